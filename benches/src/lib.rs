@@ -1,0 +1,1 @@
+//! Criterion benches of the hot path; the benches stand beside this file.

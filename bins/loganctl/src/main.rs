@@ -1,0 +1,3 @@
+//! Administration, produce and consume from the command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The shard: a handler for each Kafka API, routing, purgatory and sessions.

@@ -1,0 +1,1 @@
+//! A lean Kafka client for Logan's tools, benchmarks and tests.

@@ -1,0 +1,1 @@
+//! `server.properties` and topic configuration, typed.

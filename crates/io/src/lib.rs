@@ -1,0 +1,1 @@
+//! The seam between Logan and the machine: files, streams, clock, tasks and mailboxes.

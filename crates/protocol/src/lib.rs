@@ -1,0 +1,1 @@
+//! Kafka's wire protocol: generated messages, bounded decoding, headers and version ranges.

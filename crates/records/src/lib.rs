@@ -1,0 +1,1 @@
+//! Record batches: views, validation, checksums, compression and building.

@@ -1,0 +1,1 @@
+//! The glommio implementation of `io`: executors, pinned shards, DMA files and sockets.

@@ -1,0 +1,1 @@
+//! The simulated implementation of `io`: seeded scheduler, virtual clock and faulty disk.

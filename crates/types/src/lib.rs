@@ -1,0 +1,13 @@
+//! Identifiers, offsets, epochs and error codes that every other crate shares.
+//!
+//! The types are plain values: they do no I/O, allocate nothing on their own and live on any core.
+
+mod error_code;
+mod ids;
+mod time;
+
+pub use error_code::ErrorCode;
+pub use ids::{
+    LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, ShardId, Uuid,
+};
+pub use time::{DurationMs, TimestampMs};

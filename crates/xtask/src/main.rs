@@ -1,0 +1,3 @@
+//! Development tasks: code generation and the tidy checks.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Starts real brokers for the end-to-end tests.
