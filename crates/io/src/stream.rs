@@ -39,6 +39,19 @@ pub trait ReadHalf: 'static {
     /// # Errors
     /// The operating system's, `ConnectionReset` among them.
     fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize>>;
+
+    /// Reads what has arrived, without waiting: `None` when nothing has, 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn try_read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>>;
+
+    /// Waits until [`ReadHalf::try_read`] has something to report. An idle connection waits here and so needs no
+    /// buffer of its own. It may complete without reason. Cancellation loses nothing.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn readable(&mut self) -> impl Future<Output = Result<()>>;
 }
 
 /// The writing half of a connection.
