@@ -8,6 +8,8 @@ use std::task::{Context, Poll, Waker};
 
 use std::collections::VecDeque;
 
+use slab::Slab;
+
 /// Wakes tasks that wait for a condition. There is no lost wake-up: a waiter made by [`Notify::notified`]
 /// before a [`Notify::notify_all`] completes even if it is first polled afterwards.
 ///
@@ -20,7 +22,7 @@ pub struct Notify {
 #[derive(Debug, Default)]
 struct NotifyShared {
     generation: Cell<u64>,
-    wakers: RefCell<Vec<Waker>>,
+    wakers: RefCell<Slab<Waker>>,
 }
 
 impl Notify {
@@ -30,21 +32,30 @@ impl Notify {
         Self::default()
     }
 
-    /// A future that completes after the next [`Notify::notify_all`].
+    /// A future that completes after the next [`Notify::notify_all`]. Dropping it leaves nothing behind.
     #[must_use]
     pub fn notified(&self) -> Notified {
         Notified {
             generation: self.shared.generation.get(),
             shared: Rc::clone(&self.shared),
+            key: None,
         }
     }
 
     /// Completes every waiter made so far.
     pub fn notify_all(&self) {
         self.shared.generation.set(self.shared.generation.get() + 1);
-        let wakers = std::mem::take(&mut *self.shared.wakers.borrow_mut());
-        for waker in wakers {
+        if self.shared.wakers.borrow().is_empty() {
+            return;
+        }
+        let mut wakers = std::mem::take(&mut *self.shared.wakers.borrow_mut());
+        for waker in wakers.drain() {
             waker.wake();
+        }
+        // Keep the allocation, unless a waker was registered meanwhile.
+        let mut current = self.shared.wakers.borrow_mut();
+        if current.is_empty() {
+            *current = wakers;
         }
     }
 }
@@ -54,20 +65,43 @@ impl Notify {
 pub struct Notified {
     shared: Rc<NotifyShared>,
     generation: u64,
+    /// Where its waker stands; valid while the generation is unchanged.
+    key: Option<usize>,
+}
+
+impl Notified {
+    /// Whether the notification has come.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.shared.generation.get() != self.generation
+    }
 }
 
 impl Future for Notified {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.shared.generation.get() != self.generation {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_done() {
+            self.key = None;
             return Poll::Ready(());
         }
-        let mut wakers = self.shared.wakers.borrow_mut();
-        if !wakers.iter().any(|known| known.will_wake(context.waker())) {
-            wakers.push(context.waker().clone());
+        let shared = Rc::clone(&self.shared);
+        let mut wakers = shared.wakers.borrow_mut();
+        match self.key {
+            Some(key) => wakers[key].clone_from(context.waker()),
+            None => self.key = Some(wakers.insert(context.waker().clone())),
         }
         Poll::Pending
+    }
+}
+
+impl Drop for Notified {
+    fn drop(&mut self) {
+        if let Some(key) = self.key
+            && !self.is_done()
+        {
+            self.shared.wakers.borrow_mut().remove(key);
+        }
     }
 }
 

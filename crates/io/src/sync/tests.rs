@@ -29,6 +29,23 @@ fn a_waiter_waits_for_a_notification_that_comes_after_it() {
 }
 
 #[test]
+fn a_dropped_waiter_leaves_nothing_behind() {
+    let notify = Notify::new();
+    {
+        let mut first = pin!(notify.notified());
+        let mut second = pin!(notify.notified());
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(second.as_mut()).is_pending());
+        assert_eq!(notify.shared.wakers.borrow().len(), 2);
+    }
+    assert!(notify.shared.wakers.borrow().is_empty());
+    let mut late = pin!(notify.notified());
+    assert!(poll_once(late.as_mut()).is_pending());
+    notify.notify_all();
+    assert!(poll_once(late.as_mut()).is_ready());
+}
+
+#[test]
 fn a_dropped_promise_ends_the_wait() {
     let (promise, answer) = oneshot::<u8>();
     let mut answer = pin!(answer);
