@@ -1,1 +1,38 @@
 //! `server.properties` and topic configuration, typed.
+//!
+//! [`Sources`] collects what was written and where; [`BrokerConfig::from_sources`] makes an immutable snapshot of it,
+//! or says every fault at once; [`TopicConfig`] puts a topic's own values over the broker's defaults. All keys stand
+//! in two tables, from which the typed structs, the checks and `DescribeConfigs` follow. The crate reads its file and
+//! resolves host names at the start; afterwards its values are plain data that live on any core.
+//!
+//! It deliberately logs nothing (warnings are values) and watches no files.
+
+mod broker;
+mod broker_keys;
+mod definition;
+mod describe;
+mod error;
+mod kinds;
+mod known;
+mod listener;
+pub mod properties;
+mod sources;
+mod topic;
+mod topic_keys;
+mod value;
+
+pub use broker::BrokerConfig;
+pub use broker_keys::{BROKER_DEFINITIONS, BrokerValues};
+pub use definition::{BrokerKey, Definition, Effect, UpdateMode, Validator};
+pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
+pub use error::{ConfigError, InvalidValue};
+pub use kinds::{
+    CleanupPolicy, CompressionType, Durability, ProduceValidation, SHARDS_MAX, ShardAdvertise,
+    ShardCores, TimestampType,
+};
+pub use known::Warning;
+pub use listener::{Endpoint, Listener};
+pub use sources::{Origin, Setting, Sources};
+pub use topic::{TopicConfigError, TopicDefaults, validate_topic_config};
+pub use topic_keys::{TOPIC_DEFINITIONS, TopicConfig};
+pub use value::{ConfigType, Value};

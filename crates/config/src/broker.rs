@@ -1,0 +1,302 @@
+//! The configuration of a broker: an immutable snapshot, checked as a whole.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use types::NodeId;
+
+use crate::broker_keys::{BROKER_DEFINITIONS, BrokerValues};
+use crate::definition::{Definition, Effect};
+use crate::known::{Warning, warn_about};
+use crate::listener::{self, Fault, Listener};
+use crate::sources::{Origin, Setting, Sources};
+use crate::topic::TopicDefaults;
+use crate::value::Value;
+use crate::{ConfigError, InvalidValue};
+
+/// A broker's configuration. It never changes; a reload makes another one.
+#[derive(Clone, Debug)]
+pub struct BrokerConfig {
+    /// Every key by its own name.
+    pub values: BrokerValues,
+    /// `node.id`, or `broker.id` where only that is set.
+    pub node_id: NodeId,
+    /// The listeners that are opened, at least one, with what clients are told about each.
+    pub listeners: Vec<Listener>,
+    /// `log.dirs`, or `log.dir` where that is not set; at least one.
+    pub log_dirs: Vec<PathBuf>,
+    /// `max.connections.per.ip.overrides`, host names resolved.
+    pub connections_per_ip: BTreeMap<IpAddr, i32>,
+    /// What topics inherit.
+    pub topic_defaults: TopicDefaults,
+    /// What should be logged at the start.
+    pub warnings: Vec<Warning>,
+    /// What was written, for `DescribeConfigs`.
+    pub(crate) settings: BTreeMap<String, Setting>,
+}
+
+impl BrokerConfig {
+    /// Parses and checks everything that was written.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] with every impossible value.
+    pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut settings = sources.settings.clone();
+        adopt_broker_id(&mut settings);
+        let parsed = parse_all(&settings)?;
+        let values = BrokerValues::from_values(&parsed);
+        let resolved =
+            Resolved::of(&values, &settings).map_err(|faults| locate(faults, &settings))?;
+        Ok(Self {
+            node_id: NodeId(values.node_id),
+            listeners: resolved.listeners,
+            log_dirs: values
+                .log_dirs
+                .as_ref()
+                .unwrap_or(&values.log_dir)
+                .iter()
+                .map(PathBuf::from)
+                .collect(),
+            connections_per_ip: resolved.connections_per_ip,
+            topic_defaults: resolved.topic_defaults,
+            warnings: warnings(sources, &values),
+            values,
+            settings,
+        })
+    }
+
+    /// `logan.cache.bytes` in bytes, given what the machine has.
+    #[must_use]
+    pub fn cache_bytes(&self, machine_memory_bytes: u64) -> u64 {
+        u64::try_from(self.values.logan_cache_bytes).unwrap_or(machine_memory_bytes / 4)
+    }
+
+    /// `connections.max.idle.ms`, or `None` if idle connections stay open.
+    #[must_use]
+    pub fn idle_limit(&self) -> Option<std::time::Duration> {
+        u64::try_from(self.values.connections_max_idle_ms)
+            .ok()
+            .map(std::time::Duration::from_millis)
+    }
+
+    /// The limit of connections from this address.
+    #[must_use]
+    pub fn connections_limit(&self, address: IpAddr) -> i32 {
+        let limit = self.connections_per_ip.get(&address.to_canonical());
+        limit.copied().unwrap_or(self.values.max_connections_per_ip)
+    }
+
+    /// Where the value of a key was written.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Origin {
+        self.settings
+            .get(key)
+            .map_or(Origin::Default, |setting| setting.origin.clone())
+    }
+}
+
+/// Kafka lets the old name stand for the new one.
+fn adopt_broker_id(settings: &mut BTreeMap<String, Setting>) {
+    if let (Some(setting), None) = (settings.get("broker.id"), settings.get("node.id")) {
+        let setting = setting.clone();
+        settings.insert("node.id".to_owned(), setting);
+    }
+}
+
+/// The values of all keys in the order of the table.
+fn parse_all(settings: &BTreeMap<String, Setting>) -> Result<Vec<Value>, ConfigError> {
+    let mut invalid = Vec::new();
+    let mut parse = |definition: &Definition| {
+        let Some(setting) = settings.get(definition.name) else {
+            return definition.default_value();
+        };
+        definition.parse(&setting.value).unwrap_or_else(|message| {
+            invalid.push(InvalidValue {
+                key: definition.name.to_owned(),
+                message,
+                origin: setting.origin.clone(),
+            });
+            definition.default_value()
+        })
+    };
+    let values = BROKER_DEFINITIONS.iter().map(&mut parse).collect();
+    if invalid.is_empty() {
+        Ok(values)
+    } else {
+        Err(ConfigError::Invalid(invalid))
+    }
+}
+
+/// What several keys say together.
+struct Resolved {
+    listeners: Vec<Listener>,
+    connections_per_ip: BTreeMap<IpAddr, i32>,
+    topic_defaults: TopicDefaults,
+}
+
+impl Resolved {
+    fn of(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> Result<Self, Vec<Fault>> {
+        let mut faults = cross_checks(values, settings);
+        let listeners = listener::resolve(values).map_err(|fault| faults.push(fault));
+        let overrides = connection_overrides(values).map_err(|fault| faults.push(fault));
+        let defaults = TopicDefaults::from_settings(settings).map_err(|fault| faults.push(fault));
+        match (listeners, overrides, defaults) {
+            (Ok(listeners), Ok(connections_per_ip), Ok(topic_defaults)) if faults.is_empty() => {
+                Ok(Self {
+                    listeners,
+                    connections_per_ip,
+                    topic_defaults,
+                })
+            }
+            _ => Err(faults),
+        }
+    }
+}
+
+/// Source: `kafka.server.KafkaConfig#validateValues`.
+fn cross_checks(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if settings.contains_key("broker.id") && values.broker_id != values.node_id {
+        faults.push((
+            "broker.id",
+            format!(
+                "You must set `node.id` to the same value as `broker.id`, not {} and {}",
+                values.node_id, values.broker_id
+            ),
+        ));
+    }
+    if values.log_roll_ms.is_some_and(|roll_ms| roll_ms < 1) {
+        faults.push((
+            "log.roll.ms",
+            "log.roll.ms must be greater than or equal to 1".to_owned(),
+        ));
+    }
+    if values
+        .log_roll_jitter_ms
+        .is_some_and(|jitter_ms| jitter_ms < 0)
+    {
+        faults.push((
+            "log.roll.jitter.ms",
+            "log.roll.jitter.ms must be greater than or equal to 0".to_owned(),
+        ));
+    }
+    let retentions = [
+        ("log.retention.ms", values.log_retention_ms),
+        (
+            "log.retention.minutes",
+            values.log_retention_minutes.map(i64::from),
+        ),
+        (
+            "log.retention.hours",
+            Some(i64::from(values.log_retention_hours)),
+        ),
+    ];
+    // Only the strongest that is set counts, and there is always one: the hours have a default.
+    if let Some((key, Some(0))) = retentions
+        .into_iter()
+        .find(|(_, retention)| retention.is_some())
+    {
+        faults.push((
+            key,
+            format!("{key} must be unlimited (-1) or, greater than or equal to 1"),
+        ));
+    }
+    if values.max_connections_per_ip == 0 && values.max_connections_per_ip_overrides.is_empty() {
+        faults.push(("max.connections.per.ip", "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.".to_owned()));
+    }
+    faults
+}
+
+fn connection_overrides(values: &BrokerValues) -> Result<BTreeMap<IpAddr, i32>, Fault> {
+    let key = "max.connections.per.ip.overrides";
+    let mut overrides = BTreeMap::new();
+    for entry in values
+        .max_connections_per_ip_overrides
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+    {
+        let wrong = || {
+            (
+                key,
+                format!(
+                    "Invalid value {entry} for configuration {key}: Expected address:count, an IPv6 address as [::1]:count"
+                ),
+            )
+        };
+        let (host, count) = entry.rsplit_once(':').ok_or_else(wrong)?;
+        let count: i32 = count.trim().parse().ok().ok_or_else(wrong)?;
+        let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+        if count < 0 || host.is_empty() {
+            return Err(wrong());
+        }
+        for address in resolve_host(host).map_err(|problem| (key, problem))? {
+            overrides.insert(address.to_canonical(), count);
+        }
+    }
+    Ok(overrides)
+}
+
+fn resolve_host(host: &str) -> Result<Vec<IpAddr>, String> {
+    if let Ok(address) = host.parse() {
+        return Ok(vec![address]);
+    }
+    let addresses = (host, 0).to_socket_addrs();
+    let addresses =
+        addresses.map_err(|error| format!("Host {host} cannot be resolved: {error}"))?;
+    Ok(addresses.map(|address| address.ip()).collect())
+}
+
+fn locate(faults: Vec<Fault>, settings: &BTreeMap<String, Setting>) -> ConfigError {
+    let located = faults.into_iter().map(|(key, message)| {
+        let setting = settings.get(key);
+        let origin = setting.map_or(Origin::Default, |setting| setting.origin.clone());
+        let value = setting.map_or("", |setting| setting.value.as_str());
+        let starts_well = message.starts_with("Invalid value");
+        let message = if starts_well {
+            message
+        } else {
+            format!("Invalid value {value} for configuration {key}: {message}")
+        };
+        InvalidValue {
+            key: key.to_owned(),
+            message,
+            origin,
+        }
+    });
+    ConfigError::Invalid(located.collect())
+}
+
+fn warnings(sources: &Sources, values: &BrokerValues) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (key, setting) in &sources.settings {
+        let origin = setting.origin.clone();
+        match BROKER_DEFINITIONS
+            .iter()
+            .find(|definition| definition.name == key)
+        {
+            Some(definition) if definition.effect == Effect::Stored => {
+                warnings.push(Warning::Stored {
+                    key: key.clone(),
+                    origin,
+                });
+            }
+            Some(_) => {}
+            None => warnings.push(warn_about(key, &origin)),
+        }
+    }
+    for (key, setting) in &sources.shadowed {
+        warnings.push(Warning::Shadowed {
+            key: key.clone(),
+            origin: setting.origin.clone(),
+        });
+    }
+    for listener in &values.controller_listener_names {
+        warnings.push(Warning::ControllerListener {
+            listener: listener.clone(),
+        });
+    }
+    warnings
+}

@@ -1,0 +1,165 @@
+//! The keys of `server.properties` that Logan knows the meaning of: Kafka's, and its own.
+//!
+//! Names, types, defaults and permitted values of Kafka's keys are Kafka 4.3.1's, but for the deviations that the
+//! test beside this table lists. Keys that only Kafka has stand in [`crate::known`].
+
+use crate::definition::Validator::{
+    Any, BetweenDouble, BetweenOrMinusOne, Custom, ListOf, NotEmpty, OneOf,
+};
+use crate::definition::{at_least, between, keys};
+use crate::kinds::{
+    CLEANUP_POLICIES, COMPRESSION_TYPES, CleanupPolicy, CompressionType, DURABILITIES, Durability,
+    PRODUCE_VALIDATIONS, ProduceValidation, SHARD_ADVERTISE, ShardAdvertise, ShardCores,
+    TIMESTAMP_TYPES, TimestampType,
+};
+
+keys! {
+    /// The values of a broker's keys, each parsed and within its permitted range.
+    pub struct BrokerValues from BROKER_DEFINITIONS;
+    "advertised.listeners" => advertised_listeners: Option<Vec<String>> = None, NotEmpty, Restart, Honoured,
+        [], "The addresses that clients are told; those of `listeners` where it is not set.";
+    "auto.create.topics.enable" => auto_create_topics_enable: bool = Some("true"), Any, Restart, Honoured,
+        [], "Whether a metadata request for an unknown topic creates it, if the client permits.";
+    "broker.id" => broker_id: i32 = Some("-1"), Any, Restart, Honoured,
+        [], "The older name of `node.id`; where both are set they must agree.";
+    "broker.rack" => broker_rack: Option<String> = None, Any, Restart, Honoured,
+        [], "The rack of this machine.";
+    "compression.gzip.level" => compression_gzip_level: i32 = Some("-1"), BetweenOrMinusOne(1, 9), Dynamic, Honoured,
+        [], "The default of the topic key of this name.";
+    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Honoured,
+        [], "The default of the topic key of this name.";
+    "compression.type" => compression_type: CompressionType = Some("producer"), OneOf(COMPRESSION_TYPES), Dynamic, Honoured,
+        [], "The default of the topic key of this name.";
+    "compression.zstd.level" => compression_zstd_level: i32 = Some("3"), between(-131_072, 22), Dynamic, Honoured,
+        [], "The default of the topic key of this name.";
+    "connections.max.idle.ms" => connections_max_idle_ms: i64 = Some("600000"), Any, Restart, Honoured,
+        [], "A connection without a request for this long is closed; a negative value never closes one.";
+    "controller.listener.names" => controller_listener_names: Vec<String> = Some(""), Any, Restart, Honoured,
+        [], "Listeners for Kafka's controllers; Logan has none and does not open them.";
+    "default.replication.factor" => default_replication_factor: i32 = Some("1"), Any, Restart, Honoured,
+        [], "The replication factor of topics that are created without one.";
+    "delete.topic.enable" => delete_topic_enable: bool = Some("true"), Any, Restart, Honoured,
+        [], "Whether topics may be deleted.";
+    "fetch.max.bytes" => fetch_max_bytes: i32 = Some("57671680"), at_least(1024), Restart, Honoured,
+        [], "The most bytes of records that one fetch response carries, whatever the client asks for.";
+    "listener.security.protocol.map" => listener_security_protocol_map: String = Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, Dynamic, Honoured,
+        [], "Which security protocol each listener speaks; a listener that is opened must map to PLAINTEXT.";
+    "listeners" => listeners: Vec<String> = Some("PLAINTEXT://:9092"), NotEmpty, Dynamic, Honoured,
+        [], "The addresses that are listened on, as NAME://host:port; an empty host is every interface.";
+    "log.cleaner.delete.retention.ms" => log_cleaner_delete_retention_ms: i64 = Some("86400000"), at_least(0), Dynamic, Stored,
+        [], "The default of the topic key `delete.retention.ms`.";
+    "log.cleaner.max.compaction.lag.ms" => log_cleaner_max_compaction_lag_ms: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Stored,
+        [], "The default of the topic key `max.compaction.lag.ms`.";
+    "log.cleaner.min.cleanable.ratio" => log_cleaner_min_cleanable_ratio: f64 = Some("0.5"), BetweenDouble(0.0, 1.0), Dynamic, Stored,
+        [], "The default of the topic key `min.cleanable.dirty.ratio`.";
+    "log.cleaner.min.compaction.lag.ms" => log_cleaner_min_compaction_lag_ms: i64 = Some("0"), at_least(0), Dynamic, Stored,
+        [], "The default of the topic key `min.compaction.lag.ms`.";
+    "log.cleanup.policy" => log_cleanup_policy: CleanupPolicy = Some("delete"), ListOf(CLEANUP_POLICIES), Dynamic, Stored,
+        [], "The default of the topic key `cleanup.policy`.";
+    "log.dir" => log_dir: Vec<String> = Some("./logan-data"), NotEmpty, Restart, Honoured,
+        [], "The data directory, where `log.dirs` is not set.";
+    "log.dirs" => log_dirs: Option<Vec<String>> = None, NotEmpty, Restart, Honoured,
+        [], "The data directories; `log.dir` where it is not set.";
+    "log.flush.interval.messages" => log_flush_interval_messages: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Honoured,
+        [], "The default of the topic key `flush.messages`.";
+    "log.flush.interval.ms" => log_flush_interval_ms: Option<i64> = None, Any, Dynamic, Honoured,
+        [], "The default of the topic key `flush.ms`.";
+    "log.flush.scheduler.interval.ms" => log_flush_scheduler_interval_ms: i64 = Some("9223372036854775807"), Any, Restart, Honoured,
+        [], "The default of the topic key `flush.ms`, where `log.flush.interval.ms` is not set.";
+    "log.index.interval.bytes" => log_index_interval_bytes: i32 = Some("4096"), at_least(0), Dynamic, Honoured,
+        [], "The default of the topic key `index.interval.bytes`.";
+    "log.index.size.max.bytes" => log_index_size_max_bytes: i32 = Some("10485760"), at_least(4), Dynamic, Honoured,
+        [], "The default of the topic key `segment.index.bytes`.";
+    "log.local.retention.bytes" => log_local_retention_bytes: i64 = Some("-2"), at_least(-2), Dynamic, Stored,
+        [], "The default of the topic key `local.retention.bytes`.";
+    "log.local.retention.ms" => log_local_retention_ms: i64 = Some("-2"), at_least(-2), Dynamic, Stored,
+        [], "The default of the topic key `local.retention.ms`.";
+    "log.message.timestamp.after.max.ms" => log_message_timestamp_after_max_ms: i64 = Some("3600000"), at_least(0), Dynamic, Honoured,
+        [], "The default of the topic key `message.timestamp.after.max.ms`.";
+    "log.message.timestamp.before.max.ms" => log_message_timestamp_before_max_ms: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
+        [], "The default of the topic key `message.timestamp.before.max.ms`.";
+    "log.message.timestamp.type" => log_message_timestamp_type: TimestampType = Some("CreateTime"), OneOf(TIMESTAMP_TYPES), Dynamic, Honoured,
+        [], "The default of the topic key `message.timestamp.type`.";
+    "log.preallocate" => log_preallocate: bool = Some("false"), Any, Dynamic, Stored,
+        [], "The default of the topic key `preallocate`.";
+    "log.retention.bytes" => log_retention_bytes: i64 = Some("-1"), Any, Dynamic, Stored,
+        [], "The default of the topic key `retention.bytes`.";
+    "log.retention.hours" => log_retention_hours: i32 = Some("168"), Any, Restart, Stored,
+        [], "The default of the topic key `retention.ms` in hours, where neither `log.retention.ms` nor `log.retention.minutes` is set.";
+    "log.retention.minutes" => log_retention_minutes: Option<i32> = None, Any, Restart, Stored,
+        [], "The default of the topic key `retention.ms` in minutes, where `log.retention.ms` is not set.";
+    "log.retention.ms" => log_retention_ms: Option<i64> = None, Any, Dynamic, Stored,
+        [], "The default of the topic key `retention.ms`.";
+    "log.roll.hours" => log_roll_hours: i32 = Some("168"), at_least(1), Restart, Honoured,
+        [], "The default of the topic key `segment.ms` in hours, where `log.roll.ms` is not set.";
+    "log.roll.jitter.hours" => log_roll_jitter_hours: i32 = Some("0"), at_least(0), Restart, Stored,
+        [], "The default of the topic key `segment.jitter.ms` in hours, where `log.roll.jitter.ms` is not set.";
+    "log.roll.jitter.ms" => log_roll_jitter_ms: Option<i64> = None, Any, Dynamic, Stored,
+        [], "The default of the topic key `segment.jitter.ms`.";
+    "log.roll.ms" => log_roll_ms: Option<i64> = None, Any, Dynamic, Honoured,
+        [], "The default of the topic key `segment.ms`.";
+    "log.segment.bytes" => log_segment_bytes: i32 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
+        [], "The default of the topic key `segment.bytes`.";
+    "log.segment.delete.delay.ms" => log_segment_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Stored,
+        [], "The default of the topic key `file.delete.delay.ms`.";
+    "logan.cache.bytes" => logan_cache_bytes: i64 = Some("-1"), at_least(-1), Restart, Honoured,
+        [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory.";
+    "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Restart, Honoured,
+        [], "The free space from which on appends are refused, so that metadata changes and deletions still work.";
+    "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Restart, Honoured,
+        [], "The default of the topic key of this name.";
+    "logan.inbox.capacity" => logan_inbox_capacity: i32 = Some("4096"), between(64, 1_048_576), Restart, Honoured,
+        [], "The messages from other shards that one shard's inbox holds.";
+    "logan.inbox.credits" => logan_inbox_credits: i32 = Some("64"), between(1, 65_536), Restart, Honoured,
+        [], "The requests that one shard may have open at another; the inbox must hold those of all shards.";
+    "logan.produce.validation" => logan_produce_validation: ProduceValidation = Some("full"), OneOf(PRODUCE_VALIDATIONS), Restart, Honoured,
+        [], "How closely produced batches are checked: `full`, every record's framing, compressed ones included; `header`, the batch header and its checksum.";
+    "logan.producer.ids.max.per.partition" => logan_producer_ids_max_per_partition: i32 = Some("10000"), between(1, 10_000_000), Restart, Honoured,
+        [], "The idempotent producers that a partition remembers; the longest idle one is forgotten first.";
+    "logan.request.bytes.per.second.min" => logan_request_bytes_per_second_min: i64 = Some("16384"), at_least(0), Restart, Honoured,
+        [], "A request whose bytes arrive more slowly than this is given up with its connection; 0 waits for ever.";
+    "logan.request.memory.bytes" => logan_request_memory_bytes: i64 = Some("134217728"), at_least(1_048_576), Restart, Honoured,
+        [], "The memory of one shard for requests that are arriving or in work; a single larger request runs alone.";
+    "logan.response.queue.bytes" => logan_response_queue_bytes: i64 = Some("16777216"), at_least(1_048_576), Restart, Honoured,
+        [], "The bytes of responses that wait for one connection before no further request is read from it.";
+    "logan.shutdown.timeout.ms" => logan_shutdown_timeout_ms: i64 = Some("10000"), between(0, 86_400_000), Restart, Honoured,
+        [], "How long a shutdown waits for requests in work before it closes the logs.";
+    "logan.staging.memory.bytes" => logan_staging_memory_bytes: i64 = Some("67108864"), at_least(4_194_304), Restart, Honoured,
+        [], "The memory of one shard for records on their way to the disk.";
+    "max.connection.creation.rate" => max_connection_creation_rate: i32 = Some("2147483647"), at_least(0), Dynamic, Honoured,
+        [], "The connections that are accepted in a second.";
+    "max.connections" => max_connections: i32 = Some("2147483647"), at_least(0), Dynamic, Honoured,
+        [], "The connections that are open at a time.";
+    "max.connections.per.ip" => max_connections_per_ip: i32 = Some("2147483647"), at_least(0), Dynamic, Honoured,
+        [], "The connections that one client address has open at a time.";
+    "max.connections.per.ip.overrides" => max_connections_per_ip_overrides: String = Some(""), Any, Dynamic, Honoured,
+        [], "Other limits for single addresses, as address:count,address:count.";
+    "max.incremental.fetch.session.cache.slots" => max_incremental_fetch_session_cache_slots: i32 = Some("1000"), at_least(0), Restart, Honoured,
+        [], "The fetch sessions that the broker remembers, over all shards.";
+    "message.max.bytes" => message_max_bytes: i32 = Some("1048588"), at_least(0), Dynamic, Honoured,
+        [], "The default of the topic key `max.message.bytes`.";
+    "min.insync.replicas" => min_insync_replicas: i32 = Some("1"), at_least(1), Dynamic, Honoured,
+        [], "The default of the topic key of this name.";
+    "node.id" => node_id: i32 = Some("0"), at_least(0), Restart, Honoured,
+        [], "The id of this broker, which clients and replicas know it by.";
+    "num.partitions" => num_partitions: i32 = Some("1"), at_least(1), Restart, Honoured,
+        [], "The partitions of topics that are created without a number.";
+    "producer.id.expiration.ms" => producer_id_expiration_ms: i32 = Some("86400000"), at_least(1), Dynamic, Honoured,
+        [], "How long an idle idempotent producer is remembered.";
+    "queued.max.requests" => queued_max_requests: i32 = Some("500"), at_least(1), Restart, Honoured,
+        [], "The requests of one connection that are in work before no further one is read from it.";
+    "shard.advertise" => shard_advertise: ShardAdvertise = Some("single"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
+        [], "How clients see the shards: `single`, as one node; `per-shard`, every shard as a node of its own.";
+    "shard.cores" => shard_cores: ShardCores = Some("auto"), Custom(ShardCores::check), Restart, Honoured,
+        [], "The cores that run a shard each: `auto`, a number of them, or a list such as 0-3,6.";
+    "socket.listen.backlog.size" => socket_listen_backlog_size: i32 = Some("50"), at_least(1), Restart, Honoured,
+        [], "The connections that wait to be accepted.";
+    "socket.receive.buffer.bytes" => socket_receive_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Honoured,
+        [], "SO_RCVBUF of client connections; -1 leaves it to the kernel.";
+    "socket.request.max.bytes" => socket_request_max_bytes: i32 = Some("104857600"), at_least(1), Restart, Honoured,
+        [], "The size of the largest request that is accepted.";
+    "socket.send.buffer.bytes" => socket_send_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Honoured,
+        [], "SO_SNDBUF of client connections; -1 leaves it to the kernel.";
+    "unclean.leader.election.enable" => unclean_leader_election_enable: bool = Some("false"), Any, Dynamic, Stored,
+        [], "The default of the topic key of this name.";
+}

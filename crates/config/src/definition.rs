@@ -1,0 +1,225 @@
+//! What one configuration key is: its name, type, default, permitted values, and when a change takes effect.
+//!
+//! Keys are declared once, in [`crate::broker_keys`] and [`crate::topic_keys`], by the macro here, which makes both
+//! the table and the struct of typed values out of the same rows. Messages follow Kafka's `ConfigException`, since
+//! clients show them to people who know Kafka.
+//!
+//! Source: `org.apache.kafka.common.config.ConfigDef`.
+
+use crate::value::{ConfigType, Value};
+
+/// A key of `server.properties` or of a topic.
+#[derive(Debug)]
+pub struct Definition {
+    /// The key, for example `log.segment.bytes`.
+    pub name: &'static str,
+    /// The type of its values.
+    pub config_type: ConfigType,
+    /// The value where none is set, as one would write it; `None` is Kafka's null.
+    pub default: Option<&'static str>,
+    /// Which values of the type are permitted.
+    pub validator: Validator,
+    /// When a change takes effect.
+    pub update: UpdateMode,
+    /// Whether Logan acts on the value.
+    pub effect: Effect,
+    /// The keys of `server.properties` that give a topic key its default, strongest first; empty for broker keys.
+    pub broker_keys: &'static [BrokerKey],
+    /// One or two sentences for people.
+    pub documentation: &'static str,
+}
+
+/// A broker key that stands behind a topic key.
+#[derive(Clone, Copy, Debug)]
+pub struct BrokerKey {
+    /// The broker key.
+    pub name: &'static str,
+    /// How many of the topic key's units one unit of the broker key has: 3,600,000 for hours behind milliseconds.
+    pub factor: i64,
+}
+
+/// When a change of a broker key takes effect in Kafka; this is what `DescribeConfigs` reports as "read-only".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateMode {
+    /// At the next start.
+    Restart,
+    /// At once.
+    Dynamic,
+}
+
+/// Whether Logan acts on a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The value is acted on.
+    Honoured,
+    /// The value is checked, kept and described, and nothing acts on it yet.
+    Stored,
+}
+
+/// Which values of a key's type are permitted.
+#[derive(Clone, Copy, Debug)]
+pub enum Validator {
+    /// All.
+    Any,
+    /// Whole numbers from `min` to `max`, both inclusive.
+    Between(i64, i64),
+    /// Numbers from `min` to `max`, both inclusive.
+    BetweenDouble(f64, f64),
+    /// One of these texts, in the letter case given.
+    OneOf(&'static [&'static str]),
+    /// A list of these texts.
+    ListOf(&'static [&'static str]),
+    /// A list of at least one text.
+    NotEmpty,
+    /// A whole number of the range, both ends inclusive, or -1.
+    BetweenOrMinusOne(i64, i64),
+    /// Whatever the function accepts; its error ends Kafka's sentence "Invalid value x for configuration y: ...".
+    Custom(fn(&Value) -> Result<(), String>),
+}
+
+/// Numbers from `min` on.
+pub(crate) const fn at_least(min: i64) -> Validator {
+    Validator::Between(min, i64::MAX)
+}
+
+/// Numbers from `min` to `max`, both inclusive.
+pub(crate) const fn between(min: i64, max: i64) -> Validator {
+    Validator::Between(min, max)
+}
+
+impl Definition {
+    /// Parses and checks a text that somebody wrote for this key.
+    ///
+    /// # Errors
+    ///
+    /// Kafka's sentence for the fault, for example `Invalid value 0 for configuration num.partitions: Value must be
+    /// at least 1`.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let value = self
+            .config_type
+            .parse(text)
+            .map_err(|problem| self.sentence(text, &problem))?;
+        self.check(&value)?;
+        Ok(value)
+    }
+
+    /// The parsed default.
+    ///
+    /// # Panics
+    ///
+    /// If the table's own default does not satisfy the table's own type and validator (a test holds the tables to it).
+    #[must_use]
+    pub fn default_value(&self) -> Value {
+        match self.default {
+            None => Value::Null,
+            Some(text) => self
+                .parse(text)
+                .expect("the tables' defaults satisfy their own validators"),
+        }
+    }
+
+    fn sentence(&self, value: &str, problem: &str) -> String {
+        format!(
+            "Invalid value {value} for configuration {}: {problem}",
+            self.name
+        )
+    }
+
+    fn check(&self, value: &Value) -> Result<(), String> {
+        let problem = |problem: String| Err(self.sentence(&value.to_string(), &problem));
+        match (&self.validator, value) {
+            (Validator::Between(min, _), Value::Integer(number)) if number < min => {
+                problem(format!("Value must be at least {min}"))
+            }
+            (Validator::Between(_, max), Value::Integer(number)) if number > max => {
+                problem(format!("Value must be no more than {max}"))
+            }
+            (Validator::BetweenOrMinusOne(min, max), Value::Integer(number))
+                if *number != -1 && !(min..=max).contains(&number) =>
+            {
+                problem(format!(
+                    "Value must be between {min} and {max} or equal to -1"
+                ))
+            }
+            (Validator::BetweenDouble(min, _), Value::Double(number)) if number < min => {
+                problem(format!("Value must be at least {min}"))
+            }
+            (Validator::BetweenDouble(_, max), Value::Double(number)) if number > max => {
+                problem(format!("Value must be no more than {max}"))
+            }
+            (Validator::OneOf(texts), Value::Text(text)) if !texts.contains(&text.as_str()) => {
+                problem(format!("String must be one of: {}", texts.join(", ")))
+            }
+            (Validator::ListOf(texts), Value::List(items)) => self.check_items(items, texts),
+            (Validator::NotEmpty, Value::List(items)) if items.is_empty() => Err(format!(
+                "Configuration '{}' must not be empty. Valid values include: any non-empty value",
+                self.name
+            )),
+            (_, Value::List(items)) if items.iter().any(String::is_empty) => Err(self.empty_item()),
+            (Validator::Custom(check), value) => check(value).or_else(problem),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_items(&self, items: &[String], permitted: &[&str]) -> Result<(), String> {
+        if items.iter().any(String::is_empty) {
+            return Err(self.empty_item());
+        }
+        match items
+            .iter()
+            .find(|item| !permitted.contains(&item.as_str()))
+        {
+            Some(item) => Err(self.sentence(
+                item,
+                &format!("String must be one of: {}", permitted.join(", ")),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn empty_item(&self) -> String {
+        format!("Configuration '{}' values must not be empty.", self.name)
+    }
+}
+
+/// Declares keys: the table of [`Definition`]s, and the struct of their typed values.
+macro_rules! keys {
+    (
+        $(#[$meta:meta])*
+        pub struct $values:ident from $table:ident;
+        $($name:literal => $field:ident: $kind:ty = $default:expr, $validator:expr, $update:ident, $effect:ident,
+            [$($broker_key:literal * $factor:literal),*], $documentation:literal;)+
+    ) => {
+        /// The definitions of the keys, in the order of their names.
+        pub static $table: &[$crate::definition::Definition] = &[$($crate::definition::Definition {
+            name: $name,
+            config_type: <$kind as $crate::value::FromValue>::TYPE,
+            default: $default,
+            validator: $validator,
+            update: $crate::definition::UpdateMode::$update,
+            effect: $crate::definition::Effect::$effect,
+            broker_keys: &[$($crate::definition::BrokerKey { name: $broker_key, factor: $factor }),*],
+            documentation: $documentation,
+        }),+];
+
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $values {
+            $(#[doc = concat!("`", $name, "`: ", $documentation)] pub $field: $kind,)+
+        }
+
+        impl $values {
+            /// Takes the values in the order of the table.
+            pub(crate) fn from_values(values: &[$crate::value::Value]) -> Self {
+                let mut values = values.iter();
+                Self {
+                    $($field: <$kind as $crate::value::FromValue>::from_value(
+                        values.next().expect("one value for every row of the table"),
+                    ),)+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use keys;

@@ -1,0 +1,199 @@
+//! What `DescribeConfigs` and `CreateTopics` answer about keys.
+//!
+//! Source: `kafka.server.ConfigHelper` and `kafka.server.DynamicBrokerConfig#brokerConfigSynonyms`.
+
+use std::collections::BTreeMap;
+
+use crate::broker::BrokerConfig;
+use crate::broker_keys::BROKER_DEFINITIONS;
+use crate::definition::{Definition, UpdateMode};
+use crate::topic::is_sensitive;
+use crate::topic_keys::TOPIC_DEFINITIONS;
+use crate::value::ConfigType;
+
+/// Where a value comes from, with the number that `DescribeConfigs` carries.
+///
+/// Source: `org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i8)]
+pub enum ConfigSource {
+    /// Set for the topic.
+    DynamicTopicConfig = 1,
+    /// Set for this broker while it runs.
+    DynamicBrokerConfig = 2,
+    /// Set for all brokers while they run.
+    DynamicDefaultBrokerConfig = 3,
+    /// Written in `server.properties` or an override.
+    StaticBrokerConfig = 4,
+    /// Nobody set it.
+    DefaultConfig = 5,
+}
+
+impl ConfigSource {
+    /// The number in a response.
+    #[must_use]
+    pub const fn code(self) -> i8 {
+        self as i8
+    }
+}
+
+/// A key as `DescribeConfigs` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigEntry {
+    /// The key.
+    pub name: &'static str,
+    /// The value in force; `None` where there is none, or where it is a secret.
+    pub value: Option<String>,
+    /// Whether a change needs a restart.
+    pub read_only: bool,
+    /// Where the value comes from.
+    pub source: ConfigSource,
+    /// Whether the value is a secret.
+    pub is_sensitive: bool,
+    /// All places that set the key or one that stands behind it, strongest first.
+    pub synonyms: Vec<ConfigSynonym>,
+    /// The type of the values.
+    pub config_type: ConfigType,
+    /// A sentence about the key.
+    pub documentation: &'static str,
+}
+
+/// A place that sets a key or one that stands behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigSynonym {
+    /// The key that is set there.
+    pub name: &'static str,
+    /// Its value as written.
+    pub value: Option<String>,
+    /// The place.
+    pub source: ConfigSource,
+}
+
+impl BrokerConfig {
+    /// Every key of a topic with these own values, in the order of their names. Own values that are no longer
+    /// possible are shown as they were written.
+    #[must_use]
+    pub fn describe_topic(&self, overrides: &BTreeMap<String, String>) -> Vec<ConfigEntry> {
+        let entry = |(index, definition): (usize, &'static Definition)| {
+            let own = overrides.get(definition.name);
+            let value = match own.map(|text| (text, definition.parse(text))) {
+                Some((_, Ok(value))) => value.to_string(),
+                Some((text, Err(_))) => text.clone(),
+                None => self.topic_defaults.value(index).to_string(),
+            };
+            let mut synonyms = self.synonyms_behind(definition);
+            if own.is_some() {
+                let source = ConfigSource::DynamicTopicConfig;
+                synonyms.insert(
+                    0,
+                    ConfigSynonym {
+                        name: definition.name,
+                        value: Some(value.clone()),
+                        source,
+                    },
+                );
+            }
+            let source = synonyms
+                .first()
+                .map_or(ConfigSource::DefaultConfig, |synonym| synonym.source);
+            entry(definition, Some(value), source, synonyms)
+        };
+        TOPIC_DEFINITIONS.iter().enumerate().map(entry).collect()
+    }
+
+    /// Every key of this broker, in the order of their names.
+    #[must_use]
+    pub fn describe_broker(&self) -> Vec<ConfigEntry> {
+        let entry = |definition: &'static Definition| {
+            let synonyms = self.synonyms(definition.name, &equivalents(definition.name));
+            let own = self.settings.get(definition.name);
+            let value = match own.map(|setting| (setting, definition.parse(&setting.value))) {
+                Some((_, Ok(value))) => Some(value.to_string()),
+                Some((setting, Err(_))) => Some(setting.value.clone()),
+                None => definition
+                    .default
+                    .map(|_| definition.default_value().to_string()),
+            };
+            let source = synonyms
+                .first()
+                .map_or(ConfigSource::DefaultConfig, |synonym| synonym.source);
+            entry(definition, value, source, synonyms)
+        };
+        BROKER_DEFINITIONS.iter().map(entry).collect()
+    }
+
+    fn synonyms_behind(&self, topic: &Definition) -> Vec<ConfigSynonym> {
+        match topic.broker_keys.first() {
+            None => Vec::new(),
+            Some(first) => self.synonyms(first.name, &equivalents(first.name)),
+        }
+    }
+
+    /// Kafka's order: what is written for the key and its equivalents, then their defaults. It drops all entries
+    /// before the first one of the key's own name, so `retention.ms` has none if only `log.retention.hours` is set.
+    fn synonyms(&self, name: &str, names: &[&'static str]) -> Vec<ConfigSynonym> {
+        let written = names.iter().filter_map(|name| {
+            let value = Some(self.settings.get(*name)?.value.clone());
+            Some(ConfigSynonym {
+                name,
+                value,
+                source: ConfigSource::StaticBrokerConfig,
+            })
+        });
+        let defaults = names.iter().filter_map(|name| {
+            let definition = BROKER_DEFINITIONS
+                .iter()
+                .find(|definition| definition.name == *name)?;
+            let value = Some(definition.default?.to_owned());
+            Some(ConfigSynonym {
+                name,
+                value,
+                source: ConfigSource::DefaultConfig,
+            })
+        });
+        written
+            .chain(defaults)
+            .skip_while(|synonym| synonym.name != name)
+            .collect()
+    }
+}
+
+fn entry(
+    definition: &'static Definition,
+    value: Option<String>,
+    source: ConfigSource,
+    synonyms: Vec<ConfigSynonym>,
+) -> ConfigEntry {
+    ConfigEntry {
+        name: definition.name,
+        value,
+        read_only: definition.update == UpdateMode::Restart,
+        source,
+        is_sensitive: is_sensitive(definition.config_type),
+        synonyms,
+        config_type: definition.config_type,
+        documentation: definition.documentation,
+    }
+}
+
+/// The keys that set one thing in different units or under an older name, strongest first.
+fn equivalents(name: &str) -> Vec<&'static str> {
+    const FAMILIES: &[&[&str]] = &[
+        &["log.roll.ms", "log.roll.hours"],
+        &["log.roll.jitter.ms", "log.roll.jitter.hours"],
+        &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
+        &[
+            "log.retention.ms",
+            "log.retention.minutes",
+            "log.retention.hours",
+        ],
+    ];
+    if let Some(family) = FAMILIES.iter().find(|family| family.contains(&name)) {
+        return family.to_vec();
+    }
+    BROKER_DEFINITIONS
+        .iter()
+        .map(|definition| definition.name)
+        .filter(|known| *known == name)
+        .collect()
+}

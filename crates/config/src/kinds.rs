@@ -1,0 +1,224 @@
+//! Values that are more than a number or a text: choices, sets and core lists.
+
+use crate::value::{ConfigType, FromValue, Value};
+
+macro_rules! choices {
+    ($($(#[$meta:meta])* pub enum $name:ident in $texts:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+ })+) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_meta])* $variant,)+ }
+
+        /// The texts that a configuration may say, for the validator.
+        pub(crate) const $texts: &[&str] = &[$($text),+];
+
+        impl $name {
+            /// The text of a configuration file.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl FromValue for $name {
+            const TYPE: ConfigType = ConfigType::String;
+
+            fn from_value(value: &Value) -> Self {
+                let text = value.to_string();
+                [$(Self::$variant),+].into_iter().find(|choice| choice.name() == text)
+                    .expect("the validator permits the names of the choices only")
+            }
+        }
+    )+};
+}
+
+choices! {
+    /// `compression.type`: how batches are stored.
+    pub enum CompressionType in COMPRESSION_TYPES {
+        /// Not compressed, whatever the producer sent.
+        Uncompressed = "uncompressed",
+        /// Zstandard.
+        Zstd = "zstd",
+        /// LZ4 frames.
+        Lz4 = "lz4",
+        /// Snappy in xerial framing.
+        Snappy = "snappy",
+        /// Gzip.
+        Gzip = "gzip",
+        /// As the producer sent them.
+        Producer = "producer",
+    }
+
+    /// `message.timestamp.type`: whose clock stamps records.
+    pub enum TimestampType in TIMESTAMP_TYPES {
+        /// The producer's.
+        CreateTime = "CreateTime",
+        /// The broker's, at the append.
+        LogAppendTime = "LogAppendTime",
+    }
+
+    /// `logan.durability`: what must be done with a batch before it is acknowledged and consumed.
+    pub enum Durability in DURABILITIES {
+        /// It survives a power cut.
+        Sync = "sync",
+        /// Its write has completed; `flush.messages` and `flush.ms` schedule syncs.
+        Written = "written",
+    }
+
+    /// `logan.produce.validation`: how closely batches are checked before they are stored.
+    pub enum ProduceValidation in PRODUCE_VALIDATIONS {
+        /// Down to the framing of every record, compressed ones included.
+        Full = "full",
+        /// The batch header and the checksum.
+        Header = "header",
+    }
+
+    /// `shard.advertise`: how clients see the shards.
+    pub enum ShardAdvertise in SHARD_ADVERTISE {
+        /// One node; requests travel between shards inside the broker.
+        Single = "single",
+        /// Every shard is a node of its own, which clients reach without a hop.
+        PerShard = "per-shard",
+    }
+}
+
+/// `cleanup.policy`: what may happen to old records. Neither means that they are kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CleanupPolicy {
+    /// Old segments are deleted.
+    pub delete: bool,
+    /// Only the last record of each key is kept; records without a key are refused.
+    pub compact: bool,
+}
+
+/// The texts of [`CleanupPolicy`], in Kafka's order.
+pub(crate) const CLEANUP_POLICIES: &[&str] = &["compact", "delete"];
+
+impl FromValue for CleanupPolicy {
+    const TYPE: ConfigType = ConfigType::List;
+
+    fn from_value(value: &Value) -> Self {
+        let items = Vec::from_value(value);
+        let has = |text: &str| items.iter().any(|item| item == text);
+        Self {
+            delete: has("delete"),
+            compact: has("compact"),
+        }
+    }
+}
+
+/// `shard.cores`: the cores that run a shard each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShardCores {
+    /// `auto`: one core for each physical core that the process may use.
+    Auto,
+    /// `4`: that many of them, at least 1.
+    Count(usize),
+    /// `0-3,6`: these ones, numbered as the kernel does, ascending, each once; a single core is written `6-6`.
+    List(Vec<usize>),
+}
+
+/// The highest number of shards that a broker may have.
+pub const SHARDS_MAX: usize = 1024;
+
+impl ShardCores {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "Expected auto, a number of shards from 1 to {SHARDS_MAX}, or a list of cores such as 0-3,6 (a single core: 6-6)"
+            )
+        };
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        if let Ok(count) = text.parse::<usize>() {
+            return if (1..=SHARDS_MAX).contains(&count) {
+                Ok(Self::Count(count))
+            } else {
+                Err(wrong())
+            };
+        }
+        let mut cores = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let first = first.trim().parse::<usize>().ok().ok_or_else(wrong)?;
+            let last = last.trim().parse::<usize>().ok().ok_or_else(wrong)?;
+            if first > last || last - first >= SHARDS_MAX || cores.len() >= SHARDS_MAX {
+                return Err(wrong());
+            }
+            cores.extend(first..=last);
+        }
+        cores.sort_unstable();
+        let unique = cores.windows(2).all(|pair| pair[0] != pair[1]);
+        if unique {
+            Ok(Self::List(cores))
+        } else {
+            Err("A core is named twice".to_owned())
+        }
+    }
+
+    /// The validator of `shard.cores`.
+    pub(crate) fn check(value: &Value) -> Result<(), String> {
+        Self::parse(&value.to_string()).map(drop)
+    }
+}
+
+impl FromValue for ShardCores {
+    const TYPE: ConfigType = ConfigType::String;
+
+    fn from_value(value: &Value) -> Self {
+        Self::parse(&value.to_string()).expect("the validator has parsed the text")
+    }
+}
+
+/// The validator of `leader.replication.throttled.replicas` and its twin: `*`, or pairs of numbers with colons.
+pub(crate) fn check_throttled_replicas(value: &Value) -> Result<(), String> {
+    let Value::List(items) = value else {
+        return Ok(());
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_pair = |item: &String| {
+        item.split_once(':')
+            .is_some_and(|(left, right)| is_number(left) && is_number(right))
+    };
+    if items.iter().all(is_pair) || (items.len() == 1 && items[0] == "*") {
+        return Ok(());
+    }
+    Err("must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ShardCores;
+
+    #[test]
+    fn shard_cores_are_auto_a_count_or_a_list() {
+        for (text, cores) in [
+            ("auto", ShardCores::Auto),
+            ("4", ShardCores::Count(4)),
+            ("0-3,6", ShardCores::List(vec![0, 1, 2, 3, 6])),
+            ("6, 2", ShardCores::List(vec![2, 6])),
+            ("6-6", ShardCores::List(vec![6])),
+        ] {
+            assert_eq!(ShardCores::parse(text), Ok(cores), "{text}");
+        }
+    }
+
+    #[test]
+    fn impossible_shard_cores_are_refused() {
+        for text in [
+            "",
+            "0",
+            "1025",
+            "-1",
+            "a",
+            "3-1",
+            "0,0",
+            "0-2,1",
+            "0-99999999999",
+            "1,,2",
+            "auto,1",
+        ] {
+            assert!(ShardCores::parse(text).is_err(), "{text}");
+        }
+    }
+}

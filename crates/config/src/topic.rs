@@ -1,0 +1,169 @@
+//! A topic's configuration: the broker's defaults, and the topic's own values over them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::definition::{BrokerKey, Definition};
+use crate::listener::Fault;
+use crate::sources::Setting;
+use crate::topic_keys::{TOPIC_DEFINITIONS, TopicConfig};
+use crate::value::{ConfigType, Value};
+
+/// What topics inherit: Kafka's defaults with the broker's own values over them, parsed and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicDefaults {
+    /// In the order of [`TOPIC_DEFINITIONS`].
+    values: Vec<Value>,
+}
+
+/// Why a topic cannot have a configuration: Kafka's sentence, which clients show.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct TopicConfigError(
+    /// The sentence, for example `Invalid value x for configuration segment.bytes: Not a number of type INT`.
+    pub String,
+);
+
+impl fmt::Display for TopicConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Default for TopicDefaults {
+    /// Kafka's own defaults.
+    fn default() -> Self {
+        Self {
+            values: TOPIC_DEFINITIONS
+                .iter()
+                .map(Definition::default_value)
+                .collect(),
+        }
+    }
+}
+
+impl TopicDefaults {
+    /// Takes what the broker's file says about the keys behind the topic's keys.
+    pub(crate) fn from_settings(settings: &BTreeMap<String, Setting>) -> Result<Self, Fault> {
+        let mut defaults = Self::default();
+        for (definition, value) in TOPIC_DEFINITIONS.iter().zip(&mut defaults.values) {
+            let set = definition
+                .broker_keys
+                .iter()
+                .find_map(|key| Some((key, settings.get(key.name)?)));
+            if let Some((key, setting)) = set {
+                let text = convert(definition, *key, &setting.value);
+                *value = definition
+                    .parse(&text)
+                    .map_err(|message| (key.name, message))?;
+            }
+        }
+        check_together(&defaults.values)
+            .map_err(|error| ("log.cleaner.min.compaction.lag.ms", error.0))?;
+        Ok(defaults)
+    }
+
+    /// The value that a topic inherits for the key at `index` of [`TOPIC_DEFINITIONS`].
+    pub(crate) fn value(&self, index: usize) -> &Value {
+        &self.values[index]
+    }
+}
+
+/// Puts a broker key's value into the topic key's unit. Kafka takes every negative retention as unlimited.
+fn convert(definition: &Definition, key: BrokerKey, text: &str) -> String {
+    let Ok(number) = text.trim().parse::<i64>() else {
+        return text.to_owned();
+    };
+    let converted = number.saturating_mul(key.factor);
+    if definition.name == "retention.ms" && converted < 0 {
+        "-1".to_owned()
+    } else {
+        converted.to_string()
+    }
+}
+
+impl TopicConfig {
+    /// Kafka's defaults alone.
+    #[must_use]
+    pub fn kafka_defaults() -> Self {
+        Self::from_values(&TopicDefaults::default().values)
+    }
+
+    /// The broker's defaults with a topic's own values over them. A later value of a key beats an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// An unknown key, an impossible value, or values that contradict each other, in Kafka's words.
+    pub fn from_overrides<'a>(
+        defaults: &TopicDefaults,
+        overrides: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, TopicConfigError> {
+        let mut values = defaults.values.clone();
+        for (key, text) in overrides {
+            let index = index_of(key)
+                .ok_or_else(|| TopicConfigError(format!("Unknown topic config name: {key}")))?;
+            values[index] = TOPIC_DEFINITIONS[index]
+                .parse(text)
+                .map_err(TopicConfigError)?;
+        }
+        check_together(&values)?;
+        Ok(Self::from_values(&values))
+    }
+}
+
+/// Checks the configuration that a client wants a topic to have, as Kafka's controller does.
+///
+/// # Errors
+///
+/// Kafka's sentence for the fault; the error code is `INVALID_CONFIG`.
+///
+/// Source: `kafka.server.ControllerConfigurationValidator#validate`.
+pub fn validate_topic_config<'a>(
+    defaults: &TopicDefaults,
+    configs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) -> Result<TopicConfig, TopicConfigError> {
+    let configs: Vec<_> = configs.into_iter().collect();
+    let nulls: Vec<&str> = configs
+        .iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(key, _)| *key)
+        .collect();
+    if !nulls.is_empty() {
+        let message = format!(
+            "Null value not supported for topic configs: {}",
+            nulls.join(",")
+        );
+        return Err(TopicConfigError(message));
+    }
+    let set = configs
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    TopicConfig::from_overrides(defaults, set)
+}
+
+pub(crate) fn index_of(key: &str) -> Option<usize> {
+    TOPIC_DEFINITIONS
+        .binary_search_by(|definition| definition.name.cmp(key))
+        .ok()
+}
+
+/// Source: `org.apache.kafka.storage.internals.log.LogConfig#validateValues` and the checks of tiered storage.
+fn check_together(values: &[Value]) -> Result<(), TopicConfigError> {
+    let config = TopicConfig::from_values(values);
+    let (min, max) = (config.min_compaction_lag_ms, config.max_compaction_lag_ms);
+    if min > max {
+        let message = format!(
+            "conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})"
+        );
+        return Err(TopicConfigError(message));
+    }
+    if config.remote_storage_enable {
+        let message = "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.";
+        return Err(TopicConfigError(message.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether values of this type are hidden from clients. None is yet: there are no passwords.
+pub(crate) const fn is_sensitive(_config_type: ConfigType) -> bool {
+    false
+}
