@@ -67,17 +67,22 @@ pub trait WriteHalf: 'static {
     fn shutdown(&mut self);
 }
 
-/// Sends all of `chunks`, releasing each as soon as it is sent.
+/// Sends all of `chunks`, releasing each as soon as it is sent and telling `progress` how many bytes each step took.
 ///
 /// # Errors
 /// Those of [`WriteHalf::write`].
-pub async fn write_all(stream: &mut impl WriteHalf, mut chunks: Vec<Bytes>) -> Result<()> {
+pub async fn write_all(
+    stream: &mut impl WriteHalf,
+    mut chunks: Vec<Bytes>,
+    mut progress: impl FnMut(usize),
+) -> Result<()> {
     let mut first = 0;
     while first < chunks.len() {
         let mut sent = stream.write(&chunks[first..]).await?;
         if sent == 0 && chunks[first..].iter().any(|chunk| !chunk.is_empty()) {
             return Err(Error::from(ErrorKind::WriteZero));
         }
+        progress(sent);
         while first < chunks.len() && sent >= chunks[first].len() {
             sent -= chunks[first].len();
             chunks[first] = Bytes::new();
