@@ -141,7 +141,12 @@ impl Resolved {
         let mut faults = cross_checks(values, settings);
         let listeners = listener::resolve(values).map_err(|fault| faults.push(fault));
         let overrides = connection_overrides(values).map_err(|fault| faults.push(fault));
-        let defaults = TopicDefaults::from_settings(settings).map_err(|fault| faults.push(fault));
+        let defaults = TopicDefaults::from_settings(settings).map_err(|fault| {
+            // The key's own fault says it better.
+            if faults.iter().all(|(key, _)| *key != fault.0) {
+                faults.push(fault);
+            }
+        });
         match (listeners, overrides, defaults) {
             (Ok(listeners), Ok(connections_per_ip), Ok(topic_defaults)) if faults.is_empty() => {
                 Ok(Self {
@@ -228,7 +233,14 @@ fn connection_overrides(values: &BrokerValues) -> Result<BTreeMap<IpAddr, i32>, 
         };
         let (host, count) = entry.rsplit_once(':').ok_or_else(wrong)?;
         let count: i32 = count.trim().parse().ok().ok_or_else(wrong)?;
-        let host = host.trim().trim_start_matches('[').trim_end_matches(']');
+        let host = host.trim();
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        if inner.is_none() && host.contains(':') {
+            return Err(wrong());
+        }
+        let host = inner.unwrap_or(host);
         if count < 0 || host.is_empty() {
             return Err(wrong());
         }

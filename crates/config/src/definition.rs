@@ -73,7 +73,7 @@ pub enum Validator {
     NotEmpty,
     /// A whole number of the range, both ends inclusive, or -1.
     BetweenOrMinusOne(i64, i64),
-    /// Whatever the function accepts; its error ends Kafka's sentence "Invalid value x for configuration y: ...".
+    /// Whatever the function accepts; its error goes on after the key's name: "must be ...".
     Custom(fn(&Value) -> Result<(), String>),
 }
 
@@ -95,11 +95,16 @@ impl Definition {
     /// Kafka's sentence for the fault, for example `Invalid value 0 for configuration num.partitions: Value must be
     /// at least 1`.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
+        self.parse_for(self.name, text)
+    }
+
+    /// As [`Definition::parse`], for a text that was written for the key `name`.
+    pub(crate) fn parse_for(&self, name: &str, text: &str) -> Result<Value, String> {
         let value = self
             .config_type
             .parse(text)
-            .map_err(|problem| self.sentence(text, &problem))?;
-        self.check(&value)?;
+            .map_err(|problem| sentence(name, text, &problem))?;
+        check(self.validator, name, &value)?;
         Ok(value)
     }
 
@@ -117,69 +122,83 @@ impl Definition {
                 .expect("the tables' defaults satisfy their own validators"),
         }
     }
+}
 
-    fn sentence(&self, value: &str, problem: &str) -> String {
-        format!(
-            "Invalid value {value} for configuration {}: {problem}",
-            self.name
-        )
+fn sentence(name: &str, value: &str, problem: &str) -> String {
+    format!("Invalid value {value} for configuration {name}: {problem}")
+}
+
+fn check(validator: Validator, name: &str, value: &Value) -> Result<(), String> {
+    match value {
+        Value::Integer(number) => check_number(validator, *number)
+            .map_err(|problem| sentence(name, &value.to_string(), &problem)),
+        Value::List(items) => check_list(validator, name, items),
+        _ => check_other(validator, name, value),
     }
+}
 
-    fn check(&self, value: &Value) -> Result<(), String> {
-        let problem = |problem: String| Err(self.sentence(&value.to_string(), &problem));
-        match (&self.validator, value) {
-            (Validator::Between(min, _), Value::Integer(number)) if number < min => {
-                problem(format!("Value must be at least {min}"))
-            }
-            (Validator::Between(_, max), Value::Integer(number)) if number > max => {
-                problem(format!("Value must be no more than {max}"))
-            }
-            (Validator::BetweenOrMinusOne(min, max), Value::Integer(number))
-                if *number != -1 && !(min..=max).contains(&number) =>
-            {
-                problem(format!(
-                    "Value must be between {min} and {max} or equal to -1"
-                ))
-            }
-            (Validator::BetweenDouble(min, _), Value::Double(number)) if number < min => {
-                problem(format!("Value must be at least {min}"))
-            }
-            (Validator::BetweenDouble(_, max), Value::Double(number)) if number > max => {
-                problem(format!("Value must be no more than {max}"))
-            }
-            (Validator::OneOf(texts), Value::Text(text)) if !texts.contains(&text.as_str()) => {
-                problem(format!("String must be one of: {}", texts.join(", ")))
-            }
-            (Validator::ListOf(texts), Value::List(items)) => self.check_items(items, texts),
-            (Validator::NotEmpty, Value::List(items)) if items.is_empty() => Err(format!(
-                "Configuration '{}' must not be empty. Valid values include: any non-empty value",
-                self.name
-            )),
-            (_, Value::List(items)) if items.iter().any(String::is_empty) => Err(self.empty_item()),
-            (Validator::Custom(check), value) => check(value).or_else(problem),
-            _ => Ok(()),
+fn check_number(validator: Validator, number: i64) -> Result<(), String> {
+    match validator {
+        Validator::Between(min, _) if number < min => Err(format!("Value must be at least {min}")),
+        Validator::Between(_, max) if number > max => {
+            Err(format!("Value must be no more than {max}"))
         }
-    }
-
-    fn check_items(&self, items: &[String], permitted: &[&str]) -> Result<(), String> {
-        if items.iter().any(String::is_empty) {
-            return Err(self.empty_item());
-        }
-        match items
-            .iter()
-            .find(|item| !permitted.contains(&item.as_str()))
+        Validator::BetweenOrMinusOne(min, max)
+            if number != -1 && !(min..=max).contains(&number) =>
         {
-            Some(item) => Err(self.sentence(
-                item,
-                &format!("String must be one of: {}", permitted.join(", ")),
-            )),
-            None => Ok(()),
+            Err(format!(
+                "Value must be between {min} and {max} or equal to -1"
+            ))
         }
+        _ => Ok(()),
     }
+}
 
-    fn empty_item(&self) -> String {
-        format!("Configuration '{}' values must not be empty.", self.name)
+fn check_list(validator: Validator, name: &str, items: &[String]) -> Result<(), String> {
+    if items.iter().any(String::is_empty) {
+        return Err(format!("Configuration '{name}' values must not be empty."));
     }
+    match validator {
+        Validator::NotEmpty if items.is_empty() => Err(format!(
+            "Configuration '{name}' must not be empty. Valid values include: any non-empty value"
+        )),
+        Validator::ListOf(texts) => match items.iter().find(|item| !texts.contains(&item.as_str()))
+        {
+            Some(item) => Err(sentence(name, item, &one_of(texts))),
+            None => Ok(()),
+        },
+        Validator::Custom(check) => check(&Value::List(items.to_vec())).map_err(|problem| {
+            sentence(
+                name,
+                &format!("[{}]", items.join(", ")),
+                &format!("{name} {problem}"),
+            )
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_other(validator: Validator, name: &str, value: &Value) -> Result<(), String> {
+    let verdict = match (validator, value) {
+        (Validator::BetweenDouble(min, _), Value::Double(number)) if *number < min => {
+            Err(format!("Value must be at least {min}"))
+        }
+        (Validator::BetweenDouble(_, max), Value::Double(number)) if *number > max => {
+            Err(format!("Value must be no more than {max}"))
+        }
+        (Validator::OneOf(texts), Value::Text(text)) if !texts.contains(&text.as_str()) => {
+            Err(one_of(texts))
+        }
+        (Validator::Custom(check), value) => {
+            check(value).map_err(|problem| format!("{name} {problem}"))
+        }
+        _ => Ok(()),
+    };
+    verdict.map_err(|problem| sentence(name, &value.to_string(), &problem))
+}
+
+fn one_of(texts: &[&str]) -> String {
+    format!("String must be one of: {}", texts.join(", "))
 }
 
 /// Declares keys: the table of [`Definition`]s, and the struct of their typed values.

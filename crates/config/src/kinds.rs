@@ -124,7 +124,7 @@ impl ShardCores {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "Expected auto, a number of shards from 1 to {SHARDS_MAX}, or a list of cores such as 0-3,6 (a single core: 6-6)"
+                "must be auto, a number of shards from 1 to {SHARDS_MAX}, or a list of cores such as 0-3,6 (a single core: 6-6)"
             )
         };
         if text == "auto" {
@@ -152,7 +152,7 @@ impl ShardCores {
         if unique {
             Ok(Self::List(cores))
         } else {
-            Err("A core is named twice".to_owned())
+            Err("must name a core once only".to_owned())
         }
     }
 

@@ -53,7 +53,7 @@ impl TopicDefaults {
             if let Some((key, setting)) = set {
                 let text = convert(definition, *key, &setting.value);
                 *value = definition
-                    .parse(&text)
+                    .parse_for(key.name, &text)
                     .map_err(|message| (key.name, message))?;
             }
         }
