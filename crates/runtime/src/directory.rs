@@ -1,0 +1,92 @@
+//! Directory operations and small whole files, as blocking calls for the helper threads.
+
+#![expect(unsafe_code, reason = "calls statvfs")]
+
+use std::ffi::{CString, OsString};
+use std::fs::{self, File};
+use std::io::{Error, ErrorKind, Read as _, Result, Write as _};
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use io::DirEntry;
+
+/// What a replacement is written to before it takes the file's name.
+const REPLACEMENT_SUFFIX: &str = ".tmp";
+
+pub(crate) fn list(path: &Path) -> Result<Vec<DirEntry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        match fs::metadata(entry.path()) {
+            Ok(metadata) => entries.push(DirEntry {
+                name,
+                is_dir: metadata.is_dir(),
+                len_bytes: if metadata.is_dir() { 0 } else { metadata.len() },
+            }),
+            // Removed since the directory was read, or a link to nothing.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+    Ok(entries)
+}
+
+pub(crate) fn sync(path: &Path) -> Result<()> {
+    File::open(path)?.sync_all()
+}
+
+pub(crate) fn read_file(path: &Path, len_max_bytes: usize) -> Result<Vec<u8>> {
+    let limit = u64::try_from(len_max_bytes).unwrap_or(u64::MAX);
+    let mut content = Vec::new();
+    File::open(path)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut content)?;
+    if content.len() > len_max_bytes {
+        return Err(Error::new(
+            ErrorKind::InvalidData,
+            format!("{} is longer than {len_max_bytes} bytes", path.display()),
+        ));
+    }
+    Ok(content)
+}
+
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
+    let replacement = replacement_path(path);
+    let mut file = File::create(&replacement)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&replacement, path)?;
+    sync(parent(path))
+}
+
+/// Bytes that an unprivileged process may still allocate.
+pub(crate) fn free_space_bytes(path: &Path) -> Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut space = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: `path` is a NUL-terminated string and `space` is memory for one `statvfs`.
+    if unsafe { libc::statvfs(path.as_ptr(), space.as_mut_ptr()) } != 0 {
+        return Err(Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so it filled the structure.
+    let space = unsafe { space.assume_init() };
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+fn replacement_path(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(REPLACEMENT_SUFFIX);
+    PathBuf::from(name)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

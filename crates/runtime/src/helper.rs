@@ -1,0 +1,82 @@
+//! Threads for the operating system calls that block and that `io_uring` does not offer or glommio runs on the shard.
+//!
+//! They are shared by all shards of the process and placed off the shards' cores when there is room. Jobs own what
+//! they work on (paths, duplicated descriptors), so a dropped future leaves them valid.
+
+use std::io::{Error, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use core_affinity::CoreId;
+
+/// Directory syncs take milliseconds; two threads let a listing pass one.
+const THREADS: usize = 2;
+/// Jobs that may wait; a shard that has more to ask waits for room.
+const JOBS_MAX: usize = 1024;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A handle to the threads; they end when the last handle is gone.
+#[derive(Clone, Debug)]
+pub struct Helper {
+    jobs: flume::Sender<Job>,
+}
+
+impl Helper {
+    /// Starts the threads, pinned to `spare_cores` in turn, or left where the process may run if there are none.
+    ///
+    /// # Errors
+    /// The operating system's, when a thread cannot be started.
+    pub fn start(spare_cores: &[usize]) -> Result<Self> {
+        let (jobs, queue) = flume::bounded::<Job>(JOBS_MAX);
+        for index in 0..THREADS {
+            let queue = queue.clone();
+            let core = spare_cores
+                .get(index % spare_cores.len().max(1))
+                .map(|&id| CoreId { id });
+            thread::Builder::new()
+                .name(format!("helper-{index}"))
+                .spawn(move || {
+                    if let Some(core) = core
+                        && !core_affinity::set_for_current(core)
+                    {
+                        tracing::warn!(core = core.id, "helper thread stays unpinned");
+                    }
+                    serve(&queue);
+                })?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// Runs `job` on a helper thread. Cancellation does not stop it.
+    ///
+    /// # Errors
+    /// Those of `job`, and `Other` when it panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = flume::bounded(1);
+        let job: Job = Box::new(move || {
+            let unwanted = reply.send(job());
+            drop(unwanted);
+        });
+        self.jobs
+            .send_async(job)
+            .await
+            .map_err(|_stopped| Error::other("helper threads have stopped"))?;
+        answer
+            .recv_async()
+            .await
+            .map_err(|_panicked| Error::other("helper job panicked"))?
+    }
+}
+
+fn serve(queue: &flume::Receiver<Job>) {
+    while let Ok(job) = queue.recv() {
+        // The job's reply channel is dropped by the unwinding, which its caller sees as an error.
+        if catch_unwind(AssertUnwindSafe(job)).is_err() {
+            tracing::error!("helper job panicked");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One shard's access to the machine: the glommio implementation of [`io::Io`].
+
+use std::fs;
+use std::io::Result;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use glommio::timer::sleep;
+use io::{DirEntry, Instant, OpenMode, TaskClass};
+use types::{ShardId, TimestampMs};
+
+use crate::buffer::Buffer;
+use crate::entropy::Entropy;
+use crate::file::File;
+use crate::helper::Helper;
+use crate::mailbox::{Receiver, Sender};
+use crate::stream::{Socket, Stream};
+use crate::task::{Task, TaskQueues};
+use crate::{clock, directory, mailbox, probe};
+
+/// The shortest sleep that waits for the reactor; a sleep of zero returns at once.
+const ONE_TURN: Duration = Duration::from_micros(1);
+
+/// The handle that a shard's tasks use. It never leaves the thread of its executor.
+#[derive(Clone, Debug)]
+pub struct GlommioIo {
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    shard: ShardId,
+    queues: TaskQueues,
+    entropy: Entropy,
+    helper: Helper,
+}
+
+impl GlommioIo {
+    /// Makes the handle of the executor that runs on this thread.
+    pub(crate) fn new(shard: ShardId, helper: Helper) -> Self {
+        Self {
+            shared: Rc::new(Shared {
+                shard,
+                queues: TaskQueues::create(),
+                entropy: Entropy::new(),
+                helper,
+            }),
+        }
+    }
+
+    /// The shard that this handle belongs to.
+    #[must_use]
+    pub fn shard(&self) -> ShardId {
+        self.shared.shard
+    }
+
+    /// Prepares this shard for direct I/O on the device of `directory`, before any other file is opened there.
+    ///
+    /// # Errors
+    /// `Unsupported` when the file system refuses direct I/O; else the operating system's.
+    pub async fn prepare_data_directory(&self, directory: &Path) -> Result<()> {
+        probe::probe(&self.shared.helper, self.shared.shard, directory).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        path: &Path,
+        job: impl FnOnce(&Path) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let path = path.to_path_buf();
+        self.shared.helper.run(move || job(&path)).await
+    }
+}
+
+impl io::Io for GlommioIo {
+    type Buffer = Buffer;
+    type File = File;
+    type Stream = Stream;
+    type Socket = Socket;
+    type Task = Task;
+    type Sender<T: Send + 'static> = Sender<T>;
+    type Receiver<T: Send + 'static> = Receiver<T>;
+
+    fn mailbox<T: Send + 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+        mailbox::mailbox(capacity)
+    }
+
+    fn now(&self) -> Instant {
+        clock::now()
+    }
+
+    fn wall_clock(&self) -> TimestampMs {
+        clock::wall_clock()
+    }
+
+    fn random(&self) -> u64 {
+        self.shared.entropy.next()
+    }
+
+    async fn sleep_until(&self, deadline: Instant) {
+        let span = deadline.saturating_since(self.now());
+        if !span.is_zero() {
+            sleep(span).await;
+        }
+    }
+
+    async fn reschedule(&self) {
+        sleep(ONE_TURN).await;
+    }
+
+    fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) -> Task {
+        self.shared.queues.spawn(class, task)
+    }
+
+    fn allocate(&self, len_bytes: usize) -> Buffer {
+        Buffer::allocate(len_bytes)
+    }
+
+    fn adopt(&self, socket: Socket) -> Result<Stream> {
+        Ok(Stream::adopt(socket.moved_to(self.shared.shard)))
+    }
+
+    async fn open(&self, path: &Path, mode: OpenMode) -> Result<File> {
+        File::open(&self.shared.helper, path, mode).await
+    }
+
+    async fn create_dir_all(&self, path: &Path) -> Result<()> {
+        self.blocking(path, |path| fs::create_dir_all(path)).await
+    }
+
+    async fn list_dir(&self, path: &Path) -> Result<Vec<DirEntry>> {
+        self.blocking(path, directory::list).await
+    }
+
+    async fn sync_dir(&self, path: &Path) -> Result<()> {
+        self.blocking(path, directory::sync).await
+    }
+
+    async fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        let to = to.to_path_buf();
+        self.blocking(from, move |from| fs::rename(from, to)).await
+    }
+
+    async fn remove_file(&self, path: &Path) -> Result<()> {
+        self.blocking(path, |path| fs::remove_file(path)).await
+    }
+
+    async fn remove_dir(&self, path: &Path) -> Result<()> {
+        self.blocking(path, |path| fs::remove_dir(path)).await
+    }
+
+    async fn read_file(&self, path: &Path, len_max_bytes: usize) -> Result<Vec<u8>> {
+        self.blocking(path, move |path| directory::read_file(path, len_max_bytes))
+            .await
+    }
+
+    async fn replace_file(&self, path: &Path, content: Vec<u8>) -> Result<()> {
+        self.blocking(path, move |path| directory::replace_file(path, &content))
+            .await
+    }
+
+    async fn free_space_bytes(&self, path: &Path) -> Result<u64> {
+        self.blocking(path, directory::free_space_bytes).await
+    }
+}
