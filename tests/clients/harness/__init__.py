@@ -1,0 +1,1 @@
+"""What the test programs share: installing clients and starting brokers. Standard library only."""
