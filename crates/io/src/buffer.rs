@@ -255,7 +255,11 @@ impl<B: Buffer> Pool<B> {
 
     fn take_back(&self, buffer: B) {
         let mut free = self.shared.free.borrow_mut();
-        if buffer.len() == self.shared.chunk_len_bytes && free.len() < self.shared.free_chunks_max {
+        // A write that outlived its chunk may still hold the memory: such a buffer is not reused.
+        if buffer.len() == self.shared.chunk_len_bytes
+            && free.len() < self.shared.free_chunks_max
+            && buffer.is_unique()
+        {
             free.push(buffer);
         }
     }

@@ -16,6 +16,8 @@
 
 pub mod buffer;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod file;
 mod mailbox;
 mod stream;

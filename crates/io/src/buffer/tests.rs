@@ -99,6 +99,19 @@ fn memory_is_reused_only_when_the_last_slice_is_gone() {
 }
 
 #[test]
+fn memory_is_not_reused_while_a_write_holds_it() {
+    let pool = Pool::new(ALIGNMENT, 4);
+    let mut writer = pool.chunk(PlainBuffer::new);
+    writer.append(&[1; ALIGNMENT], |_| {});
+    let written = writer.full_buffer();
+    drop(writer);
+    pool.reclaim(usize::MAX);
+    let mut next = pool.chunk(PlainBuffer::new);
+    next.append(&[2; ALIGNMENT], |_| {});
+    assert_eq!(written.as_slice(), [1; ALIGNMENT]);
+}
+
+#[test]
 fn a_slice_outlives_its_pool() {
     let pool = Pool::new(ALIGNMENT, 1);
     let mut buffer = PlainBuffer::new(ALIGNMENT);
