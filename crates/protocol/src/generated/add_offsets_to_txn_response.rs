@@ -1,0 +1,44 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `AddOffsetsToTxnResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AddOffsetsToTxnResponse {
+    pub throttle_time_ms: i32,
+    pub error_code: i16,
+}
+
+impl Wire for AddOffsetsToTxnResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= 3;
+        let mut it = Self::default();
+        it.throttle_time_ms = d.i32()?;
+        it.error_code = d.i16()?;
+        if flexible {
+            d.skip_tags()?;
+        }
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = version >= 3;
+        e.i32(self.throttle_time_ms);
+        e.i16(self.error_code);
+        if flexible {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for AddOffsetsToTxnResponse {
+    const NAME: &'static str = "AddOffsetsToTxnResponse";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 4;
+    const SCHEMA_KEY: Option<i16> = Some(25);
+
+    fn is_flexible(version: i16) -> bool {
+        version >= 3
+    }
+}

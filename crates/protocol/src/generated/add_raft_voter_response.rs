@@ -1,0 +1,55 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `AddRaftVoterResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Wire};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddRaftVoterResponse {
+    pub throttle_time_ms: i32,
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+}
+
+impl Default for AddRaftVoterResponse {
+    fn default() -> Self {
+        Self {
+            throttle_time_ms: 0,
+            error_code: 0,
+            error_message: Some(Str::default()),
+        }
+    }
+}
+
+impl Wire for AddRaftVoterResponse {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.throttle_time_ms = d.i32()?;
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.throttle_time_ms);
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for AddRaftVoterResponse {
+    const NAME: &'static str = "AddRaftVoterResponse";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 1;
+    const SCHEMA_KEY: Option<i16> = Some(80);
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}

@@ -1,0 +1,124 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `AlterClientQuotasResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlterClientQuotasResponse {
+    pub throttle_time_ms: i32,
+    pub entries: Vec<EntryData>,
+}
+
+impl Wire for AlterClientQuotasResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version == 1;
+        let mut it = Self::default();
+        it.throttle_time_ms = d.i32()?;
+        it.entries = d.array(flexible, |d| EntryData::decode(d, version))?;
+        if flexible {
+            d.skip_tags()?;
+        }
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = version == 1;
+        e.i32(self.throttle_time_ms);
+        e.array(&self.entries, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        if flexible {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryData {
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+    pub entity: Vec<EntityData>,
+}
+
+impl Default for EntryData {
+    fn default() -> Self {
+        Self {
+            error_code: 0,
+            error_message: Some(Str::default()),
+            entity: Vec::new(),
+        }
+    }
+}
+
+impl Wire for EntryData {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version == 1;
+        let mut it = Self::default();
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        it.entity = d.array(flexible, |d| EntityData::decode(d, version))?;
+        if flexible {
+            d.skip_tags()?;
+        }
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = version == 1;
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        e.array(&self.entity, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        if flexible {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntityData {
+    pub entity_type: Str,
+    pub entity_name: Option<Str>,
+}
+
+impl Default for EntityData {
+    fn default() -> Self {
+        Self {
+            entity_type: Str::default(),
+            entity_name: Some(Str::default()),
+        }
+    }
+}
+
+impl Wire for EntityData {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version == 1;
+        let mut it = Self::default();
+        it.entity_type = d.string(flexible)?;
+        it.entity_name = d.nullable_string(flexible)?;
+        if flexible {
+            d.skip_tags()?;
+        }
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = version == 1;
+        e.string(&self.entity_type, flexible)?;
+        e.nullable_string(self.entity_name.as_ref(), flexible)?;
+        if flexible {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for AlterClientQuotasResponse {
+    const NAME: &'static str = "AlterClientQuotasResponse";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 1;
+    const SCHEMA_KEY: Option<i16> = Some(49);
+
+    fn is_flexible(version: i16) -> bool {
+        version == 1
+    }
+}

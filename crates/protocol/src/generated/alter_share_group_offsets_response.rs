@@ -1,0 +1,108 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `AlterShareGroupOffsetsResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Uuid, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlterShareGroupOffsetsResponse {
+    pub throttle_time_ms: i32,
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+    pub responses: Vec<AlterShareGroupOffsetsResponseTopic>,
+}
+
+impl Wire for AlterShareGroupOffsetsResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.throttle_time_ms = d.i32()?;
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        it.responses = d.array(flexible, |d| AlterShareGroupOffsetsResponseTopic::decode(d, version))?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.throttle_time_ms);
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        e.array(&self.responses, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlterShareGroupOffsetsResponseTopic {
+    pub topic_name: Str,
+    pub topic_id: Uuid,
+    pub partitions: Vec<AlterShareGroupOffsetsResponsePartition>,
+}
+
+impl Wire for AlterShareGroupOffsetsResponseTopic {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.topic_name = d.string(flexible)?;
+        it.topic_id = d.uuid()?;
+        it.partitions = d.array(flexible, |d| AlterShareGroupOffsetsResponsePartition::decode(d, version))?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.string(&self.topic_name, flexible)?;
+        e.uuid(self.topic_id);
+        e.array(&self.partitions, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlterShareGroupOffsetsResponsePartition {
+    pub partition_index: i32,
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+}
+
+impl Wire for AlterShareGroupOffsetsResponsePartition {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.partition_index = d.i32()?;
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.partition_index);
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for AlterShareGroupOffsetsResponse {
+    const NAME: &'static str = "AlterShareGroupOffsetsResponse";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = Some(91);
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}

@@ -1,0 +1,81 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `InitProducerIdResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Wire};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct InitProducerIdResponse {
+    pub throttle_time_ms: i32,
+    pub error_code: i16,
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub ongoing_txn_producer_id: i64,
+    pub ongoing_txn_producer_epoch: i16,
+}
+
+impl Default for InitProducerIdResponse {
+    fn default() -> Self {
+        Self {
+            throttle_time_ms: 0,
+            error_code: 0,
+            producer_id: -1,
+            producer_epoch: 0,
+            ongoing_txn_producer_id: -1,
+            ongoing_txn_producer_epoch: -1,
+        }
+    }
+}
+
+impl Wire for InitProducerIdResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = version >= 2;
+        let mut it = Self::default();
+        it.throttle_time_ms = d.i32()?;
+        it.error_code = d.i16()?;
+        it.producer_id = d.i64()?;
+        it.producer_epoch = d.i16()?;
+        if version == 6 {
+            it.ongoing_txn_producer_id = d.i64()?;
+        }
+        if version == 6 {
+            it.ongoing_txn_producer_epoch = d.i16()?;
+        }
+        if flexible {
+            d.skip_tags()?;
+        }
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = version >= 2;
+        e.i32(self.throttle_time_ms);
+        e.i16(self.error_code);
+        e.i64(self.producer_id);
+        e.i16(self.producer_epoch);
+        if version == 6 {
+            e.i64(self.ongoing_txn_producer_id);
+        } else if self.ongoing_txn_producer_id != -1 {
+            return Err(EncodeError::not_in_version("OngoingTxnProducerId", version));
+        }
+        if version == 6 {
+            e.i16(self.ongoing_txn_producer_epoch);
+        } else if self.ongoing_txn_producer_epoch != -1 {
+            return Err(EncodeError::not_in_version("OngoingTxnProducerEpoch", version));
+        }
+        if flexible {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for InitProducerIdResponse {
+    const NAME: &'static str = "InitProducerIdResponse";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 6;
+    const SCHEMA_KEY: Option<i16> = Some(22);
+
+    fn is_flexible(version: i16) -> bool {
+        version >= 2
+    }
+}

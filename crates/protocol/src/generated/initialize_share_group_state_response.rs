@@ -1,0 +1,96 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `InitializeShareGroupStateResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Uuid, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InitializeShareGroupStateResponse {
+    pub results: Vec<InitializeStateResult>,
+}
+
+impl Wire for InitializeShareGroupStateResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.results = d.array(flexible, |d| InitializeStateResult::decode(d, version))?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.array(&self.results, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InitializeStateResult {
+    pub topic_id: Uuid,
+    pub partitions: Vec<PartitionResult>,
+}
+
+impl Wire for InitializeStateResult {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.topic_id = d.uuid()?;
+        it.partitions = d.array(flexible, |d| PartitionResult::decode(d, version))?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.uuid(self.topic_id);
+        e.array(&self.partitions, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PartitionResult {
+    pub partition: i32,
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+}
+
+impl Wire for PartitionResult {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.partition = d.i32()?;
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.partition);
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for InitializeShareGroupStateResponse {
+    const NAME: &'static str = "InitializeShareGroupStateResponse";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = Some(83);
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}

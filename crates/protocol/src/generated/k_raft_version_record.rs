@@ -1,0 +1,40 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `KRaftVersionRecord`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KRaftVersionRecord {
+    pub version: i16,
+    pub k_raft_version: i16,
+}
+
+impl Wire for KRaftVersionRecord {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let mut it = Self::default();
+        it.version = d.i16()?;
+        it.k_raft_version = d.i16()?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        e.i16(self.version);
+        e.i16(self.k_raft_version);
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for KRaftVersionRecord {
+    const NAME: &'static str = "KRaftVersionRecord";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = None;
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}

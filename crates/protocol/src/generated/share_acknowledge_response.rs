@@ -1,0 +1,176 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `ShareAcknowledgeResponse`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Uuid, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShareAcknowledgeResponse {
+    pub throttle_time_ms: i32,
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+    pub acquisition_lock_timeout_ms: i32,
+    pub responses: Vec<ShareAcknowledgeTopicResponse>,
+    pub node_endpoints: Vec<NodeEndpoint>,
+}
+
+impl Wire for ShareAcknowledgeResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.throttle_time_ms = d.i32()?;
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        if version == 2 {
+            it.acquisition_lock_timeout_ms = d.i32()?;
+        }
+        it.responses = d.array(flexible, |d| ShareAcknowledgeTopicResponse::decode(d, version))?;
+        it.node_endpoints = d.array(flexible, |d| NodeEndpoint::decode(d, version))?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.throttle_time_ms);
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        if version == 2 {
+            e.i32(self.acquisition_lock_timeout_ms);
+        }
+        e.array(&self.responses, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        e.array(&self.node_endpoints, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShareAcknowledgeTopicResponse {
+    pub topic_id: Uuid,
+    pub partitions: Vec<PartitionData>,
+}
+
+impl Wire for ShareAcknowledgeTopicResponse {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.topic_id = d.uuid()?;
+        it.partitions = d.array(flexible, |d| PartitionData::decode(d, version))?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.uuid(self.topic_id);
+        e.array(&self.partitions, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PartitionData {
+    pub partition_index: i32,
+    pub error_code: i16,
+    pub error_message: Option<Str>,
+    pub current_leader: LeaderIdAndEpoch,
+}
+
+impl Wire for PartitionData {
+    fn decode(d: &mut Decoder, version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.partition_index = d.i32()?;
+        it.error_code = d.i16()?;
+        it.error_message = d.nullable_string(flexible)?;
+        it.current_leader = LeaderIdAndEpoch::decode(d, version)?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.partition_index);
+        e.i16(self.error_code);
+        e.nullable_string(self.error_message.as_ref(), flexible)?;
+        self.current_leader.encode(e, version)?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeaderIdAndEpoch {
+    pub leader_id: i32,
+    pub leader_epoch: i32,
+}
+
+impl Wire for LeaderIdAndEpoch {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let mut it = Self::default();
+        it.leader_id = d.i32()?;
+        it.leader_epoch = d.i32()?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        e.i32(self.leader_id);
+        e.i32(self.leader_epoch);
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NodeEndpoint {
+    pub node_id: i32,
+    pub host: Str,
+    pub port: i32,
+    pub rack: Option<Str>,
+}
+
+impl Wire for NodeEndpoint {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.node_id = d.i32()?;
+        it.host = d.string(flexible)?;
+        it.port = d.i32()?;
+        it.rack = d.nullable_string(flexible)?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.i32(self.node_id);
+        e.string(&self.host, flexible)?;
+        e.i32(self.port);
+        e.nullable_string(self.rack.as_ref(), flexible)?;
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for ShareAcknowledgeResponse {
+    const NAME: &'static str = "ShareAcknowledgeResponse";
+    const FIRST_VERSION: i16 = 1;
+    const LAST_VERSION: i16 = 2;
+    const SCHEMA_KEY: Option<i16> = Some(79);
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}

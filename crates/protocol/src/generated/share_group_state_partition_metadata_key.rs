@@ -1,0 +1,35 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `ShareGroupStatePartitionMetadataKey`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShareGroupStatePartitionMetadataKey {
+    pub group_id: Str,
+}
+
+impl Wire for ShareGroupStatePartitionMetadataKey {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = false;
+        let mut it = Self::default();
+        it.group_id = d.string(flexible)?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = false;
+        e.string(&self.group_id, flexible)?;
+        Ok(())
+    }
+}
+
+impl Message for ShareGroupStatePartitionMetadataKey {
+    const NAME: &'static str = "ShareGroupStatePartitionMetadataKey";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = Some(15);
+
+    fn is_flexible(_version: i16) -> bool {
+        false
+    }
+}

@@ -1,0 +1,40 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `SnapshotHeaderRecord`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SnapshotHeaderRecord {
+    pub version: i16,
+    pub last_contained_log_timestamp: i64,
+}
+
+impl Wire for SnapshotHeaderRecord {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let mut it = Self::default();
+        it.version = d.i16()?;
+        it.last_contained_log_timestamp = d.i64()?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        e.i16(self.version);
+        e.i64(self.last_contained_log_timestamp);
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for SnapshotHeaderRecord {
+    const NAME: &'static str = "SnapshotHeaderRecord";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = None;
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}

@@ -1,0 +1,47 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `StreamsGroupDescribeRequest`
+
+use crate::wire::prelude::{ApiKey, DecodeError, Decoder, EncodeError, Encoder, Message, Request, Str, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamsGroupDescribeRequest {
+    pub group_ids: Vec<Str>,
+    pub include_authorized_operations: bool,
+}
+
+impl Wire for StreamsGroupDescribeRequest {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = true;
+        let mut it = Self::default();
+        it.group_ids = d.array(flexible, |d| d.string(flexible))?;
+        it.include_authorized_operations = d.bool()?;
+        d.skip_tags()?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = true;
+        e.array(&self.group_ids, flexible, |e, item| { e.string(item, flexible)?; Ok(()) })?;
+        e.bool(self.include_authorized_operations);
+        {
+            e.no_tags();
+        }
+        Ok(())
+    }
+}
+
+impl Message for StreamsGroupDescribeRequest {
+    const NAME: &'static str = "StreamsGroupDescribeRequest";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = Some(89);
+
+    fn is_flexible(_version: i16) -> bool {
+        true
+    }
+}
+
+impl Request for StreamsGroupDescribeRequest {
+    const KEY: ApiKey = ApiKey::StreamsGroupDescribe;
+    type Response = super::StreamsGroupDescribeResponse;
+}

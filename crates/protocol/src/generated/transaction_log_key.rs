@@ -1,0 +1,35 @@
+// Generated from crates/protocol/schema/kafka-4.3.1.schema by `cargo xtask generate`. Do not edit.
+//! `TransactionLogKey`
+
+use crate::wire::prelude::{DecodeError, Decoder, EncodeError, Encoder, Message, Str, Wire};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TransactionLogKey {
+    pub transactional_id: Str,
+}
+
+impl Wire for TransactionLogKey {
+    fn decode(d: &mut Decoder, _version: i16) -> Result<Self, DecodeError> {
+        let flexible = false;
+        let mut it = Self::default();
+        it.transactional_id = d.string(flexible)?;
+        Ok(it)
+    }
+
+    fn encode(&self, e: &mut Encoder, _version: i16) -> Result<(), EncodeError> {
+        let flexible = false;
+        e.string(&self.transactional_id, flexible)?;
+        Ok(())
+    }
+}
+
+impl Message for TransactionLogKey {
+    const NAME: &'static str = "TransactionLogKey";
+    const FIRST_VERSION: i16 = 0;
+    const LAST_VERSION: i16 = 0;
+    const SCHEMA_KEY: Option<i16> = Some(0);
+
+    fn is_flexible(_version: i16) -> bool {
+        false
+    }
+}

@@ -1,0 +1,109 @@
+//! Bytes in several pieces, for writes without a copy.
+
+use bytes::Bytes;
+
+/// What an [`super::Encoder`] produces: pieces to be sent one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkList {
+    pub(crate) chunks: Vec<Bytes>,
+    pub(crate) len: usize,
+}
+
+impl ChunkList {
+    /// Bytes in all pieces.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The pieces.
+    #[must_use]
+    pub fn into_chunks(self) -> Vec<Bytes> {
+        self.chunks
+    }
+
+    /// All pieces copied into one; for tests and small messages.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        match self.chunks.as_slice() {
+            [only] => only.clone(),
+            chunks => chunks.concat().into(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.len += chunk.len();
+            self.chunks.push(chunk);
+        }
+    }
+}
+
+/// Record batches, as one slice of a frame (decoded) or as slices of log chunks (to be encoded).
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    chunks: Vec<Bytes>,
+}
+
+impl Records {
+    /// Makes it of pieces, which are sent one after the other.
+    #[must_use]
+    pub fn from_chunks(chunks: Vec<Bytes>) -> Self {
+        Self { chunks }
+    }
+
+    /// The pieces.
+    #[must_use]
+    pub fn chunks(&self) -> &[Bytes] {
+        &self.chunks
+    }
+
+    /// Bytes in all pieces.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chunks.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chunks.iter().all(Bytes::is_empty)
+    }
+
+    /// All bytes in one piece: without a copy if there is but one piece, as in everything decoded.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Bytes {
+        match self.chunks.len() {
+            0 => Bytes::new(),
+            1 => self.chunks.swap_remove(0),
+            _ => self.chunks.concat().into(),
+        }
+    }
+}
+
+impl From<Bytes> for Records {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            chunks: if bytes.is_empty() {
+                Vec::new()
+            } else {
+                vec![bytes]
+            },
+        }
+    }
+}
+
+impl PartialEq for Records {
+    fn eq(&self, other: &Self) -> bool {
+        self.chunks
+            .iter()
+            .flatten()
+            .eq(other.chunks.iter().flatten())
+    }
+}
