@@ -18,6 +18,7 @@ pub mod buffer;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod contain;
 mod file;
 mod mailbox;
 mod stream;
