@@ -1,22 +1,48 @@
-//! The glommio implementation of `io`: executors, pinned shards, DMA files and sockets.
+//! The glommio implementation of `io`, and the process around it: pinned shards, router, watchdog, signals.
+//!
+//! This is the only crate that names glommio.
+//!
+//! | thread | what it does |
+//! |---|---|
+//! | `shard-*` | one glommio executor each, pinned: [`Shards`], [`GlommioIo`] |
+//! | `helper-*` | blocking calls for all shards: [`Helper`] |
+//! | `watchdog` | wakes shards and measures their delay: [`Delays`] |
+//! | `signals` | SIGTERM and SIGINT: [`Supervisor`] |
+//!
+//! # Invariants
+//! - No queue has a latency target and the preempt timer keeps its default; the watchdog pings every shard.
+//! - No shard polls for disk completions: [`GlommioIo::prepare_data_directory`] runs before any other file is opened.
+//! - A panic outside [`io::contain`] on a shard, or on a thread that the broker needs, ends the process.
 
 mod buffer;
 mod clock;
+mod cores;
 mod directory;
 mod entropy;
 mod file;
 mod helper;
+mod host;
 mod lease;
 mod mailbox;
+mod panics;
 mod probe;
 mod shard_io;
+mod shards;
 mod stream;
+mod supervisor;
 mod task;
+mod watchdog;
 
 pub use buffer::Buffer;
+pub use cores::{CoreChoice, CorePlan, CorePlanError, Topology};
 pub use file::File;
 pub use helper::Helper;
+pub use host::{Facts, HostError, raise_descriptor_limit};
 pub use mailbox::{Receiver, Sender};
+pub use panics::EXIT_CODE_PANIC;
 pub use shard_io::GlommioIo;
+pub use shards::{Shards, StartError};
 pub use stream::{ReadHalf, Socket, Stream, WriteHalf};
+pub use supervisor::{Event, Supervisor};
 pub use task::Task;
+pub use watchdog::{Delays, ShardDelays};

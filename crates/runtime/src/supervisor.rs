@@ -1,0 +1,112 @@
+//! What the main thread waits for: signals and shards that end.
+
+use std::io::{ErrorKind, Read as _, Result};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+use types::ShardId;
+
+/// The exit code after a second signal, as a shell reports a death by SIGTERM.
+const EXIT_CODE_SECOND_SIGNAL: i32 = 128 + SIGTERM;
+/// Each shard ends once, and signals beyond those that fit say nothing new.
+const EVENTS_MAX: usize = u16::MAX as usize + 16;
+
+/// News for the main thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first SIGTERM or SIGINT: drain. A second one ends the process at once, without asking anybody.
+    Terminate,
+    /// The main task of this shard has returned.
+    ShardEnded(ShardId),
+}
+
+/// Collects [`Event`]s. One per process.
+#[derive(Debug)]
+pub struct Supervisor {
+    sender: EventSender,
+    events: flume::Receiver<Event>,
+}
+
+impl Supervisor {
+    /// Makes one that hears of shards only, for tests and tools.
+    #[must_use]
+    pub fn without_signals() -> Self {
+        let (sender, events) = flume::bounded(EVENTS_MAX);
+        Self {
+            sender: EventSender(sender),
+            events,
+        }
+    }
+
+    /// Makes one that also takes over SIGTERM and SIGINT.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn new() -> Result<Self> {
+        let supervisor = Self::without_signals();
+        let (mut received, pipe) = UnixStream::pair()?;
+        let is_terminating = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT] {
+            // The order matters: the first signal sets the flag after this has seen it unset.
+            flag::register_conditional_shutdown(
+                signal,
+                EXIT_CODE_SECOND_SIGNAL,
+                Arc::clone(&is_terminating),
+            )?;
+            flag::register(signal, Arc::clone(&is_terminating))?;
+            low_level::pipe::register(signal, pipe.try_clone()?)?;
+        }
+        let sender = supervisor.sender.clone();
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                let mut byte = [0; 1];
+                loop {
+                    match received.read(&mut byte) {
+                        Ok(1..) => sender.tell(Event::Terminate),
+                        Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                        Ok(0) | Err(_) => return,
+                    }
+                }
+            })?;
+        Ok(supervisor)
+    }
+
+    /// Waits for the next event.
+    ///
+    /// # Panics
+    /// Never: the supervisor itself keeps the channel open.
+    #[must_use]
+    pub fn wait(&self) -> Event {
+        self.events
+            .recv()
+            .expect("the supervisor holds a sender itself")
+    }
+
+    /// Waits for the next event for at most `span`.
+    #[must_use]
+    pub fn wait_for(&self, span: Duration) -> Option<Event> {
+        self.events.recv_timeout(span).ok()
+    }
+
+    pub(crate) fn clone_sender(&self) -> EventSender {
+        self.sender.clone()
+    }
+}
+
+/// Reports to the supervisor, from any thread.
+#[derive(Clone, Debug)]
+pub(crate) struct EventSender(flume::Sender<Event>);
+
+impl EventSender {
+    pub(crate) fn tell(&self, event: Event) {
+        if self.0.try_send(event).is_err() {
+            tracing::debug!(?event, "nobody waits for this event");
+        }
+    }
+}

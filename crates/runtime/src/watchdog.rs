@@ -1,0 +1,289 @@
+//! The watchdog: a plain thread that wakes every shard every few milliseconds and measures how late it answers.
+//!
+//! The waking matters as much as the measuring: glommio 0.9 can go to sleep with runnable tasks left, and only a
+//! wake-up from outside gets it going again. So each ping wakes the shard's pulse task directly, also when an earlier
+//! ping is still unanswered: a message in a queue would not wake a task that is already due to run.
+//!
+//! The atomics here are the watchdog's own; no request touches them.
+
+use std::future::poll_fn;
+use std::io::Result;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use types::ShardId;
+
+use crate::{clock, panics};
+
+/// The time between pings.
+const PING_INTERVAL: Duration = Duration::from_millis(5);
+/// A delay that is reported.
+const STALL_MIN: Duration = Duration::from_millis(100);
+/// A shard's stalls are logged at most this often.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// Unanswered wake-ups after which only every [`PATIENT_TICKS`]th ping wakes: each of them holds a reference to the
+/// pulse task, and glommio counts those in 15 bits.
+const EAGER_WAKES_MAX: u64 = 1000;
+const PATIENT_TICKS: u64 = 200;
+/// Delays are counted in powers of two of a microsecond; the last bucket holds what is longer.
+const BUCKETS: usize = 32;
+
+/// What the watchdog and one shard share.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    /// When the last ping was sent, in nanoseconds of the monotonic clock; 0 before the first.
+    sent_at: AtomicU64,
+    /// The last ping that the shard saw.
+    seen: AtomicU64,
+    /// How late it was seen, in nanoseconds.
+    delay: AtomicU64,
+    waker: OnceLock<Waker>,
+    counts: [AtomicU64; BUCKETS],
+    max_nanos: AtomicU64,
+    stalls: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl Pulse {
+    /// The shard's side: answers pings until it is dropped.
+    pub(crate) async fn answer(self: Arc<Self>) {
+        poll_fn::<(), _>(|context| {
+            self.waker.get_or_init(|| context.waker().clone());
+            let sent_at = self.sent_at.load(Ordering::Acquire);
+            if sent_at != self.seen.load(Ordering::Relaxed) {
+                let delay = clock::now().0.saturating_sub(sent_at);
+                self.delay.store(delay, Ordering::Relaxed);
+                self.seen.store(sent_at, Ordering::Release);
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Tells the watchdog that the shard has ended in order.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    fn count(&self, delay_nanos: u64) {
+        let micros = delay_nanos / 1000;
+        let bucket = usize::try_from(u64::BITS - micros.leading_zeros()).unwrap_or(BUCKETS);
+        self.counts[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
+        self.max_nanos.fetch_max(delay_nanos, Ordering::Relaxed);
+        if delay_nanos >= nanos(STALL_MIN) {
+            self.stalls.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn delays(&self) -> ShardDelays {
+        let counts = self
+            .counts
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed));
+        let longest = Duration::from_nanos(self.max_nanos.load(Ordering::Relaxed));
+        ShardDelays {
+            p50: percentile(&counts, 500).min(longest),
+            p99: percentile(&counts, 990).min(longest),
+            p999: percentile(&counts, 999).min(longest),
+            max: longest,
+            pings: counts.iter().sum(),
+            stalls: self.stalls.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// How late a shard answered pings since the start. Percentiles are upper bounds, less than twice the true value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardDelays {
+    /// Half of the pings were answered within this time.
+    pub p50: Duration,
+    /// 99 % were.
+    pub p99: Duration,
+    /// 99.9 % were.
+    pub p999: Duration,
+    /// The longest delay.
+    pub max: Duration,
+    /// Answered pings.
+    pub pings: u64,
+    /// Delays of 100 ms or more.
+    pub stalls: u64,
+}
+
+/// Reads the delays of all shards, from any thread.
+#[derive(Clone, Debug)]
+pub struct Delays {
+    pulses: Arc<[Arc<Pulse>]>,
+}
+
+impl Delays {
+    pub(crate) fn new(pulses: Arc<[Arc<Pulse>]>) -> Self {
+        Self { pulses }
+    }
+
+    /// The delays since the start, by shard.
+    #[must_use]
+    pub fn read(&self) -> Vec<ShardDelays> {
+        self.pulses.iter().map(|pulse| pulse.delays()).collect()
+    }
+}
+
+/// The running thread; it stops when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watchdog {
+    pub(crate) fn start(pulses: Arc<[Arc<Pulse>]>) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(move || {
+                panics::mark_vital("the watchdog");
+                watch(&pulses, &stopped);
+            })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the watchdog panicked");
+        }
+    }
+}
+
+fn watch(pulses: &[Arc<Pulse>], stop: &AtomicBool) {
+    let mut patients: Vec<_> = (0_u16..)
+        .map(ShardId)
+        .map(Patient::new)
+        .zip(pulses)
+        .collect();
+    while !stop.load(Ordering::Acquire) {
+        for (patient, pulse) in &mut patients {
+            if !pulse.ended.load(Ordering::Acquire) {
+                patient.tick(pulse);
+            }
+        }
+        thread::sleep(PING_INTERVAL);
+    }
+}
+
+/// What the watchdog remembers of a shard.
+#[derive(Debug)]
+struct Patient {
+    shard: ShardId,
+    unanswered_ticks: u64,
+    logged_at: Option<io::Instant>,
+}
+
+impl Patient {
+    fn new(shard: ShardId) -> Self {
+        Self {
+            shard,
+            unanswered_ticks: 0,
+            logged_at: None,
+        }
+    }
+
+    fn tick(&mut self, pulse: &Pulse) {
+        let now = clock::now();
+        let sent_at = pulse.sent_at.load(Ordering::Relaxed);
+        if pulse.seen.load(Ordering::Acquire) == sent_at {
+            if sent_at != 0 {
+                self.answered(pulse, now);
+            }
+            self.unanswered_ticks = 0;
+            pulse.sent_at.store(now.0.max(1), Ordering::Release);
+        } else {
+            self.unanswered_ticks += 1;
+            let waiting = Duration::from_nanos(now.0.saturating_sub(sent_at));
+            if waiting >= LOG_INTERVAL {
+                self.log(now, waiting, "shard does not answer");
+            }
+        }
+        let is_eager = self.unanswered_ticks < EAGER_WAKES_MAX;
+        if (is_eager || self.unanswered_ticks.is_multiple_of(PATIENT_TICKS))
+            && let Some(waker) = pulse.waker.get()
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn answered(&mut self, pulse: &Pulse, now: io::Instant) {
+        let delay_nanos = pulse.delay.load(Ordering::Relaxed);
+        pulse.count(delay_nanos);
+        if delay_nanos >= nanos(STALL_MIN) {
+            self.log(now, Duration::from_nanos(delay_nanos), "shard was stalled");
+        }
+    }
+
+    fn log(&mut self, now: io::Instant, delay: Duration, what: &str) {
+        let is_due = self
+            .logged_at
+            .is_none_or(|logged_at| now - logged_at >= LOG_INTERVAL);
+        if is_due {
+            self.logged_at = Some(now);
+            tracing::warn!(shard = %self.shard, ?delay, "{what}");
+        }
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The upper end of the bucket that holds the given per mille of the counts.
+fn percentile(counts: &[u64; BUCKETS], per_mille: u64) -> Duration {
+    let total: u64 = counts.iter().sum();
+    let wanted = total.saturating_mul(per_mille).div_ceil(1000);
+    let mut seen = 0;
+    for (bucket, count) in counts.iter().enumerate() {
+        seen += count;
+        if seen >= wanted && seen > 0 {
+            return Duration::from_micros(1 << bucket);
+        }
+    }
+    Duration::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_counted_with_bounds() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.delays().p99, Duration::ZERO);
+        for _ in 0..98 {
+            pulse.count(10_000);
+        }
+        pulse.count(3_000_000);
+        pulse.count(200_000_000);
+        let delays = pulse.delays();
+        assert_eq!(delays.p50, Duration::from_micros(16));
+        assert_eq!(delays.p99, Duration::from_micros(4096));
+        assert_eq!(delays.max, Duration::from_millis(200));
+        assert_eq!(delays.p999, delays.max, "no percentile exceeds the maximum");
+        assert_eq!((delays.pings, delays.stalls), (100, 1));
+    }
+
+    #[test]
+    fn endless_delays_fit_the_last_bucket() {
+        let pulse = Pulse::default();
+        pulse.count(u64::MAX);
+        assert_eq!(pulse.delays().pings, 1);
+    }
+}
