@@ -1,0 +1,166 @@
+//! The metadata image: what is known after the records so far. [`MetadataImage::apply`] alone changes it.
+//!
+//! An image is plain data: the broker keeps it behind an `Arc`, gives every shard a handle, and swaps handles when a
+//! decision has become durable. Topics are shared between images, so a copy costs one reference per topic.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use protocol::Str;
+use rustc_hash::FxHashMap;
+use types::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, ShardId, Uuid};
+
+use crate::record::RegisterBrokerRecord;
+
+/// Configuration values by key, as clients wrote them.
+pub type Configs = BTreeMap<Str, Str>;
+
+/// Everything that the metadata log says, up to [`MetadataImage::end_offset`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetadataImage {
+    pub(crate) cluster_id: Option<Uuid>,
+    pub(crate) topic_ids: BTreeMap<Str, Uuid>,
+    pub(crate) topics: FxHashMap<Uuid, Arc<TopicImage>>,
+    pub(crate) brokers: BTreeMap<NodeId, Arc<RegisterBrokerRecord>>,
+    /// By node id, or by "" for all brokers.
+    pub(crate) broker_configs: BTreeMap<Str, Configs>,
+    pub(crate) features: BTreeMap<Str, i16>,
+    pub(crate) next_producer_id: i64,
+    pub(crate) partitions_per_shard: Vec<u32>,
+    pub(crate) end_offset: i64,
+}
+
+/// A topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicImage {
+    /// Its id; no other topic ever has it.
+    pub id: Uuid,
+    /// Its name.
+    pub name: Str,
+    /// Its partitions, by index, at least one once its records have all been applied.
+    pub partitions: Vec<PartitionImage>,
+    /// Its own configuration values, as clients wrote them.
+    pub configs: Configs,
+}
+
+/// A partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionImage {
+    /// The machines that hold it, the preferred leader first.
+    pub replicas: Vec<NodeId>,
+    /// Those of them that are in sync.
+    pub isr: Vec<NodeId>,
+    /// The log directory that holds it on each of `replicas`, in their order.
+    pub directories: Vec<Uuid>,
+    /// The machine that leads it, or [`NodeId::NONE`].
+    pub leader: NodeId,
+    /// How often leadership has moved, between machines or between shards.
+    pub leader_epoch: LeaderEpoch,
+    /// How often anything about the partition has changed.
+    pub partition_epoch: i32,
+    /// The shard of this machine that owns its log; `None` if this machine is no replica.
+    pub shard: Option<ShardId>,
+}
+
+impl MetadataImage {
+    /// An image of no records.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The offset after the last record applied; the next record has this one.
+    #[must_use]
+    pub fn end_offset(&self) -> Offset {
+        Offset(self.end_offset)
+    }
+
+    /// The cluster's id, once the log has been bootstrapped.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<Uuid> {
+        self.cluster_id
+    }
+
+    /// The topic of this id.
+    #[must_use]
+    pub fn topic(&self, id: Uuid) -> Option<&Arc<TopicImage>> {
+        self.topics.get(&id)
+    }
+
+    /// The topic of this name.
+    #[must_use]
+    pub fn topic_named(&self, name: &str) -> Option<&Arc<TopicImage>> {
+        self.topics.get(self.topic_ids.get(name)?)
+    }
+
+    /// A partition of the topic of this id.
+    #[must_use]
+    pub fn partition(&self, id: Uuid, index: PartitionIndex) -> Option<&PartitionImage> {
+        self.topics.get(&id)?.partition(index)
+    }
+
+    /// All topics, in the order of their names.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<TopicImage>> {
+        self.topic_ids.values().filter_map(|id| self.topics.get(id))
+    }
+
+    /// The topics named `name` and after, in the order of their names.
+    pub fn topics_from<'a>(
+        &'a self,
+        name: &str,
+    ) -> impl Iterator<Item = &'a Arc<TopicImage>> + use<'a> {
+        let range = (Bound::Included(name), Bound::Unbounded);
+        self.topic_ids
+            .range::<str, _>(range)
+            .filter_map(|(_, id)| self.topics.get(id))
+    }
+
+    /// How many topics there are.
+    #[must_use]
+    pub fn topic_count(&self) -> usize {
+        self.topics.len()
+    }
+
+    /// The brokers, in the order of their ids.
+    pub fn brokers(&self) -> impl Iterator<Item = &Arc<RegisterBrokerRecord>> {
+        self.brokers.values()
+    }
+
+    /// The broker of this id.
+    #[must_use]
+    pub fn broker(&self, node: NodeId) -> Option<&Arc<RegisterBrokerRecord>> {
+        self.brokers.get(&node)
+    }
+
+    /// The finalised features with their levels; none has level 0.
+    pub fn features(&self) -> impl Iterator<Item = (&Str, i16)> {
+        self.features.iter().map(|(name, level)| (name, *level))
+    }
+
+    /// The level of a finalised feature, 0 if it is not finalised.
+    #[must_use]
+    pub fn feature(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or(0)
+    }
+
+    /// The first producer id that belongs to no block yet.
+    #[must_use]
+    pub fn next_producer_id(&self) -> ProducerId {
+        ProducerId(self.next_producer_id)
+    }
+
+    /// How many partitions each shard of this machine owns; shards after the last one named own none.
+    #[must_use]
+    pub fn partitions_per_shard(&self) -> &[u32] {
+        &self.partitions_per_shard
+    }
+}
+
+impl TopicImage {
+    /// The partition of this index.
+    #[must_use]
+    pub fn partition(&self, index: PartitionIndex) -> Option<&PartitionImage> {
+        self.partitions.get(usize::try_from(index.0).ok()?)
+    }
+}
