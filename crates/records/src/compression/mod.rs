@@ -1,0 +1,147 @@
+//! The codecs that Kafka knows.
+//!
+//! Decompression is a stream: the caller decides how much of it is ever in memory, and where it stops.
+
+mod snappy;
+
+use std::io::{Error, ErrorKind, Read, Result, Write};
+
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+
+/// A codec, with Kafka's numbers and names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// Records as they are.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// Snappy in xerial's framing.
+    Snappy,
+    /// The LZ4 frame format.
+    Lz4,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// The levels used where Logan compresses; the meaning is each codec's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompressionLevels {
+    /// 1 to 9, or -1 for the codec's default.
+    pub gzip: i32,
+    /// 1 to 22, or negative for faster ones.
+    pub zstd: i32,
+}
+
+impl Default for CompressionLevels {
+    fn default() -> Self {
+        Self { gzip: -1, zstd: 3 }
+    }
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    /// The codec of this number.
+    #[must_use]
+    pub const fn from_id(id: i16) -> Option<Self> {
+        match id {
+            0 => Some(Self::None),
+            1 => Some(Self::Gzip),
+            2 => Some(Self::Snappy),
+            3 => Some(Self::Lz4),
+            4 => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// The number in a batch's attributes.
+    #[must_use]
+    pub const fn id(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Gzip => 1,
+            Self::Snappy => 2,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
+
+    /// The name in `compression.type`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The codec of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| codec.name() == name)
+    }
+}
+
+/// Calls `read` with a stream of what `data` holds when decompressed.
+///
+/// # Errors
+/// `InvalidData` when the stream cannot be begun; later damage shows as errors of the stream.
+pub(crate) fn with_decompressor<T>(
+    codec: Compression,
+    data: &[u8],
+    read: impl FnOnce(&mut dyn Read) -> T,
+) -> Result<T> {
+    Ok(match codec {
+        Compression::None => read(&mut { data }),
+        Compression::Gzip => read(&mut GzDecoder::new(data)),
+        Compression::Snappy => read(&mut snappy::Decoder::new(data)?),
+        Compression::Lz4 => read(&mut FrameDecoder::new(data)),
+        Compression::Zstd => read(&mut zstd::stream::read::Decoder::with_buffer(data)?),
+    })
+}
+
+/// Compresses `data` into a new buffer behind `head`.
+///
+/// # Errors
+/// Those of the codec; none is expected for data in memory.
+pub(crate) fn compress(
+    codec: Compression,
+    levels: CompressionLevels,
+    data: &[u8],
+    mut head: Vec<u8>,
+) -> Result<Vec<u8>> {
+    match codec {
+        Compression::None => head.extend_from_slice(data),
+        Compression::Gzip => {
+            let level = u32::try_from(levels.gzip)
+                .map_or_else(|_| flate2::Compression::default(), flate2::Compression::new);
+            let mut encoder = GzEncoder::new(head, level);
+            encoder.write_all(data)?;
+            head = encoder.finish()?;
+        }
+        Compression::Snappy => snappy::compress(data, &mut head)?,
+        Compression::Lz4 => {
+            // Java's reader refuses blocks that depend on one another.
+            let frame = FrameInfo::new()
+                .block_mode(BlockMode::Independent)
+                .block_size(BlockSize::Max64KB);
+            let mut encoder = FrameEncoder::with_frame_info(frame, head);
+            encoder.write_all(data)?;
+            head = encoder
+                .finish()
+                .map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+        }
+        Compression::Zstd => {
+            let mut encoder = zstd::stream::write::Encoder::new(head, levels.zstd)?;
+            encoder.write_all(data)?;
+            head = encoder.finish()?;
+        }
+    }
+    Ok(head)
+}

@@ -1,0 +1,183 @@
+//! Records inside a batch.
+
+use std::io::Read as _;
+
+use types::{Offset, TimestampMs};
+
+use crate::compression::with_decompressor;
+use crate::cursor::{Cursor as _, Malformed, SliceCursor};
+use crate::{BATCH_HEADER_BYTES, BatchHeader, InvalidBatch, TimestampType};
+
+/// One record; keys, values and headers are slices of the decompressed batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its offset in the partition.
+    pub offset: Offset,
+    /// Its time, by the batch's timestamp type.
+    pub timestamp: TimestampMs,
+    /// The key, if it has one.
+    pub key: Option<&'a [u8]>,
+    /// The value; a tombstone has none.
+    pub value: Option<&'a [u8]>,
+    header_count: usize,
+    headers: &'a [u8],
+}
+
+/// A record's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// The key, UTF-8 by convention.
+    pub key: &'a [u8],
+    /// The value, if it has one.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> Record<'a> {
+    /// Its headers, in order.
+    #[must_use]
+    pub fn headers(&self) -> HeaderIter<'a> {
+        HeaderIter {
+            left: self.header_count,
+            cursor: SliceCursor::new(self.headers),
+        }
+    }
+}
+
+/// Iterates over a record's headers.
+#[derive(Clone, Debug)]
+pub struct HeaderIter<'a> {
+    left: usize,
+    cursor: SliceCursor<'a>,
+}
+
+impl<'a> Iterator for HeaderIter<'a> {
+    type Item = Header<'a>;
+
+    fn next(&mut self) -> Option<Header<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        // The framing was walked when the record was read, so nothing fails here.
+        let key = sized(&mut self.cursor).ok()??;
+        let value = sized(&mut self.cursor).ok()?;
+        Some(Header { key, value })
+    }
+}
+
+/// A length and that many bytes; -1 is null.
+fn sized<'a>(cursor: &mut SliceCursor<'a>) -> Result<Option<&'a [u8]>, Malformed> {
+    match cursor.varint()? {
+        -1 => Ok(None),
+        length => cursor
+            .take(usize::try_from(length).or(Err(Malformed::Length))?)
+            .map(Some),
+    }
+}
+
+/// The records of a batch, decompressed into `scratch` where needed; at most `len_max_bytes` of them.
+///
+/// # Errors
+/// [`InvalidBatch::Malformed`] for damaged or over-long compressed data.
+pub fn decompressed_records<'a>(
+    header: &BatchHeader,
+    batch: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+    len_max_bytes: usize,
+) -> Result<&'a [u8], InvalidBatch> {
+    let records = &batch[BATCH_HEADER_BYTES..];
+    let Some(codec) = header.compression() else {
+        return Err(InvalidBatch::UnknownCompression);
+    };
+    if !header.is_compressed() {
+        return Ok(records);
+    }
+    scratch.clear();
+    let limit = u64::try_from(len_max_bytes)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    let read = with_decompressor(codec, records, |stream| {
+        stream.take(limit).read_to_end(scratch)
+    });
+    match read {
+        Ok(Ok(len)) if len <= len_max_bytes => Ok(scratch),
+        Ok(Ok(_)) => Err(InvalidBatch::DecompressedTooLarge),
+        Ok(Err(_)) | Err(_) => Err(InvalidBatch::Malformed(
+            "the compressed records are damaged",
+        )),
+    }
+}
+
+/// Iterates over decompressed records; it ends after the batch's count, or after the first error.
+#[derive(Clone, Debug)]
+pub struct RecordIter<'a> {
+    header: BatchHeader,
+    cursor: SliceCursor<'a>,
+    left: i32,
+}
+
+impl<'a> RecordIter<'a> {
+    /// Iterates over `records`, the bytes behind the header, decompressed.
+    #[must_use]
+    pub fn new(header: &BatchHeader, records: &'a [u8]) -> Self {
+        Self {
+            header: *header,
+            cursor: SliceCursor::new(records),
+            left: header.record_count,
+        }
+    }
+
+    fn read(&mut self) -> Result<Record<'a>, Malformed> {
+        let length = usize::try_from(self.cursor.varint()?).or(Err(Malformed::Length))?;
+        let mut body = SliceCursor::new(self.cursor.take(length)?);
+        body.skip(1)?;
+        let timestamp_delta = body.varlong()?;
+        let offset_delta = body.varint()?;
+        let key = sized(&mut body)?;
+        let value = sized(&mut body)?;
+        let header_count = usize::try_from(body.varint()?).or(Err(Malformed::Length))?;
+        let headers_at = body.position();
+        for _ in 0..header_count {
+            sized(&mut body)?.ok_or(Malformed::Length)?;
+            sized(&mut body)?;
+        }
+        let headers_len = body.position() - headers_at;
+        if !body.is_at_end()? {
+            return Err(Malformed::Length);
+        }
+        let mut whole = body;
+        whole.rewind(headers_at);
+        let timestamp = match self.header.timestamp_type() {
+            TimestampType::CreateTime => self.header.base_timestamp.0.wrapping_add(timestamp_delta),
+            TimestampType::LogAppendTime => self.header.max_timestamp.0,
+        };
+        Ok(Record {
+            offset: Offset(
+                self.header
+                    .base_offset
+                    .0
+                    .wrapping_add(i64::from(offset_delta)),
+            ),
+            timestamp: TimestampMs(timestamp),
+            key,
+            value,
+            header_count,
+            headers: whole.take(headers_len)?,
+        })
+    }
+}
+
+impl<'a> Iterator for RecordIter<'a> {
+    type Item = Result<Record<'a>, InvalidBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left <= 0 {
+            return None;
+        }
+        self.left -= 1;
+        let record = self.read();
+        if record.is_err() {
+            self.left = 0;
+        }
+        Some(record.or(Err(InvalidBatch::Malformed(
+            "a record's lengths do not fit",
+        ))))
+    }
+}

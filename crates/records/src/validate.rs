@@ -1,0 +1,473 @@
+//! What a broker checks before a client's batch may enter a log.
+//!
+//! The rules are those of Kafka 4.3.1's `ProduceRequest.validateRecords`, `UnifiedLog.analyzeAndValidateRecords` and
+//! `LogValidator`. One is stricter: with [`ValidationLevel::Full`] the framing of every record is walked, so that a
+//! batch that no consumer could read is refused instead of stored.
+
+use bytes::Bytes;
+use thiserror::Error;
+use types::TimestampMs;
+
+use crate::compression::with_decompressor;
+use crate::cursor::{Cursor, Malformed, SliceCursor, WindowCursor};
+use crate::record::decompressed_records;
+use crate::{
+    BATCH_HEADER_BYTES, BatchBuilder, BatchError, BatchHeader, Compression, CompressionLevels,
+    NewRecord, RecordIter, TimestampType, stamp_append_time, verify_crc,
+};
+
+/// The window through which compressed records are walked.
+const WINDOW_BYTES: usize = 64 << 10;
+
+/// The fewest bytes that a record takes: its length and six fields of a byte each.
+const RECORD_BYTES_MIN: usize = 7;
+
+/// How much of a batch is looked at (`logan.produce.validation`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValidationLevel {
+    /// Everything: checksum, header, and the framing of each record.
+    Full,
+    /// Checksum and header, as far as they alone can tell.
+    Header,
+}
+
+/// What a topic demands of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct ProduceRules {
+    /// `logan.produce.validation`.
+    pub level: ValidationLevel,
+    /// `max.message.bytes`: the greatest size of a batch.
+    pub batch_size_max_bytes: usize,
+    /// `message.timestamp.type`.
+    pub timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`.
+    pub timestamp_before_max_ms: i64,
+    /// `message.timestamp.after.max.ms`.
+    pub timestamp_after_max_ms: i64,
+    /// Whether every record needs a key, as in a compacted topic.
+    pub requires_keys: bool,
+    /// `compression.type`; `None` keeps what the producer chose.
+    pub compression: Option<Compression>,
+    /// Levels for recompression.
+    pub levels: CompressionLevels,
+    /// Whether the request's version allows Zstandard (Produce v7, KIP-110).
+    pub allows_zstd: bool,
+    /// The greatest size of a batch's records when decompressed.
+    pub decompressed_max_bytes: usize,
+}
+
+/// A batch that may be appended.
+#[derive(Clone, Debug)]
+pub struct ValidBatch {
+    /// Its header, as it will be stored but for base offset and leader epoch.
+    pub header: BatchHeader,
+    /// The greatest timestamp and the relative offset of the first record that has it.
+    pub max_timestamp: TimestampMs,
+    /// See `max_timestamp`; with LogAppendTime or header validation it is the last record's.
+    pub max_timestamp_offset_delta: i32,
+    /// What is to be stored instead of what was sent: restamped or recompressed.
+    pub replacement: Option<Bytes>,
+}
+
+/// A record that a batch was refused for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordFault {
+    /// The index of the record in its batch.
+    pub index: i32,
+}
+
+/// Why a batch was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidBatch {
+    /// No batch, or more than one (INVALID_RECORD).
+    #[error("a produce request carries exactly one record batch a partition")]
+    NotOneBatch,
+    /// An old format (INVALID_RECORD).
+    #[error("a produce request carries record batches of magic version 2 only, not {0}")]
+    UnsupportedMagic(i8),
+    /// Zstandard before the version that knows it (UNSUPPORTED_COMPRESSION_TYPE).
+    #[error("zstd needs a produce request of version 7 or later")]
+    ZstdTooEarly,
+    /// A codec that is not assigned (UNSUPPORTED_COMPRESSION_TYPE).
+    #[error("an unknown compression codec")]
+    UnknownCompression,
+    /// Bytes that are no batch, or a checksum that does not match (CORRUPT_MESSAGE).
+    #[error("{0}")]
+    Corrupt(#[from] BatchError),
+    /// A batch above `max.message.bytes` (MESSAGE_TOO_LARGE).
+    #[error("the batch is {size} bytes and the greatest permitted size is {max}")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The greatest size in bytes.
+        max: usize,
+    },
+    /// A header that contradicts itself, or something only brokers may write (INVALID_RECORD).
+    #[error("{0}")]
+    InvalidHeader(&'static str),
+    /// Records that cannot be read (INVALID_RECORD).
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// Compressed records beyond the limit (INVALID_RECORD).
+    #[error("the records are larger than permitted when decompressed")]
+    DecompressedTooLarge,
+    /// A record without a key in a compacted topic (INVALID_RECORD).
+    #[error("Compacted topic cannot accept message without key.")]
+    MissingKey(RecordFault),
+    /// A timestamp out of range (INVALID_TIMESTAMP).
+    #[error(
+        "the timestamp {timestamp} of a record is out of range: it must lie between {earliest} and {latest}"
+    )]
+    InvalidTimestamp {
+        /// The record.
+        fault: RecordFault,
+        /// Its timestamp.
+        timestamp: TimestampMs,
+        /// The earliest permitted.
+        earliest: i64,
+        /// The latest permitted.
+        latest: i64,
+    },
+}
+
+/// Memory that validation uses again for the next batch; one for each shard.
+#[derive(Debug)]
+pub struct Scratch {
+    window: Box<[u8]>,
+    records: Vec<u8>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            window: vec![0; WINDOW_BYTES].into_boxed_slice(),
+            records: Vec::new(),
+        }
+    }
+}
+
+/// Checks what a produce request has for one partition.
+///
+/// # Errors
+/// [`InvalidBatch`]; each variant names Kafka's error code.
+pub fn validate_produce(
+    records: &[u8],
+    rules: &ProduceRules,
+    now: TimestampMs,
+    scratch: &mut Scratch,
+) -> Result<ValidBatch, InvalidBatch> {
+    if records.is_empty() {
+        return Err(InvalidBatch::NotOneBatch);
+    }
+    let header = BatchHeader::parse(records).map_err(|error| match error {
+        BatchError::UnsupportedMagic(magic) => InvalidBatch::UnsupportedMagic(magic),
+        error => InvalidBatch::Corrupt(error),
+    })?;
+    check_header(records, &header, rules)?;
+    verify_crc(records)?;
+    let recompress = rules
+        .compression
+        .filter(|codec| Some(*codec) != header.compression());
+    let walked = match rules.level {
+        ValidationLevel::Full => walk(records, &header, rules, now, scratch)?,
+        ValidationLevel::Header => by_header(&header, rules, now)?,
+    };
+    let is_stamped = rules.timestamp_type == TimestampType::LogAppendTime;
+    let replacement = match recompress {
+        Some(codec) => Some(rebuild(records, &header, codec, rules, scratch)?),
+        None if is_stamped => Some(records.to_vec()),
+        None => None,
+    };
+    let Some(mut replacement) = replacement else {
+        return Ok(ValidBatch {
+            header,
+            max_timestamp: walked.max_timestamp,
+            max_timestamp_offset_delta: walked.offset_delta,
+            replacement: None,
+        });
+    };
+    if is_stamped {
+        stamp_append_time(&mut replacement, now);
+    }
+    let header = BatchHeader::parse(&replacement)?;
+    Ok(ValidBatch {
+        header,
+        max_timestamp: if is_stamped {
+            now
+        } else {
+            walked.max_timestamp
+        },
+        max_timestamp_offset_delta: if is_stamped {
+            header.last_offset_delta
+        } else {
+            walked.offset_delta
+        },
+        replacement: Some(replacement.into()),
+    })
+}
+
+fn check_header(
+    records: &[u8],
+    header: &BatchHeader,
+    rules: &ProduceRules,
+) -> Result<(), InvalidBatch> {
+    if header.size_bytes != records.len() {
+        return Err(InvalidBatch::NotOneBatch);
+    }
+    let Some(codec) = header.compression() else {
+        return Err(InvalidBatch::UnknownCompression);
+    };
+    if codec == Compression::Zstd && !rules.allows_zstd {
+        return Err(InvalidBatch::ZstdTooEarly);
+    }
+    if header.size_bytes > rules.batch_size_max_bytes {
+        return Err(InvalidBatch::TooLarge {
+            size: header.size_bytes,
+            max: rules.batch_size_max_bytes,
+        });
+    }
+    let fault = if header.base_offset.0 != 0 {
+        "The baseOffset of the record batch should be 0"
+    } else if header.record_count <= 0 {
+        "Record batch has no records"
+    } else if header.last_offset_delta.checked_add(1) != Some(header.record_count) {
+        "Inconsistent batch offset range and count of records"
+    } else if header.is_control() {
+        "Clients are not allowed to write control records"
+    } else if header.has_delete_horizon() {
+        "Clients are not allowed to set a delete horizon"
+    } else if header.has_producer_id() && (header.base_sequence < 0 || header.producer_epoch.0 < 0)
+    {
+        "Invalid sequence number or producer epoch in record batch with producerId"
+    } else if header.is_transactional() && !header.has_producer_id() {
+        "A transactional record batch without producerId"
+    } else if !header.is_compressed() && too_many(header) {
+        "The record batch claims more records than its size can hold"
+    } else {
+        return Ok(());
+    };
+    Err(InvalidBatch::InvalidHeader(fault))
+}
+
+fn too_many(header: &BatchHeader) -> bool {
+    let count = usize::try_from(header.record_count).unwrap_or(usize::MAX);
+    count > (header.size_bytes - BATCH_HEADER_BYTES) / RECORD_BYTES_MIN
+}
+
+/// The greatest timestamp of a batch.
+struct Walked {
+    max_timestamp: TimestampMs,
+    offset_delta: i32,
+}
+
+fn by_header(
+    header: &BatchHeader,
+    rules: &ProduceRules,
+    now: TimestampMs,
+) -> Result<Walked, InvalidBatch> {
+    let last = RecordFault {
+        index: header.last_offset_delta,
+    };
+    TimeBounds::new(rules, now).check(header.max_timestamp, last)?;
+    Ok(Walked {
+        max_timestamp: header.max_timestamp,
+        offset_delta: header.last_offset_delta,
+    })
+}
+
+fn walk(
+    records: &[u8],
+    header: &BatchHeader,
+    rules: &ProduceRules,
+    now: TimestampMs,
+    scratch: &mut Scratch,
+) -> Result<Walked, InvalidBatch> {
+    let body = &records[BATCH_HEADER_BYTES..];
+    let bounds = TimeBounds::new(rules, now);
+    if !header.is_compressed() {
+        return walk_records(
+            &mut SliceCursor::new(body),
+            header,
+            rules.requires_keys,
+            bounds,
+        );
+    }
+    let Some(codec) = header.compression() else {
+        return Err(InvalidBatch::UnknownCompression);
+    };
+    let window = &mut scratch.window;
+    with_decompressor(codec, body, |stream| {
+        let mut cursor = WindowCursor::new(stream, window, rules.decompressed_max_bytes);
+        walk_records(&mut cursor, header, rules.requires_keys, bounds)
+    })
+    .or(Err(InvalidBatch::Malformed(
+        "the compressed records are damaged",
+    )))?
+}
+
+/// Which timestamps are permitted.
+#[derive(Clone, Copy)]
+struct TimeBounds {
+    earliest: i64,
+    latest: i64,
+}
+
+impl TimeBounds {
+    fn new(rules: &ProduceRules, now: TimestampMs) -> Self {
+        match rules.timestamp_type {
+            TimestampType::LogAppendTime => Self {
+                earliest: i64::MIN,
+                latest: i64::MAX,
+            },
+            TimestampType::CreateTime => Self {
+                earliest: now.0.saturating_sub(rules.timestamp_before_max_ms),
+                latest: now.0.saturating_add(rules.timestamp_after_max_ms),
+            },
+        }
+    }
+
+    fn check(self, timestamp: TimestampMs, fault: RecordFault) -> Result<(), InvalidBatch> {
+        let Self { earliest, latest } = self;
+        if timestamp == TimestampMs::NONE || (earliest..=latest).contains(&timestamp.0) {
+            return Ok(());
+        }
+        Err(InvalidBatch::InvalidTimestamp {
+            fault,
+            timestamp,
+            earliest,
+            latest,
+        })
+    }
+}
+
+fn walk_records<C: Cursor>(
+    cursor: &mut C,
+    header: &BatchHeader,
+    requires_keys: bool,
+    bounds: TimeBounds,
+) -> Result<Walked, InvalidBatch> {
+    let mut walked = Walked {
+        max_timestamp: TimestampMs::NONE,
+        offset_delta: header.last_offset_delta,
+    };
+    for index in 0..header.record_count {
+        let record = walk_record(cursor).map_err(malformed)?;
+        if record.offset_delta != index {
+            return Err(InvalidBatch::Malformed(
+                "the records' offsets are not consecutive",
+            ));
+        }
+        if requires_keys && !record.has_key {
+            return Err(InvalidBatch::MissingKey(RecordFault { index }));
+        }
+        let timestamp = TimestampMs(header.base_timestamp.0.wrapping_add(record.timestamp_delta));
+        bounds.check(timestamp, RecordFault { index })?;
+        if timestamp > walked.max_timestamp {
+            walked = Walked {
+                max_timestamp: timestamp,
+                offset_delta: index,
+            };
+        }
+    }
+    if !cursor.is_at_end().map_err(malformed)? {
+        return Err(InvalidBatch::Malformed("bytes follow the last record"));
+    }
+    Ok(walked)
+}
+
+/// What validation needs of a record.
+struct Framing {
+    timestamp_delta: i64,
+    offset_delta: i32,
+    has_key: bool,
+}
+
+#[inline]
+fn walk_record<C: Cursor>(cursor: &mut C) -> Result<Framing, Malformed> {
+    let length = usize::try_from(cursor.varint()?).or(Err(Malformed::Length))?;
+    let start = cursor.position();
+    cursor.byte()?;
+    let timestamp_delta = cursor.varlong()?;
+    let offset_delta = cursor.varint()?;
+    let has_key = skip_sized(cursor)?;
+    skip_sized(cursor)?;
+    let headers = cursor.varint()?;
+    if headers < 0 {
+        return Err(Malformed::Length);
+    }
+    for _ in 0..headers {
+        if !skip_sized(cursor)? {
+            return Err(Malformed::Length);
+        }
+        skip_sized(cursor)?;
+    }
+    if cursor.position() - start != length {
+        return Err(Malformed::Length);
+    }
+    Ok(Framing {
+        timestamp_delta,
+        offset_delta,
+        has_key,
+    })
+}
+
+/// Passes over a length and that many bytes; `false` if it is null.
+#[inline]
+fn skip_sized<C: Cursor>(cursor: &mut C) -> Result<bool, Malformed> {
+    let length = cursor.varint()?;
+    if length == -1 {
+        return Ok(false);
+    }
+    cursor.skip(usize::try_from(length).or(Err(Malformed::Length))?)?;
+    Ok(true)
+}
+
+fn malformed(fault: Malformed) -> InvalidBatch {
+    match fault {
+        Malformed::Truncated => InvalidBatch::Malformed("the records end inside a record"),
+        Malformed::Varint => InvalidBatch::Malformed("a record holds a number that is too long"),
+        Malformed::Length => InvalidBatch::Malformed("a record's lengths do not fit"),
+        Malformed::TooLarge => InvalidBatch::DecompressedTooLarge,
+        Malformed::Compression => InvalidBatch::Malformed("the compressed records are damaged"),
+    }
+}
+
+/// Builds the batch again with another codec.
+fn rebuild(
+    batch: &[u8],
+    header: &BatchHeader,
+    codec: Compression,
+    rules: &ProduceRules,
+    scratch: &mut Scratch,
+) -> Result<Vec<u8>, InvalidBatch> {
+    let records = decompressed_records(
+        header,
+        batch,
+        &mut scratch.records,
+        rules.decompressed_max_bytes,
+    )?;
+    let mut builder = BatchBuilder::new(codec).levels(rules.levels).producer(
+        header.producer_id,
+        header.producer_epoch,
+        header.base_sequence,
+    );
+    if header.is_transactional() {
+        builder = builder.transactional();
+    }
+    for record in RecordIter::new(header, records) {
+        let record = record?;
+        let headers: Vec<_> = record
+            .headers()
+            .map(|header| (header.key, header.value))
+            .collect();
+        builder.push(&NewRecord {
+            timestamp: record.timestamp,
+            key: record.key,
+            value: record.value,
+            headers: &headers,
+        });
+    }
+    builder.build().or(Err(InvalidBatch::Malformed(
+        "the records cannot be compressed again",
+    )))
+}
