@@ -1,0 +1,97 @@
+//! What a shard's storage and each of its logs are told by the configuration.
+//!
+//! Plain values: `broker` maps Kafka's keys to them. Nothing here reads a file.
+
+use std::time::Duration;
+
+use types::DurationMs;
+
+/// When the high watermark, and with it every acknowledgement, moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// With the durable offset: what a completed sync covers.
+    Sync,
+    /// With the written offset: completed writes. `flush.messages` and `flush.ms` schedule syncs.
+    Written,
+}
+
+/// One log's configuration, Kafka's topic keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `segment.bytes`: a segment never grows beyond it, and a batch larger than it is refused.
+    pub segment_bytes: u32,
+    /// `segment.ms`: the span of record timestamps after which a segment is rolled.
+    pub segment_ms: DurationMs,
+    /// `segment.index.bytes`: the bound of each index; a full one rolls the segment.
+    pub segment_index_bytes: u32,
+    /// `index.interval.bytes`: log bytes between index entries.
+    pub index_interval_bytes: u32,
+    /// `logan.durability`.
+    pub durability: Durability,
+    /// `flush.messages`, for [`Durability::Written`]: records between syncs.
+    pub flush_messages: i64,
+    /// `flush.ms`, for [`Durability::Written`]: the longest time that written records stay unsynced.
+    pub flush_ms: DurationMs,
+}
+
+impl Default for LogConfig {
+    /// Kafka's defaults, with durability by sync.
+    fn default() -> Self {
+        Self {
+            segment_bytes: 1 << 30,
+            segment_ms: DurationMs(7 * 24 * 3_600_000),
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+            durability: Durability::Sync,
+            flush_messages: i64::MAX,
+            flush_ms: DurationMs(i64::MAX),
+        }
+    }
+}
+
+/// The configuration of one shard's storage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// Bytes of memory for batches that lie behind the tails of the logs. This shard's part of `logan.cache.bytes`.
+    pub cache_bytes: usize,
+    /// Bytes of memory for the tails' staging chunks that idle logs may keep; above it the longest idle give theirs
+    /// back at once.
+    pub staging_bytes: usize,
+    /// Bytes that one log may hold uncommitted before [`crate::Log::admit`] waits.
+    pub uncommitted_bytes_max: usize,
+    /// How long a commit waits for more under sustained load. An idle log never waits.
+    pub group_commit_delay: Duration,
+    /// Dirty bytes from which a commit waits no longer.
+    pub group_commit_bytes: usize,
+    /// How long a tail may lie idle before its staging chunk is given back.
+    pub tail_idle: Duration,
+    /// Descriptors that this shard keeps open for its segments.
+    pub open_files_max: usize,
+    /// Bytes of loaded indexes of older segments.
+    pub index_cache_bytes: usize,
+    /// Bytes of the file system that appends leave free, so that metadata and deletions still work:
+    /// `logan.disk.reserve.bytes`.
+    pub disk_reserve_bytes: u64,
+    /// `logan.producer.ids.max.per.partition`.
+    pub producer_ids_max: usize,
+    /// `producer.id.expiration.ms`.
+    pub producer_id_expiration: DurationMs,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 16 << 20,
+            staging_bytes: 16 << 20,
+            uncommitted_bytes_max: 16 << 20,
+            group_commit_delay: Duration::from_micros(500),
+            group_commit_bytes: 1 << 20,
+            tail_idle: Duration::from_secs(1),
+            open_files_max: 512,
+            index_cache_bytes: 8 << 20,
+            disk_reserve_bytes: 64 << 20,
+            producer_ids_max: 10_000,
+            producer_id_expiration: DurationMs(24 * 3_600_000),
+        }
+    }
+}

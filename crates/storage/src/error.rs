@@ -1,0 +1,146 @@
+//! What can go wrong with a log, split by what the caller does next.
+
+use std::path::PathBuf;
+
+use types::{Offset, ProducerEpoch, ProducerId};
+
+/// A log that failed a write or a sync, or was closed: it accepts and acknowledges nothing more.
+/// Kafka's clients are told `KAFKA_STORAGE_ERROR`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log is fenced: {reason}")]
+pub struct Fenced {
+    /// Which operation failed and how, or that the log was closed.
+    pub reason: String,
+}
+
+/// Why a log could not be opened, created or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The operating system refused.
+    #[error("{act} {}: {source}", path.display())]
+    Io {
+        /// What was being done, for example `open segment`.
+        act: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// Records that had been made durable are damaged. Cutting them would lose acknowledged data, so a person decides.
+    #[error(
+        "{}: damaged at byte {position} (after offset {offset}), below the recovery point {recovery_point}: {detail}",
+        path.display()
+    )]
+    Corrupt {
+        /// The segment.
+        path: PathBuf,
+        /// Where the damaged batch begins.
+        position: u64,
+        /// The end of the intact records before it.
+        offset: Offset,
+        /// Everything below it was durable.
+        recovery_point: Offset,
+        /// What is wrong there.
+        detail: String,
+    },
+    /// Something that this version does not read, such as an unfinished compaction of another broker.
+    #[error("{}: {detail}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it is and what to do about it.
+        detail: String,
+    },
+}
+
+/// Why an append was refused. Nothing of the batch is in the log then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The log is fenced or closed.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+    /// The disk is full, or would cut into the reserve. Appends work again when space returns.
+    #[error("the disk of the log is full")]
+    DiskFull,
+    /// The batch is larger than a segment may be.
+    #[error("a batch of {size_bytes} bytes exceeds the segment limit of {limit_bytes}")]
+    RecordTooLarge {
+        /// The batch's size.
+        size_bytes: usize,
+        /// `segment.bytes`.
+        limit_bytes: u32,
+    },
+    /// The sequence number does not follow the producer's last one.
+    #[error("producer {producer_id} sent sequence {found} after {expected_after}")]
+    OutOfOrderSequence {
+        /// The producer.
+        producer_id: ProducerId,
+        /// The last sequence number in the log; -1 when there is none.
+        expected_after: i32,
+        /// The first sequence number of the batch.
+        found: i32,
+    },
+    /// A newer incarnation of the producer has written.
+    #[error("producer {producer_id} has epoch {current}, the batch has {found}")]
+    InvalidProducerEpoch {
+        /// The producer.
+        producer_id: ProducerId,
+        /// The newest epoch in the log.
+        current: ProducerEpoch,
+        /// The batch's epoch.
+        found: ProducerEpoch,
+    },
+    /// The partition remembers as many producers as it may, and none has expired.
+    #[error("the partition already remembers {limit} producer ids")]
+    TooManyProducers {
+        /// The bound.
+        limit: usize,
+    },
+}
+
+/// Why a read gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The offset lies outside the log.
+    #[error("offset {offset} is not within {start}..={end}")]
+    OffsetOutOfRange {
+        /// What was asked for.
+        offset: Offset,
+        /// The log start offset.
+        start: Offset,
+        /// The log end offset.
+        end: Offset,
+    },
+    /// A batch came from the disk damaged: Kafka calls it `CORRUPT_MESSAGE`. Its neighbours stay readable.
+    #[error("segment {segment}: damaged batch at byte {position}: {detail}")]
+    Corrupt {
+        /// The base offset of the segment.
+        segment: Offset,
+        /// Where the batch begins.
+        position: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The disk failed to read, or the log is gone.
+    #[error("{0}")]
+    Io(String),
+}
+
+/// A file whose content is not what its format demands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {what}: {detail}")]
+pub struct FormatError {
+    /// The kind of file, for example `producer snapshot`.
+    pub what: &'static str,
+    /// What is wrong, with its position.
+    pub detail: String,
+}
+
+impl FormatError {
+    pub(crate) fn new(what: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            what,
+            detail: detail.into(),
+        }
+    }
+}
