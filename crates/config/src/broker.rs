@@ -47,8 +47,7 @@ impl BrokerConfig {
         adopt_broker_id(&mut settings);
         let parsed = parse_all(&settings)?;
         let values = BrokerValues::from_values(&parsed);
-        let resolved =
-            Resolved::of(&values, &settings).map_err(|faults| locate(faults, &settings))?;
+        let resolved = Resolved::of(&values, &settings).map_err(ConfigError::Invalid)?;
         Ok(Self {
             node_id: NodeId(values.node_id),
             listeners: resolved.listeners,
@@ -86,6 +85,32 @@ impl BrokerConfig {
     pub fn connections_limit(&self, address: IpAddr) -> i32 {
         let limit = self.connections_per_ip.get(&address.to_canonical());
         limit.copied().unwrap_or(self.values.max_connections_per_ip)
+    }
+
+    /// Checks what depends on how many shards there are: an inbox must hold every request that the credits of the
+    /// other shards permit, or full inboxes could wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] naming `logan.inbox.capacity`.
+    pub fn check_shards(&self, shards: usize) -> Result<(), ConfigError> {
+        let (key, credits) = ("logan.inbox.capacity", self.values.logan_inbox_credits);
+        let needed = usize::try_from(credits)
+            .unwrap_or(0)
+            .saturating_mul(shards.saturating_sub(1));
+        if usize::try_from(self.values.logan_inbox_capacity)
+            .is_ok_and(|capacity| capacity >= needed)
+        {
+            return Ok(());
+        }
+        let message = format!(
+            "must be at least {needed}: {credits} (logan.inbox.credits) for each of the {} other shards",
+            shards.saturating_sub(1)
+        );
+        Err(ConfigError::Invalid(vec![locate(
+            (key, message),
+            &self.settings,
+        )]))
     }
 
     /// Where the value of a key was written.
@@ -137,13 +162,20 @@ struct Resolved {
 }
 
 impl Resolved {
-    fn of(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> Result<Self, Vec<Fault>> {
-        let mut faults = cross_checks(values, settings);
-        let listeners = listener::resolve(values).map_err(|fault| faults.push(fault));
-        let overrides = connection_overrides(values).map_err(|fault| faults.push(fault));
+    fn of(
+        values: &BrokerValues,
+        settings: &BTreeMap<String, Setting>,
+    ) -> Result<Self, Vec<InvalidValue>> {
+        let located = |fault: Fault| locate(fault, settings);
+        let mut faults: Vec<InvalidValue> = cross_checks(values, settings)
+            .into_iter()
+            .map(located)
+            .collect();
+        let listeners = listener::resolve(values).map_err(|fault| faults.push(located(fault)));
+        let overrides = connection_overrides(values).map_err(|fault| faults.push(located(fault)));
         let defaults = TopicDefaults::from_settings(settings).map_err(|fault| {
             // The key's own fault says it better.
-            if faults.iter().all(|(key, _)| *key != fault.0) {
+            if faults.iter().all(|known| known.key != fault.key) {
                 faults.push(fault);
             }
         });
@@ -211,6 +243,13 @@ fn cross_checks(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> 
     if values.max_connections_per_ip == 0 && values.max_connections_per_ip_overrides.is_empty() {
         faults.push(("max.connections.per.ip", "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.".to_owned()));
     }
+    if i64::from(values.message_max_bytes) > values.logan_staging_memory_bytes {
+        let message = format!(
+            "must be at least message.max.bytes, which is {}",
+            values.message_max_bytes
+        );
+        faults.push(("logan.staging.memory.bytes", message));
+    }
     faults
 }
 
@@ -226,9 +265,7 @@ fn connection_overrides(values: &BrokerValues) -> Result<BTreeMap<IpAddr, i32>, 
         let wrong = || {
             (
                 key,
-                format!(
-                    "Invalid value {entry} for configuration {key}: Expected address:count, an IPv6 address as [::1]:count"
-                ),
+                format!("Expected address:count for {entry}, an IPv6 address as [::1]:count"),
             )
         };
         let (host, count) = entry.rsplit_once(':').ok_or_else(wrong)?;
@@ -261,24 +298,19 @@ fn resolve_host(host: &str) -> Result<Vec<IpAddr>, String> {
     Ok(addresses.map(|address| address.ip()).collect())
 }
 
-fn locate(faults: Vec<Fault>, settings: &BTreeMap<String, Setting>) -> ConfigError {
-    let located = faults.into_iter().map(|(key, message)| {
-        let setting = settings.get(key);
-        let origin = setting.map_or(Origin::Default, |setting| setting.origin.clone());
-        let value = setting.map_or("", |setting| setting.value.as_str());
-        let starts_well = message.starts_with("Invalid value");
-        let message = if starts_well {
-            message
-        } else {
-            format!("Invalid value {value} for configuration {key}: {message}")
-        };
-        InvalidValue {
-            key: key.to_owned(),
-            message,
-            origin,
-        }
-    });
-    ConfigError::Invalid(located.collect())
+/// Says where the value stands that a fault is about.
+fn locate((key, problem): Fault, settings: &BTreeMap<String, Setting>) -> InvalidValue {
+    let setting = settings.get(key);
+    let definition = BROKER_DEFINITIONS
+        .iter()
+        .find(|definition| definition.name == key);
+    let default = definition.and_then(|definition| definition.default);
+    let value = setting.map_or(default.unwrap_or(""), |setting| setting.value.as_str());
+    InvalidValue {
+        key: key.to_owned(),
+        message: format!("Invalid value {value} for configuration {key}: {problem}"),
+        origin: setting.map_or(Origin::Default, |setting| setting.origin.clone()),
+    }
 }
 
 fn warnings(sources: &Sources, values: &BrokerValues) -> Vec<Warning> {

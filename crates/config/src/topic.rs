@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::InvalidValue;
 use crate::definition::{BrokerKey, Definition};
-use crate::listener::Fault;
-use crate::sources::Setting;
+use crate::sources::{Origin, Setting};
 use crate::topic_keys::{TOPIC_DEFINITIONS, TopicConfig};
 use crate::value::{ConfigType, Value};
 
@@ -43,22 +43,36 @@ impl Default for TopicDefaults {
 
 impl TopicDefaults {
     /// Takes what the broker's file says about the keys behind the topic's keys.
-    pub(crate) fn from_settings(settings: &BTreeMap<String, Setting>) -> Result<Self, Fault> {
+    pub(crate) fn from_settings(
+        settings: &BTreeMap<String, Setting>,
+    ) -> Result<Self, InvalidValue> {
         let mut defaults = Self::default();
         for (definition, value) in TOPIC_DEFINITIONS.iter().zip(&mut defaults.values) {
             let set = definition
                 .broker_keys
                 .iter()
                 .find_map(|key| Some((key, settings.get(key.name)?)));
-            if let Some((key, setting)) = set {
-                let text = convert(definition, *key, &setting.value);
-                *value = definition
-                    .parse_for(key.name, &text)
-                    .map_err(|message| (key.name, message))?;
-            }
+            let Some((key, setting)) = set else { continue };
+            let text = convert(definition, *key, &setting.value);
+            *value = definition
+                .parse_for(key.name, &text)
+                .map_err(|message| InvalidValue {
+                    key: key.name.to_owned(),
+                    message,
+                    origin: setting.origin.clone(),
+                })?;
         }
-        check_together(&defaults.values)
-            .map_err(|error| ("log.cleaner.min.compaction.lag.ms", error.0))?;
+        let key = "log.cleaner.min.compaction.lag.ms";
+        let origin = || {
+            settings
+                .get(key)
+                .map_or(Origin::Default, |setting| setting.origin.clone())
+        };
+        check_together(&defaults.values).map_err(|error| InvalidValue {
+            key: key.to_owned(),
+            message: error.0,
+            origin: origin(),
+        })?;
         Ok(defaults)
     }
 

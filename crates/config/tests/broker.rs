@@ -131,11 +131,11 @@ fn impossible_values_name_key_value_place_and_remedy() {
         ),
         (
             "max.connections.per.ip.overrides=::1",
-            "Invalid value ::1 for configuration max.connections.per.ip.overrides: Expected address:count, an IPv6 address as [::1]:count",
+            "Invalid value ::1 for configuration max.connections.per.ip.overrides: Expected address:count for ::1, an IPv6 address as [::1]:count",
         ),
         (
             "max.connections.per.ip.overrides=127.0.0.1:x",
-            "Invalid value 127.0.0.1:x for configuration max.connections.per.ip.overrides: Expected address:count, an IPv6 address as [::1]:count",
+            "Invalid value 127.0.0.1:x for configuration max.connections.per.ip.overrides: Expected address:count for 127.0.0.1:x, an IPv6 address as [::1]:count",
         ),
         (
             "log.flush.interval.ms=-3",
@@ -155,6 +155,20 @@ fn impossible_values_name_key_value_place_and_remedy() {
             format!("{expected} (server.properties:2)")
         );
     }
+}
+
+#[test]
+fn memory_that_can_never_suffice_is_refused() {
+    assert_eq!(
+        fault("message.max.bytes=90000000"),
+        "Invalid value 67108864 for configuration logan.staging.memory.bytes: must be at least message.max.bytes, which is 90000000 (default)"
+    );
+    let config = valid("logan.inbox.capacity=128\nlogan.inbox.credits=64");
+    assert!(config.check_shards(3).is_ok());
+    assert_eq!(
+        config.check_shards(4).expect_err("too small").to_string(),
+        "Invalid value 128 for configuration logan.inbox.capacity: must be at least 192: 64 (logan.inbox.credits) for each of the 3 other shards (server.properties:1)"
+    );
 }
 
 #[test]
