@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `shard-*` | one glommio executor each, pinned: [`Shards`], [`GlommioIo`] |
 //! | `helper-*` | blocking calls for all shards: [`Helper`] |
+//! | `router` | accepts and hands connections over: [`Router`] |
 //! | `watchdog` | wakes shards and measures their delay: [`Delays`] |
 //! | `signals` | SIGTERM and SIGINT: [`Supervisor`] |
 //!
@@ -26,6 +27,7 @@ mod lease;
 mod mailbox;
 mod panics;
 mod probe;
+mod router;
 mod shard_io;
 mod shards;
 mod stream;
@@ -40,6 +42,10 @@ pub use helper::Helper;
 pub use host::{Facts, HostError, raise_descriptor_limit};
 pub use mailbox::{Receiver, Sender};
 pub use panics::EXIT_CODE_PANIC;
+pub use router::{
+    Accepted, ConnectionLimits, ListenAddress, ListenError, Listeners, Router, RouterCounters,
+    RouterSettings,
+};
 pub use shard_io::GlommioIo;
 pub use shards::{Shards, StartError};
 pub use stream::{ReadHalf, Socket, Stream, WriteHalf};

@@ -175,7 +175,9 @@ impl Birth {
                 let io = GlommioIo::new(shard, self.helper);
                 let pulse = io.spawn(TaskClass::Control, Arc::clone(&self.pulse).answer());
                 let main = io.spawn(TaskClass::Foreground, main(io.clone(), seed));
-                started.send(()).expect("the starting thread waits for this");
+                started
+                    .send(())
+                    .expect("the starting thread waits for this");
                 main.join().await;
                 drop(pulse);
                 self.pulse.end();
