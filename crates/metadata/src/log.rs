@@ -6,10 +6,10 @@
 //!
 //! The file is Kafka's `__cluster_metadata-0/00000000000000000000.log`; Kafka's `DumpLogSegments` reads it.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use types::{LeaderEpoch, Offset, TimestampMs};
 
-use crate::batch::{self, Batch, Kind};
+use crate::batch::{self, Batch, Kind, Place};
 use crate::error::MetadataError;
 use crate::image::MetadataImage;
 use crate::record::MetadataRecord;
@@ -37,17 +37,20 @@ pub fn encode_batch(
     epoch: LeaderEpoch,
     now: TimestampMs,
 ) -> Bytes {
-    let values: Vec<Bytes> = records.iter().map(MetadataRecord::encode).collect();
-    let mut bytes = BytesMut::new();
-    batch::write(
-        &mut bytes,
+    let records: Vec<_> = records
+        .iter()
+        .map(|record| (None, record.encode()))
+        .collect();
+    batch::encode(
         Kind::Data,
-        base_offset,
-        epoch,
-        now,
-        values.into_iter().map(|value| (None, value)),
-    );
-    bytes.freeze()
+        Place {
+            base_offset,
+            epoch,
+            now,
+        },
+        &records,
+    )
+    .into()
 }
 
 /// What a log says.

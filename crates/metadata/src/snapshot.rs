@@ -10,7 +10,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use protocol::Str;
 use types::{LeaderEpoch, NodeId, Offset, TimestampMs};
 
-use crate::batch::{self, Batch, Kind};
+use crate::batch::{self, Batch, Kind, Place};
 use crate::error::MetadataError;
 use crate::image::{Configs, MetadataImage, PartitionImage, TopicImage};
 use crate::log;
@@ -64,28 +64,36 @@ impl SnapshotId {
 }
 
 /// The snapshot of an image.
+///
+/// # Panics
+///
+/// If a string of the image is longer than [`crate::record::STRING_BYTES_MAX`]; decisions refuse such strings.
 #[must_use]
 pub fn encode(image: &MetadataImage, epoch: LeaderEpoch, now: TimestampMs) -> Bytes {
-    let mut bytes = BytesMut::new();
-    let mut offset = Offset(0);
-    let mut write = |kind: Kind, records: Vec<(Option<Bytes>, Bytes)>| {
-        offset = batch::write(&mut bytes, kind, offset, epoch, now, records.into_iter());
+    let mut bytes = Vec::new();
+    let mut base_offset = Offset(0);
+    let mut write = |kind: Kind, records: &[(Option<Bytes>, Bytes)]| {
+        bytes.extend(batch::encode(
+            kind,
+            Place {
+                base_offset,
+                epoch,
+                now,
+            },
+            records,
+        ));
+        base_offset.0 += i64::try_from(records.len()).expect("a batch has few records");
     };
-    write(
-        Kind::Control,
-        vec![control_record(SNAPSHOT_HEADER, Some(now))],
-    );
+    write(Kind::Control, &[control_record(SNAPSHOT_HEADER, Some(now))]);
     for records in records_of(image).chunks(BATCH_RECORDS_MAX) {
-        write(
-            Kind::Data,
-            records
-                .iter()
-                .map(|record| (None, record.encode()))
-                .collect(),
-        );
+        let values: Vec<_> = records
+            .iter()
+            .map(|record| (None, record.encode()))
+            .collect();
+        write(Kind::Data, &values);
     }
-    write(Kind::Control, vec![control_record(SNAPSHOT_FOOTER, None)]);
-    bytes.freeze()
+    write(Kind::Control, &[control_record(SNAPSHOT_FOOTER, None)]);
+    bytes.into()
 }
 
 /// The image of a snapshot.
