@@ -73,12 +73,16 @@ impl BrokerConfig {
     /// Every key of a topic with these own values, in the order of their names. Own values that are no longer
     /// possible are shown as they were written.
     #[must_use]
-    pub fn describe_topic(&self, overrides: &BTreeMap<String, String>) -> Vec<ConfigEntry> {
+    pub fn describe_topic<'a>(
+        &self,
+        overrides: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<ConfigEntry> {
+        let overrides: BTreeMap<&str, &str> = overrides.into_iter().collect();
         let entry = |(index, definition): (usize, &'static Definition)| {
-            let own = overrides.get(definition.name);
+            let own = overrides.get(definition.name).copied();
             let value = match own.map(|text| (text, definition.parse(text))) {
                 Some((_, Ok(value))) => value.to_string(),
-                Some((text, Err(_))) => text.clone(),
+                Some((text, Err(_))) => text.to_owned(),
                 None => self.topic_defaults.value(index).to_string(),
             };
             let mut synonyms = self.synonyms_behind(definition);

@@ -1,7 +1,5 @@
 //! What a topic inherits, what it may say itself, and how Kafka's words refuse the rest.
 
-use std::collections::BTreeMap;
-
 use config::{
     BrokerConfig, CleanupPolicy, CompressionType, ConfigSource, Durability, Sources, TimestampType,
     TopicConfig, TopicDefaults, validate_topic_config,
@@ -204,8 +202,7 @@ fn what_kafka_accepts_is_accepted() {
 #[test]
 fn describing_a_topic_shows_where_values_come_from() {
     let config = broker("log.segment.bytes=2000000\nlog.retention.hours=1");
-    let own = BTreeMap::from([("max.message.bytes".to_owned(), " 5".to_owned())]);
-    let entries = config.describe_topic(&own);
+    let entries = config.describe_topic([("max.message.bytes", " 5")]);
     let entry = |name: &str| entries.iter().find(|entry| entry.name == name).expect(name);
     let sources = |name: &str| {
         entry(name)
