@@ -1,6 +1,6 @@
 //! The configuration of a broker: an immutable snapshot, checked as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
@@ -242,6 +242,20 @@ fn cross_checks(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> 
     }
     if values.max_connections_per_ip == 0 && values.max_connections_per_ip_overrides.is_empty() {
         faults.push(("max.connections.per.ip", "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.".to_owned()));
+    }
+    let mut seen = BTreeSet::new();
+    let (key, log_dirs) = match &values.log_dirs {
+        Some(log_dirs) => ("log.dirs", log_dirs),
+        None => ("log.dir", &values.log_dir),
+    };
+    if let Some(twice) = log_dirs
+        .iter()
+        .find(|log_dir| !seen.insert(log_dir.trim_end_matches('/')))
+    {
+        faults.push((
+            key,
+            format!("{twice} is named twice; each directory must be named once"),
+        ));
     }
     if i64::from(values.message_max_bytes) > values.logan_staging_memory_bytes {
         let message = format!(

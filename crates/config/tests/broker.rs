@@ -178,6 +178,7 @@ fn all_faults_are_told_at_once() {
         2
     );
     assert_eq!(fault("log.roll.ms=0\nlisteners=x").lines().count(), 2);
+    assert!(fault("log.dirs=a,b,a/").contains("a/ is named twice"));
 }
 
 #[test]
