@@ -129,10 +129,11 @@ fn count_partitions(topics: &[NewTopic], default_partitions: i32) -> usize {
     topics.iter().map(partitions).fold(0, usize::saturating_add)
 }
 
-/// The names that are taken: in metrics form those that exist, and those that a request names twice.
+/// The names that are taken: in metrics form those that exist, and the names and ids that a request has twice.
 struct Names {
     existing: BTreeMap<String, Str>,
     repeated: BTreeSet<Str>,
+    repeated_ids: BTreeSet<Uuid>,
 }
 
 impl Names {
@@ -142,6 +143,11 @@ impl Names {
             .iter()
             .filter(|topic| !seen.insert(&topic.name))
             .map(|topic| topic.name.clone());
+        let mut seen_ids = BTreeSet::new();
+        let repeated_ids = topics
+            .iter()
+            .map(|topic| topic.id)
+            .filter(|id| !seen_ids.insert(*id));
         // Only a name with one of the two characters can collide without being equal.
         let can_collide = |name: &Str| name.contains(['.', '_']);
         let wanted: BTreeSet<String> = topics
@@ -159,6 +165,7 @@ impl Names {
             .filter(|(form, _)| wanted.contains(form));
         Self {
             repeated: repeated.collect(),
+            repeated_ids: repeated_ids.collect(),
             existing: existing.collect(),
         }
     }
@@ -188,7 +195,8 @@ impl Names {
             );
             return Err(Refusal::new(ErrorCode::InvalidTopicException, message));
         }
-        if topic.id.is_zero() || image.topic(topic.id).is_some() {
+        let is_taken = image.topic(topic.id).is_some() || self.repeated_ids.contains(&topic.id);
+        if topic.id.is_zero() || is_taken {
             let message = format!("The topic id {} is in use; try again.", topic.id);
             return Err(Refusal::new(ErrorCode::UnknownServerError, message));
         }

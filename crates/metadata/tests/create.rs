@@ -133,6 +133,48 @@ fn a_name_that_a_request_repeats_is_refused_each_time() {
 }
 
 #[test]
+fn an_id_that_is_taken_is_refused() {
+    let image = created_image(&["foo"]);
+    let foo = image.topic_named("foo").expect("created").id;
+    for taken in [foo, Uuid::ZERO] {
+        let topic = NewTopic {
+            id: taken,
+            ..new_topic("t", 1, 1)
+        };
+        assert_eq!(refusal(&image, topic).0, ErrorCode::UnknownServerError);
+    }
+    let twins = [
+        new_topic("a", 1, 1),
+        NewTopic {
+            name: "b".into(),
+            ..new_topic("a", 1, 1)
+        },
+    ];
+    assert!(
+        create(&image, &twins)
+            .expect("possible")
+            .reply
+            .iter()
+            .all(Result::is_err)
+    );
+}
+
+#[test]
+fn a_configuration_that_no_record_can_hold_is_refused() {
+    let long = "x".repeat(32_768);
+    for config in [
+        (long.as_str().into(), Some("1".into())),
+        ("a".into(), Some(long.as_str().into())),
+    ] {
+        let topic = NewTopic {
+            configs: vec![config],
+            ..new_topic("t", 1, 1)
+        };
+        assert_eq!(refusal(&machine_image(), topic).0, ErrorCode::InvalidConfig);
+    }
+}
+
+#[test]
 fn counts_are_refused_as_kafka_refuses_them() {
     for (partitions, factor, code, message) in [
         (
