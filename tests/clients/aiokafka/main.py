@@ -14,7 +14,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType  #
 from aiokafka.errors import KafkaError, for_code  # noqa: E402
 
 from suite import (  # noqa: E402
-    OVERSIZED_BYTES, PARTITION_COUNT, Sample, Suite, Variant, WAIT_SECONDS_MAX, compare, expected, refused, variants,
+    KEEP_FOR_EVER, OVERSIZED_BYTES, PARTITION_COUNT, Sample, Suite, Variant, WAIT_SECONDS_MAX, compare, expected, refused,
+    variants,
 )
 
 suite = Suite(__doc__)
@@ -51,7 +52,8 @@ async def eventually(what: str, condition) -> None:
 
 async def create(admin: AIOKafkaAdminClient, name: str, replication: int = 1, partitions: int = PARTITION_COUNT) -> None:
     # aiokafka returns the response as it came: the error code is the second field of each topic.
-    for row in (await admin.create_topics([NewTopic(name, partitions, replication)])).topic_errors:
+    new = NewTopic(name, partitions, replication, topic_configs=KEEP_FOR_EVER)
+    for row in (await admin.create_topics([new])).topic_errors:
         if row[1]:
             raise for_code(row[1])()
 

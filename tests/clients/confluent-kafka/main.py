@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # noqa: E402
 
 from suite import (  # noqa: E402
-    OVERSIZED_BYTES, PARTITION_COUNT, Suite, Variant, WAIT_SECONDS_MAX, compare, expected, refused, variants, wait_until,
+    KEEP_FOR_EVER, OVERSIZED_BYTES, PARTITION_COUNT, Suite, Variant, WAIT_SECONDS_MAX, compare, expected, refused, variants,
+    wait_until,
 )
 
 suite = Suite(__doc__)
@@ -24,7 +25,7 @@ def error_name(error: BaseException) -> str:
 
 
 def create(name: str, replication: int = 1, partitions: int = PARTITION_COUNT) -> None:
-    admin.create_topics([NewTopic(name, partitions, replication)])[name].result(WAIT_SECONDS_MAX)
+    admin.create_topics([NewTopic(name, partitions, replication, config=KEEP_FOR_EVER)])[name].result(WAIT_SECONDS_MAX)
 
 
 def send(config: dict, rows: list[dict], to: str = topic) -> None:

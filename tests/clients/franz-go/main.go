@@ -49,7 +49,8 @@ func (c *client) Nodes() (int, error) {
 func (c *client) Create(topic string, partitions, replicas int) error {
 	ctx, cancel := within()
 	defer cancel()
-	_, err := c.admin.CreateTopic(ctx, int32(partitions), int16(replicas), nil, topic)
+	configs := map[string]*string{suite.RetentionKey: kadm.StringPtr(suite.RetentionForEver)}
+	_, err := c.admin.CreateTopic(ctx, int32(partitions), int16(replicas), configs, topic)
 	return err
 }
 

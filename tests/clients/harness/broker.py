@@ -138,10 +138,16 @@ class Kafka(Broker):
     """The reference: Apache Kafka from its Maven jars, by tests/kafka/start.sh."""
 
     name = "kafka"
-    _script = str(ROOT / "tests/kafka/start.sh")
+
+    def __init__(self, directory: Path, overrides: dict[str, str] | None = None, cpus: str | None = None) -> None:
+        super().__init__(directory, cpus)
+        self.overrides = overrides or {}
 
     def _arguments(self) -> list[str]:
-        return [self._script, "--dir", str(self.directory), "--port", str(self.port)]
+        arguments = [str(ROOT / "tests/kafka/start.sh"), "--dir", str(self.directory), "--port", str(self.port)]
+        for key, value in self.overrides.items():
+            arguments += ["--override", f"{key}={value}"]
+        return arguments
 
     def prepare(self) -> None:
         subprocess.run([*self._arguments(), "--prepare"], check=True, stdin=subprocess.DEVNULL)

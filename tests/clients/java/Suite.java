@@ -33,6 +33,8 @@ public final class Suite {
     private static final long FIRST_TIMESTAMP_MS = 1_700_000_000_000L;
     private static final int OVERSIZED_BYTES = 2 << 20;
     private static final long WAIT_SECONDS_MAX = 20;
+    /** The samples' timestamps lie years back: with the default retention the broker would soon delete them. */
+    private static final Map<String, String> KEEP_FOR_EVER = Map.of("retention.ms", "-1");
 
     /** One record, a pure function of its index. */
     private record Sample(int index, byte[] key, byte[] value, List<Header> headers) {
@@ -219,7 +221,8 @@ public final class Suite {
     }
 
     private void create(String topic, int partitions, int replicas) throws Exception {
-        await(admin.createTopics(List.of(new NewTopic(topic, partitions, (short) replicas))).all());
+        NewTopic request = new NewTopic(topic, partitions, (short) replicas).configs(KEEP_FOR_EVER);
+        await(admin.createTopics(List.of(request)).all());
     }
 
     private void topics() {

@@ -19,6 +19,9 @@ import (
 
 const timeout = 20 * time.Second
 
+// transport names the client plainly; by default kafka-go sends the name of the machine.
+var transport = &kafka.Transport{ClientID: "kafka-go"}
+
 type client struct {
 	address net.Addr
 	kafka   *kafka.Client
@@ -27,7 +30,7 @@ type client struct {
 func main() {
 	suite.Main(func(bootstrap string) (suite.Client, error) {
 		address := kafka.TCP(bootstrap)
-		return &client{address, &kafka.Client{Addr: address, Timeout: timeout}}, nil
+		return &client{address, &kafka.Client{Addr: address, Timeout: timeout, Transport: transport}}, nil
 	})
 }
 
@@ -53,7 +56,10 @@ func (c *client) Create(topic string, partitions, replicas int) error {
 	ctx, cancel := within()
 	defer cancel()
 	created, err := c.kafka.CreateTopics(ctx, &kafka.CreateTopicsRequest{
-		Topics: []kafka.TopicConfig{{Topic: topic, NumPartitions: partitions, ReplicationFactor: replicas}},
+		Topics: []kafka.TopicConfig{{
+			Topic: topic, NumPartitions: partitions, ReplicationFactor: replicas,
+			ConfigEntries: []kafka.ConfigEntry{{ConfigName: suite.RetentionKey, ConfigValue: suite.RetentionForEver}},
+		}},
 	})
 	if err != nil {
 		return err
@@ -151,7 +157,7 @@ func (c *client) send(topic string, partition int, acks kafka.RequiredAcks, code
 func (c *client) ProduceAuto(topic string, value []byte) error {
 	writer := kafka.Writer{
 		Addr: c.address, Topic: topic, AllowAutoTopicCreation: true, RequiredAcks: kafka.RequireAll, BatchBytes: 8 << 20,
-		BatchTimeout: 5 * time.Millisecond,
+		BatchTimeout: 5 * time.Millisecond, Transport: transport,
 	}
 	defer writer.Close()
 	ctx, cancel := within()

@@ -11,7 +11,8 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewTopic  # noqa: E4
 from kafka.errors import KafkaError  # noqa: E402
 
 from suite import (  # noqa: E402
-    OVERSIZED_BYTES, PARTITION_COUNT, Suite, Variant, WAIT_SECONDS_MAX, compare, expected, refused, variants, wait_until,
+    KEEP_FOR_EVER, OVERSIZED_BYTES, PARTITION_COUNT, Suite, Variant, WAIT_SECONDS_MAX, compare, expected, refused, variants,
+    wait_until,
 )
 
 suite = Suite(__doc__)
@@ -30,7 +31,7 @@ def error_name(error: BaseException) -> str:
 
 
 def create(name: str, replication: int = 1, partitions: int = PARTITION_COUNT) -> None:
-    admin.create_topics([NewTopic(name, partitions, replication)])
+    admin.create_topics([NewTopic(name, partitions, replication, topic_configs=KEEP_FOR_EVER)])
 
 
 def send(config: dict, rows: list[dict], to: str = topic) -> None:

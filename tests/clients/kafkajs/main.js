@@ -13,6 +13,8 @@ const { PARTITIONS, variants } = require('./sample')
 
 const OVERSIZED_BYTES = 2 << 20
 const WAIT_MS_MAX = 20_000
+// The samples' timestamps lie years back: with the default retention the broker would soon delete them.
+const KEEP_FOR_EVER = [{ name: 'retention.ms', value: '-1' }]
 const EARLIEST = -2
 const LATEST = -1
 
@@ -153,7 +155,7 @@ async function produce(cluster, variant) {
 }
 
 function create(admin, topic, numPartitions = PARTITIONS, replicationFactor = 1) {
-  return admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor }] })
+  return admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor, configEntries: KEEP_FOR_EVER }] })
 }
 
 async function checkTopics(admin) {

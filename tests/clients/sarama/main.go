@@ -54,7 +54,11 @@ func (c *client) Nodes() (int, error) {
 }
 
 func (c *client) Create(topic string, partitions, replicas int) error {
-	return c.admin.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: int32(partitions), ReplicationFactor: int16(replicas)}, false)
+	retention := suite.RetentionForEver
+	return c.admin.CreateTopic(topic, &sarama.TopicDetail{
+		NumPartitions: int32(partitions), ReplicationFactor: int16(replicas),
+		ConfigEntries: map[string]*string{suite.RetentionKey: &retention},
+	}, false)
 }
 
 func (c *client) Delete(topic string) error {

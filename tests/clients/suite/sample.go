@@ -20,6 +20,11 @@ const (
 	timestampOffset    = 53
 	farBeyondTheEnd    = 1_000_000
 	maxMessageBytesKey = "max.message.bytes"
+
+	// RetentionKey is set to RetentionForEver on every topic: the samples' timestamps lie years back, and with the default
+	// retention the broker would soon delete them.
+	RetentionKey     = "retention.ms"
+	RetentionForEver = "-1"
 )
 
 // Header of a record; the value is nil when it is null.

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 PARTITION_COUNT = 3
 RECORDS_PER_VARIANT = 30
 FIRST_TIMESTAMP_MS = 1_700_000_000_000
+KEEP_FOR_EVER = {"retention.ms": "-1"}
+"""The samples' timestamps lie years back: with the default retention the broker would soon delete them."""
 OVERSIZED_BYTES = 2 * 1024 * 1024
 """Above the broker's default `message.max.bytes` (1,048,588), below every client's own ceiling once that is raised."""
 WAIT_SECONDS_MAX = 20
