@@ -295,6 +295,22 @@ fn records_of_other_versions_refuse_the_start() {
     );
 }
 
+/// The first two batches that Kafka 4.3.1 writes: the election of a leader, and the features in a transaction.
+const KAFKA_LOG: &[u8] = include_bytes!("kafka-4.3.1-metadata.log");
+
+#[test]
+fn a_log_that_kafka_wrote_is_refused_by_name() {
+    let error = replay(MetadataImage::new(), KAFKA_LOG).expect_err("transactions are not known");
+    assert_eq!(
+        error.to_string(),
+        "metadata record at offset 1 is of type 23, version 0, which this version of Logan does not know; start the version that wrote it"
+    );
+    // Its control batch alone is a log without records.
+    let election =
+        replay(MetadataImage::new(), &KAFKA_LOG[..91]).expect("control records are skipped");
+    assert_eq!(election.image.end_offset(), Offset(1));
+}
+
 #[test]
 fn contradictions_refuse_the_start() {
     let image = machine_image();
