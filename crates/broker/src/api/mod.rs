@@ -1,0 +1,219 @@
+//! The APIs: one file each, registered in one table that also makes the answer to ApiVersions.
+//!
+//! A handler is an async function from a decoded request to an [`Outcome`]. What it does before it returns happens
+//! in the order of the connection's requests; what it leaves to [`Outcome::Later`] happens while later requests are
+//! already being read.
+
+mod api_versions;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod fetch;
+mod init_producer_id;
+mod list_offsets;
+mod metadata_api;
+mod offset_for_leader_epoch;
+mod produce;
+mod update_features;
+
+use std::rc::Rc;
+
+use futures_util::future::LocalBoxFuture;
+use io::Io;
+use protocol::messages as kafka;
+use protocol::{ApiKey, Decoder, Message as _, Request, RequestPrefix, Str, versions};
+use types::ShardId;
+
+use crate::budget::Reservation;
+use crate::connection::{Connection, Frame, Pending, Response};
+use crate::shard::Shard;
+
+pub(crate) use fetch::FetchSessions;
+
+/// A request on its way through its handler.
+pub(crate) struct Call<I: Io> {
+    pub(crate) shard: Rc<Shard<I>>,
+    pub(crate) connection: Rc<Connection>,
+    pub(crate) key: ApiKey,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    /// A slice of the request's frame, as every string of the request is: what outlives it copies them.
+    pub(crate) client_id: Option<Str>,
+    /// What the frame was charged.
+    pub(crate) reservation: Option<Reservation>,
+}
+
+/// What a handler decided.
+pub(crate) enum Outcome<R> {
+    /// The response.
+    Answer(R),
+    /// The response comes when this completes.
+    Later(LocalBoxFuture<'static, Finished<R>>),
+    /// The connection belongs to another shard, which will handle the request.
+    Migrate(ShardId),
+}
+
+/// The end of an [`Outcome::Later`].
+pub(crate) enum Finished<R> {
+    Answer(R),
+    /// The client expects nothing.
+    Silent,
+    /// The client expects nothing and must learn of an error: the connection ends.
+    Close,
+}
+
+/// What becomes of a frame.
+pub(crate) enum Dispatched {
+    Respond(Pending),
+    Close,
+    Migrate(ShardId),
+}
+
+macro_rules! apis {
+    ($($key:ident => $module:ident($request:ident),)+) => {
+        /// The APIs that are implemented, in the order of their keys.
+        pub(crate) const IMPLEMENTED: &[ApiKey] = &[$(ApiKey::$key),+];
+
+        async fn handle<I: Io>(call: Call<I>, decoder: Decoder) -> Dispatched {
+            match call.key {
+                $(ApiKey::$key => {
+                    let Some(request) = call.decode::<kafka::$request>(decoder) else {
+                        return Dispatched::Close;
+                    };
+                    let reply = call.reply();
+                    reply.dispatched(Box::pin($module::handle(call, request)).await)
+                })+
+                _ => Dispatched::Close,
+            }
+        }
+    };
+}
+
+apis! {
+    Produce => produce(ProduceRequest),
+    Fetch => fetch(FetchRequest),
+    ListOffsets => list_offsets(ListOffsetsRequest),
+    Metadata => metadata_api(MetadataRequest),
+    ApiVersions => api_versions(ApiVersionsRequest),
+    CreateTopics => create_topics(CreateTopicsRequest),
+    DeleteTopics => delete_topics(DeleteTopicsRequest),
+    InitProducerId => init_producer_id(InitProducerIdRequest),
+    OffsetForLeaderEpoch => offset_for_leader_epoch(OffsetForLeaderEpochRequest),
+    DescribeConfigs => describe_configs(DescribeConfigsRequest),
+    DescribeQuorum => describe_quorum(DescribeQuorumRequest),
+    UpdateFeatures => update_features(UpdateFeaturesRequest),
+    DescribeCluster => describe_cluster(DescribeClusterRequest),
+    DescribeTopicPartitions => describe_topic_partitions(DescribeTopicPartitionsRequest),
+}
+
+/// Serves one frame of a connection.
+pub(crate) async fn dispatch<I: Io>(
+    shard: &Rc<Shard<I>>,
+    connection: &Rc<Connection>,
+    frame: Frame,
+) -> Dispatched {
+    let Ok(prefix) = RequestPrefix::peek(&frame.bytes) else {
+        return refuse(shard, connection, "a request without a header");
+    };
+    let key = ApiKey::from_code(prefix.api_key).filter(|key| IMPLEMENTED.contains(key));
+    let Some(key) = key else {
+        return refuse(shard, connection, "a request for an API that is not offered");
+    };
+    let (first, last) = versions::stable(key);
+    if !(first..=last).contains(&prefix.api_version) {
+        if key == ApiKey::ApiVersions {
+            return Dispatched::Respond(Pending::Ready(api_versions::unsupported_version(prefix.correlation_id)));
+        }
+        return refuse(shard, connection, "a request of a version that is not offered");
+    }
+    let mut decoder = Decoder::new(frame.bytes);
+    let Ok(Ok(header)) = io::contain::contain(|| protocol::decode_request_header(&mut decoder, prefix)) else {
+        return refuse(shard, connection, "a malformed request header");
+    };
+    let call = Call {
+        shard: Rc::clone(shard),
+        connection: Rc::clone(connection),
+        key,
+        version: prefix.api_version,
+        correlation_id: prefix.correlation_id,
+        client_id: header.client_id,
+        reservation: frame.reservation,
+    };
+    handle(call, decoder).await
+}
+
+/// Ends the connection as Kafka does, with a log line if there are not too many.
+fn refuse<I: Io>(shard: &Shard<I>, connection: &Connection, what: &str) -> Dispatched {
+    if shard.log_limit.admit(shard.io.now()) {
+        tracing::warn!(peer = %connection.peer, "closed a connection: {what}");
+    }
+    Dispatched::Close
+}
+
+impl<I: Io> Call<I> {
+    fn decode<R: Request>(&self, mut decoder: Decoder) -> Option<R> {
+        let decoded = io::contain::contain(|| {
+            let request = R::decode(&mut decoder, self.version)?;
+            decoder.finish()?;
+            Ok::<_, protocol::DecodeError>(request)
+        });
+        match decoded {
+            Ok(Ok(request)) => Some(request),
+            Ok(Err(error)) => {
+                if self.shard.log_limit.admit(self.shard.io.now()) {
+                    let (peer, name) = (self.connection.peer, R::NAME);
+                    tracing::warn!(%peer, version = self.version, "closed a connection: malformed {name}: {error}");
+                }
+                None
+            }
+            // The panic hook has logged it.
+            Err(_panicked) => None,
+        }
+    }
+
+    fn reply(&self) -> ReplyTo {
+        ReplyTo { key: self.key, version: self.version, correlation_id: self.correlation_id }
+    }
+}
+
+/// What a response needs of its request.
+#[derive(Clone, Copy)]
+struct ReplyTo {
+    key: ApiKey,
+    version: i16,
+    correlation_id: i32,
+}
+
+impl ReplyTo {
+    fn dispatched<R: protocol::Message + 'static>(self, outcome: Outcome<R>) -> Dispatched {
+        match outcome {
+            Outcome::Answer(response) => Dispatched::Respond(Pending::Ready(self.encode(&response))),
+            Outcome::Later(finished) => Dispatched::Respond(Pending::Later(Box::pin(async move {
+                match finished.await {
+                    Finished::Answer(response) => self.encode(&response),
+                    Finished::Silent => Response::Silent,
+                    Finished::Close => Response::Close,
+                }
+            }))),
+            Outcome::Migrate(target) => Dispatched::Migrate(target),
+        }
+    }
+
+    fn encode<R: protocol::Message>(self, response: &R) -> Response {
+        let Self { key, version, correlation_id } = self;
+        let encoded = io::contain::contain(|| {
+            protocol::encode_response_frame(key, version, correlation_id, response)
+        });
+        match encoded {
+            Ok(Ok(chunks)) => Response::Send(chunks.into_chunks()),
+            Ok(Err(error)) => {
+                tracing::error!(api = key.name(), version, %error, "cannot encode a response");
+                Response::Close
+            }
+            Err(_panicked) => Response::Close,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Produce (key 0, versions 3 to 13).
+//!
+//! Before the handler returns, every batch has been checked and has its place in its log (or in the queue before it),
+//! so that appends keep the order of the connection. What remains, waiting until the batches are durable, happens
+//! while later requests are read.
+//!
+//! Source: Kafka 4.3.1 `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`; KIP-98, KIP-467, KIP-951.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use io::Io;
+use metadata::TopicImage;
+use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+};
+use protocol::messages::{ProduceRequest, ProduceResponse};
+use protocol::{Records, Str};
+use records::{InvalidBatch, ProduceRules, validate_produce};
+use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
+
+use super::{Call, Finished, Outcome};
+use crate::budget::Reservation;
+use crate::errors;
+use crate::mesh::PendingReply;
+use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
+use crate::partition::{Partition, Submitted};
+use crate::shard::Shard;
+
+/// The first version that may carry Zstandard (KIP-110).
+const ZSTD_SINCE: i16 = 7;
+
+/// What is known of one partition's batch when the handler returns.
+enum Progress<I: Io> {
+    Refused(Failure),
+    Appended { partition: Rc<Partition<I>>, at: AppendedAt },
+    /// Under way at another shard.
+    Sent(PendingReply),
+}
+
+/// Why a batch was refused, and what else the client is told.
+struct Failure {
+    code: ErrorCode,
+    message: Option<Str>,
+    record: Option<i32>,
+    leader: Option<(ShardId, LeaderEpoch)>,
+}
+
+impl From<ErrorCode> for Failure {
+    fn from(code: ErrorCode) -> Self {
+        Self { code, message: None, record: None, leader: None }
+    }
+}
+
+struct PartitionProgress<I: Io> {
+    index: i32,
+    progress: Progress<I>,
+}
+
+struct TopicProgress<I: Io> {
+    /// As the client named it, in memory of its own.
+    name: Str,
+    id: types::Uuid,
+    is_append_time: bool,
+    partitions: Vec<PartitionProgress<I>>,
+}
+
+pub(super) async fn handle<I: Io>(mut call: Call<I>, request: ProduceRequest) -> Outcome<ProduceResponse> {
+    let shard = Rc::clone(&call.shard);
+    if let Some(target) = foreign_target(&call, &request) {
+        return Outcome::Migrate(target);
+    }
+    let wait_durable = request.acks != 0;
+    let refuse_all = match request.acks {
+        -1..=1 if request.transactional_id.is_some() => Some(ErrorCode::InvalidTxnState),
+        -1..=1 => None,
+        _ => Some(ErrorCode::InvalidRequiredAcks),
+    };
+    let mut pass = Pass {
+        shard: &shard,
+        version: call.version,
+        now: shard.io.wall_clock(),
+        wait_durable,
+        refuse_all,
+        reservation: call.reservation.take().map(Rc::new),
+        sent: false,
+    };
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for topic in request.topic_data {
+        topics.push(pass.topic(topic).await);
+    }
+    let listener = call.connection.listener;
+    // Bytes on their way to other shards stay charged until those have answered.
+    let reservation = pass.reservation.filter(|_| pass.sent);
+    Outcome::Later(Box::pin(async move {
+        let finished = finish(&shard, listener, topics, wait_durable).await;
+        drop(reservation);
+        finished
+    }))
+}
+
+/// With a node id for each shard, a connection that has not shown yet which shard it means follows its first
+/// produced partition.
+fn foreign_target<I: Io>(call: &Call<I>, request: &ProduceRequest) -> Option<ShardId> {
+    if !call.shard.advertise.is_per_shard() || call.connection.is_settled.replace(true) {
+        return None;
+    }
+    let view = call.shard.view();
+    let owner = request.topic_data.iter().find_map(|topic| {
+        let id = view.topic(&topic.name, topic.topic_id)?.id;
+        let keys = topic.partition_data.iter().map(|data| PartitionKey { topic_id: id, index: data.index });
+        keys.into_iter().find_map(|key| view.owner(key))
+    })?;
+    (owner != call.shard.id()).then_some(owner)
+}
+
+/// One pass over a request, in its order.
+struct Pass<'a, I: Io> {
+    shard: &'a Rc<Shard<I>>,
+    version: i16,
+    now: TimestampMs,
+    wait_durable: bool,
+    refuse_all: Option<ErrorCode>,
+    reservation: Option<Rc<Reservation>>,
+    /// Whether a batch went to another shard.
+    sent: bool,
+}
+
+impl<I: Io> Pass<'_, I> {
+    async fn topic(&mut self, data: TopicProduceData) -> TopicProgress<I> {
+        let view = self.shard.view();
+        let topic = view.topic(&data.name, data.topic_id).map(Arc::clone);
+        let settings = topic.as_ref().and_then(|topic| view.settings(topic.id)).map(Rc::clone);
+        let mut progress = TopicProgress {
+            name: data.name.detached(),
+            id: data.topic_id,
+            is_append_time: settings.as_ref().is_some_and(|settings| settings.is_append_time),
+            partitions: Vec::with_capacity(data.partition_data.len()),
+        };
+        let unknown = if data.name.is_empty() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+        for partition in data.partition_data {
+            let index = partition.index;
+            let done = match (self.refuse_all, &topic, &settings) {
+                (Some(code), _, _) => Progress::Refused(code.into()),
+                (None, Some(topic), Some(settings)) => self.partition(topic, &settings.rules, partition).await,
+                (None, _, _) => Progress::Refused(unknown.into()),
+            };
+            progress.partitions.push(PartitionProgress { index, progress: done });
+        }
+        progress
+    }
+
+    async fn partition(
+        &mut self,
+        topic: &TopicImage,
+        rules: &ProduceRules,
+        data: PartitionProduceData,
+    ) -> Progress<I> {
+        let key = PartitionKey { topic_id: topic.id, index: data.index };
+        let Some(owner) = self.shard.view().owner(key) else {
+            return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
+        };
+        let is_local = owner == self.shard.id();
+        if !is_local && self.shard.advertise.is_per_shard() {
+            let epoch = self.shard.view().partition(key).map_or(LeaderEpoch::NONE, |it| it.leader_epoch);
+            let leader = Some((owner, epoch));
+            return Progress::Refused(Failure { leader, ..ErrorCode::NotLeaderOrFollower.into() });
+        }
+        let job = match self.validated(key, rules, data.records) {
+            Ok(job) => job,
+            Err(failure) => return Progress::Refused(failure),
+        };
+        if is_local { self.append(job).await } else { self.send(owner, job).await }
+    }
+
+    /// Checks the batch and makes it ready to be appended.
+    fn validated(
+        &self,
+        key: PartitionKey,
+        rules: &ProduceRules,
+        records: Option<Records>,
+    ) -> Result<AppendJob, Failure> {
+        let rules = ProduceRules { allows_zstd: self.version >= ZSTD_SINCE, ..*rules };
+        let records = records.unwrap_or_default().into_bytes();
+        let mut scratch = self.shard.scratch.borrow_mut();
+        let valid = validate_produce(&records, &rules, self.now, &mut scratch).map_err(|error| failure(&error))?;
+        if valid.header.is_transactional() {
+            return Err(ErrorCode::InvalidTxnState.into());
+        }
+        let batch = valid.replacement.clone().unwrap_or(records);
+        Ok(AppendJob { key, batch, valid, now: self.now, wait_durable: self.wait_durable })
+    }
+
+    async fn append(&self, job: AppendJob) -> Progress<I> {
+        let Some(partition) = self.shard.partition(job.key) else {
+            return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
+        };
+        let result = match partition.submit(job) {
+            Submitted::Done(result) => result,
+            // Nothing more of this connection is read until the log admits it: that is the back pressure.
+            Submitted::Queued(answer) => answer.await.unwrap_or(Err(ErrorCode::KafkaStorageError)),
+        };
+        match result {
+            Ok(at) => Progress::Appended { partition, at },
+            Err(code) => Progress::Refused(code.into()),
+        }
+    }
+
+    async fn send(&mut self, owner: ShardId, mut job: AppendJob) -> Progress<I> {
+        if self.reservation.is_none() {
+            // The batch is a slice of this shard's receive buffer, which it would keep from being used again.
+            let mut reservation = self.shard.request_budget.reservation();
+            reservation.grow(job.batch.len()).await;
+            self.reservation = Some(Rc::new(reservation));
+        }
+        if job.valid.replacement.is_none() {
+            job.batch = Bytes::copy_from_slice(&job.batch);
+        }
+        self.sent = true;
+        Progress::Sent(self.shard.mesh.request(owner, Request::Append(job)).await)
+    }
+}
+
+fn failure(error: &InvalidBatch) -> Failure {
+    let record = match error {
+        InvalidBatch::MissingKey(fault) | InvalidBatch::InvalidTimestamp { fault, .. } => Some(fault.index),
+        _ => None,
+    };
+    Failure { code: errors::batch(error), message: Some(error.to_string().into()), record, leader: None }
+}
+
+/// Waits until everything is durable, and makes the response.
+async fn finish<I: Io>(
+    shard: &Rc<Shard<I>>,
+    listener: usize,
+    topics: Vec<TopicProgress<I>>,
+    wait_durable: bool,
+) -> Finished<ProduceResponse> {
+    let mut response = ProduceResponse::default();
+    let mut failed = false;
+    for topic in topics {
+        let mut answer = TopicProduceResponse {
+            name: topic.name,
+            topic_id: topic.id,
+            partition_responses: Vec::with_capacity(topic.partitions.len()),
+        };
+        for partition in topic.partitions {
+            let settled = settle(partition.progress, wait_durable).await;
+            failed |= settled.is_err();
+            if let Err(Failure { leader: Some((owner, _)), .. }) = &settled {
+                add_endpoint(&mut response.node_endpoints, shard, listener, *owner);
+            }
+            answer.partition_responses.push(partition_response(shard, partition.index, topic.is_append_time, settled));
+        }
+        response.responses.push(answer);
+    }
+    match (wait_durable, failed) {
+        (true, _) => Finished::Answer(response),
+        (false, true) => Finished::Close,
+        (false, false) => Finished::Silent,
+    }
+}
+
+async fn settle<I: Io>(progress: Progress<I>, wait_durable: bool) -> Result<AppendedAt, Failure> {
+    match progress {
+        Progress::Refused(failure) => Err(failure),
+        Progress::Appended { partition, at } if wait_durable => {
+            partition.wait_durable(at).await.map_err(Failure::from)
+        }
+        Progress::Appended { at, .. } => Ok(at),
+        Progress::Sent(reply) => appended(reply.await).map_err(Failure::from),
+    }
+}
+
+fn appended(reply: Option<Reply>) -> AppendResult {
+    match reply {
+        Some(Reply::Appended(result)) => result,
+        _ => Err(ErrorCode::KafkaStorageError),
+    }
+}
+
+fn partition_response<I: Io>(
+    shard: &Shard<I>,
+    index: i32,
+    is_append_time: bool,
+    settled: Result<AppendedAt, Failure>,
+) -> PartitionProduceResponse {
+    match settled {
+        Ok(at) => PartitionProduceResponse {
+            index,
+            base_offset: at.base_offset.0,
+            log_append_time_ms: if is_append_time { at.append_time.0 } else { TimestampMs::NONE.0 },
+            log_start_offset: at.log_start_offset.0,
+            ..PartitionProduceResponse::default()
+        },
+        Err(failure) => PartitionProduceResponse {
+            index,
+            error_code: failure.code.code(),
+            base_offset: -1,
+            log_append_time_ms: -1,
+            log_start_offset: -1,
+            record_errors: failure
+                .record
+                .map(|batch_index| BatchIndexAndErrorMessage {
+                    batch_index,
+                    batch_index_error_message: failure.message.clone(),
+                })
+                .into_iter()
+                .collect(),
+            error_message: failure.message,
+            current_leader: failure.leader.map_or_else(LeaderIdAndEpoch::default, |(owner, epoch)| LeaderIdAndEpoch {
+                leader_id: shard.advertise.node_of(owner).0,
+                leader_epoch: epoch.0,
+            }),
+        },
+    }
+}
+
+fn add_endpoint<I: Io>(endpoints: &mut Vec<NodeEndpoint>, shard: &Shard<I>, listener: usize, owner: ShardId) {
+    let node = shard.advertise.node(listener, owner);
+    if endpoints.iter().all(|known| known.node_id != node.id.0) {
+        endpoints.push(NodeEndpoint { node_id: node.id.0, host: node.host, port: node.port, rack: node.rack });
+    }
+}

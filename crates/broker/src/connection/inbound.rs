@@ -1,0 +1,290 @@
+//! The receiving side of a connection: bytes become frames.
+//!
+//! An idle connection owns no buffer. When bytes arrive they are read into the shard's one hot buffer, and the
+//! frames that are complete there are handed out without a copy. Only the beginning of an incomplete frame moves
+//! into memory of its own, which is charged to the shard's request budget in steps as its bytes arrive.
+//!
+//! Source: the Kafka protocol's framing, a big-endian 32-bit size before each request.
+
+use std::cell::{Cell, RefCell};
+use std::io::{Error, ErrorKind, Result};
+
+use bytes::{Bytes, BytesMut};
+use io::ReadHalf;
+
+use crate::budget::{RequestBudget, Reservation};
+
+/// The size field before each frame.
+const SIZE_FIELD_BYTES: usize = 4;
+
+/// The shard's receive buffer.
+const HOT_BUFFER_BYTES: usize = 1 << 20;
+
+/// Unused hot buffers that a shard keeps.
+const HOT_BUFFERS_KEPT_MAX: usize = 2;
+
+/// An incomplete frame is charged to the budget in steps of this size.
+const RESERVATION_STEP_BYTES: usize = 256 << 10;
+
+/// Buffers of incomplete frames up to this size are kept for reuse.
+const FRAME_BUFFER_REUSED_MAX_BYTES: usize = 1 << 20;
+
+/// Unused frame buffers that a shard keeps.
+const FRAME_BUFFERS_KEPT_MAX: usize = 8;
+
+/// A complete request, without its size field.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// Header and body.
+    pub(crate) bytes: Bytes,
+    /// What it was charged; given back when the request's bytes are no longer needed.
+    pub(crate) reservation: Option<Reservation>,
+}
+
+/// The receive buffers of a shard that no connection is using.
+#[derive(Debug, Default)]
+pub(crate) struct ReceiveBuffers {
+    hot: RefCell<Vec<BytesMut>>,
+    frames: RefCell<Vec<BytesMut>>,
+}
+
+impl ReceiveBuffers {
+    fn take_hot(&self) -> BytesMut {
+        self.hot.borrow_mut().pop().unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES))
+    }
+
+    fn give_back_hot(&self, buffer: BytesMut) {
+        let mut hot = self.hot.borrow_mut();
+        if hot.len() < HOT_BUFFERS_KEPT_MAX {
+            hot.push(buffer);
+        }
+    }
+
+    /// A zeroed or reused buffer of exactly `len` bytes.
+    fn take_frame(&self, len: usize) -> BytesMut {
+        if len <= FRAME_BUFFER_REUSED_MAX_BYTES
+            && let Some(mut buffer) = self.frames.borrow_mut().pop()
+        {
+            // Whatever it held is overwritten before it is read: `Partial::filled` says how far.
+            buffer.resize(len, 0);
+            return buffer;
+        }
+        // The operating system gives zeroed pages as they are touched, so a large frame costs what has arrived.
+        BytesMut::zeroed(len)
+    }
+
+    /// Takes back the memory of a frame that nothing refers to any more.
+    pub(crate) fn recycle(&self, frame: Bytes) {
+        if frame.len() > FRAME_BUFFER_REUSED_MAX_BYTES {
+            return;
+        }
+        let mut frames = self.frames.borrow_mut();
+        if frames.len() < FRAME_BUFFERS_KEPT_MAX
+            && let Ok(buffer) = frame.try_into_mut()
+        {
+            frames.push(buffer);
+        }
+    }
+}
+
+/// Progress of a frame that is under way, for the sweep that closes stalled clients.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Bytes received since the connection began.
+    pub(crate) received_bytes: Cell<u64>,
+    /// Whether a frame has begun and is not complete.
+    pub(crate) is_mid_frame: Cell<bool>,
+    /// Whether it waits for the budget rather than for its client.
+    pub(crate) waits_for_budget: Cell<bool>,
+}
+
+/// Cuts a connection's bytes into frames.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    frame_len_max: usize,
+    budget: RequestBudget,
+    /// What was read and not handed out yet: whole frames, and perhaps the head of one.
+    read_ahead: Bytes,
+    partial: Option<Partial>,
+    /// The hot buffer that `read_ahead` is a slice of.
+    lent: Option<Bytes>,
+}
+
+/// A frame of which only the head has arrived.
+#[derive(Debug)]
+struct Partial {
+    /// The whole frame with its size field; filled to `filled`.
+    buffer: BytesMut,
+    filled: usize,
+    reservation: Reservation,
+}
+
+impl Inbound {
+    /// Begins with `read_ahead`, the bytes that came before the connection arrived on this shard.
+    pub(crate) fn new(frame_len_max: usize, budget: RequestBudget, read_ahead: Bytes) -> Self {
+        Self { frame_len_max, budget, read_ahead, partial: None, lent: None }
+    }
+
+    /// The next request, or `None` when the client has closed the connection between requests.
+    ///
+    /// # Errors
+    /// `InvalidData` for a size that is negative or above the limit, `UnexpectedEof` inside a frame, and what the
+    /// stream reports.
+    pub(crate) async fn next_frame(
+        &mut self,
+        stream: &mut impl ReadHalf,
+        buffers: &ReceiveBuffers,
+        progress: &Progress,
+    ) -> Result<Option<Frame>> {
+        loop {
+            if let Some(frame) = self.cut_complete_frame()? {
+                progress.is_mid_frame.set(false);
+                return Ok(Some(frame));
+            }
+            self.keep_head_of_next_frame(buffers, progress).await?;
+            self.return_hot_buffer(buffers);
+            if let Some(partial) = self.partial.take() {
+                progress.is_mid_frame.set(true);
+                let frame = fill(partial, stream, progress).await?;
+                progress.is_mid_frame.set(false);
+                return Ok(Some(frame));
+            }
+            let between_frames = self.read_ahead.is_empty();
+            progress.is_mid_frame.set(!between_frames);
+            if !self.receive(stream, buffers, progress).await? {
+                return if between_frames {
+                    Ok(None)
+                } else {
+                    Err(Error::from(ErrorKind::UnexpectedEof))
+                };
+            }
+        }
+    }
+
+    /// The bytes that were read and not handed out, when the connection moves to another shard.
+    pub(crate) fn take_unread(&mut self) -> Bytes {
+        assert!(self.partial.is_none(), "a connection moves between frames");
+        // A copy, so that the hot buffer stays with its shard.
+        Bytes::copy_from_slice(&std::mem::take(&mut self.read_ahead))
+    }
+
+    fn cut_complete_frame(&mut self) -> Result<Option<Frame>> {
+        let Some(len) = self.next_frame_len()? else { return Ok(None) };
+        if self.read_ahead.len() < SIZE_FIELD_BYTES + len {
+            return Ok(None);
+        }
+        let mut bytes = self.read_ahead.split_to(SIZE_FIELD_BYTES + len);
+        drop(bytes.split_to(SIZE_FIELD_BYTES));
+        Ok(Some(Frame { bytes, reservation: None }))
+    }
+
+    fn next_frame_len(&self) -> Result<Option<usize>> {
+        let Some(size) = self.read_ahead.first_chunk::<SIZE_FIELD_BYTES>() else { return Ok(None) };
+        let size = i32::from_be_bytes(*size);
+        match usize::try_from(size) {
+            Ok(len) if len <= self.frame_len_max => Ok(Some(len)),
+            Ok(_) | Err(_) => Err(Error::new(
+                ErrorKind::InvalidData,
+                format!(
+                    "a request of {size} bytes; socket.request.max.bytes is {}",
+                    self.frame_len_max
+                ),
+            )),
+        }
+    }
+
+    /// Moves the head of an incomplete frame out of the hot buffer.
+    async fn keep_head_of_next_frame(
+        &mut self,
+        buffers: &ReceiveBuffers,
+        progress: &Progress,
+    ) -> Result<()> {
+        match self.next_frame_len()? {
+            None => self.read_ahead = Bytes::copy_from_slice(&self.read_ahead),
+            Some(len) => {
+                let total = SIZE_FIELD_BYTES + len;
+                let head = std::mem::take(&mut self.read_ahead);
+                let mut reservation = self.budget.reservation();
+                let charge = total.min(head.len().max(RESERVATION_STEP_BYTES));
+                progress.waits_for_budget.set(true);
+                reservation.grow(charge).await;
+                progress.waits_for_budget.set(false);
+                let mut buffer = buffers.take_frame(total);
+                buffer[..head.len()].copy_from_slice(&head);
+                self.partial = Some(Partial { buffer, filled: head.len(), reservation });
+            }
+        }
+        Ok(())
+    }
+
+    fn return_hot_buffer(&mut self, buffers: &ReceiveBuffers) {
+        let Some(lent) = self.lent.take() else { return };
+        // While a request of it is still under way elsewhere, the memory belongs to that request.
+        if let Ok(buffer) = lent.try_into_mut() {
+            buffers.give_back_hot(buffer);
+        }
+    }
+
+    /// Reads what has arrived into the hot buffer; `false` at the end of the stream.
+    async fn receive(
+        &mut self,
+        stream: &mut impl ReadHalf,
+        buffers: &ReceiveBuffers,
+        progress: &Progress,
+    ) -> Result<bool> {
+        loop {
+            let head_len = self.read_ahead.len();
+            let mut hot = buffers.take_hot();
+            let received = stream.try_read(&mut hot[head_len..]);
+            let received = match received {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    buffers.give_back_hot(hot);
+                    stream.readable().await?;
+                    continue;
+                }
+                Err(error) => {
+                    buffers.give_back_hot(hot);
+                    return Err(error);
+                }
+            };
+            if received == 0 {
+                buffers.give_back_hot(hot);
+                return Ok(false);
+            }
+            progress.received_bytes.set(progress.received_bytes.get() + received as u64);
+            hot[..head_len].copy_from_slice(&self.read_ahead);
+            let lent = hot.freeze();
+            self.read_ahead = lent.slice(..head_len + received);
+            self.lent = Some(lent);
+            return Ok(true);
+        }
+    }
+}
+
+/// Reads the rest of a frame into its own buffer.
+async fn fill(
+    mut partial: Partial,
+    stream: &mut impl ReadHalf,
+    progress: &Progress,
+) -> Result<Frame> {
+    let total = partial.buffer.len();
+    while partial.filled < total {
+        let reserved = partial.reservation.bytes();
+        if partial.filled == reserved {
+            let step = RESERVATION_STEP_BYTES.min(total - reserved);
+            progress.waits_for_budget.set(true);
+            partial.reservation.grow(step).await;
+            progress.waits_for_budget.set(false);
+        }
+        let end = partial.reservation.bytes().min(total);
+        let received = stream.read(&mut partial.buffer[partial.filled..end]).await?;
+        if received == 0 {
+            return Err(Error::from(ErrorKind::UnexpectedEof));
+        }
+        progress.received_bytes.set(progress.received_bytes.get() + received as u64);
+        partial.filled += received;
+    }
+    let bytes = partial.buffer.freeze().slice(SIZE_FIELD_BYTES..);
+    Ok(Frame { bytes, reservation: Some(partial.reservation) })
+}

@@ -1,0 +1,257 @@
+//! A client's connection, on the shard that serves it.
+//!
+//! One task runs a reader and a writer side by side. The reader takes requests in order and carries out what must
+//! happen in order (above all appends); what a response still waits for (durability, a long poll, another shard)
+//! goes on in the writer, which sends responses in the order of their requests.
+//!
+//! # Invariants
+//! - At most `queued.max.requests` responses are owed; then nothing more is read.
+//! - Appends of one connection enter each log in the order in which they were sent.
+//! - A connection moves to another shard only between requests and with no response owed.
+
+mod inbound;
+mod outbound;
+mod sweep;
+
+use std::cell::{Cell, RefCell};
+use std::io::{ErrorKind, Result};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use futures_util::future::{Either, select};
+use io::sync::Notify;
+use io::{Instant, Io, Stream as _};
+use types::ShardId;
+
+use crate::api::{self, Dispatched};
+use crate::message::Control;
+use crate::shard::Shard;
+
+pub(crate) use inbound::{Frame, Inbound, Progress, ReceiveBuffers};
+pub(crate) use outbound::{Outbound, Pending, Response};
+pub(crate) use sweep::sweep_connections;
+
+/// How long a task may serve requests before it lets the reactor poll.
+const TIME_SLICE: Duration = Duration::from_micros(100);
+
+/// A connection that the router, or another shard, gives to this one.
+#[derive(Debug)]
+pub struct Accepted<S> {
+    /// The connection itself.
+    pub socket: S,
+    /// Which of the configured listeners accepted it.
+    pub listener: usize,
+    /// The client's address.
+    pub peer: SocketAddr,
+}
+
+/// A connection on its way to the shard that owns what it asks for.
+#[derive(Debug)]
+pub(crate) struct Migration<I: Io> {
+    accepted: Accepted<I::Socket>,
+    /// What was read and is to be served there, size fields included.
+    unread: Bytes,
+    software: Option<ClientSoftware>,
+}
+
+/// What a client calls itself in ApiVersions (KIP-511).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClientSoftware {
+    pub(crate) name: String,
+    pub(crate) version: String,
+}
+
+/// What the shard knows of one connection.
+pub(crate) struct Connection {
+    pub(crate) listener: usize,
+    pub(crate) peer: SocketAddr,
+    pub(crate) outbound: Outbound,
+    pub(crate) software: RefCell<Option<ClientSoftware>>,
+    /// Whether its shard was chosen by what it asked for; it moves at most once.
+    pub(crate) is_settled: Cell<bool>,
+    progress: Progress,
+    last_request: Cell<Instant>,
+    close: Notify,
+    close_reason: Cell<Option<&'static str>>,
+    sweep: Cell<sweep::Observed>,
+}
+
+impl Connection {
+    /// Asks the connection to end now, dropping what it still owes.
+    pub(crate) fn close(&self, reason: &'static str) {
+        self.close_reason.set(Some(reason));
+        self.close.notify_all();
+    }
+}
+
+enum Exit {
+    Ended,
+    Migrate { target: ShardId, unread: Bytes },
+}
+
+/// Serves a connection until it ends or moves to another shard.
+pub(crate) async fn serve<I: Io>(shard: Rc<Shard<I>>, accepted: Accepted<I::Socket>) {
+    serve_from(shard, accepted, Bytes::new(), None).await;
+}
+
+/// Serves a connection that another shard gave away.
+pub(crate) async fn serve_migrated<I: Io>(shard: Rc<Shard<I>>, migration: Migration<I>) {
+    let Migration { accepted, unread, software } = migration;
+    serve_from(shard, accepted, unread, Some(software)).await;
+}
+
+async fn serve_from<I: Io>(
+    shard: Rc<Shard<I>>,
+    accepted: Accepted<I::Socket>,
+    unread: Bytes,
+    migrated: Option<Option<ClientSoftware>>,
+) {
+    let Accepted { socket, listener, peer } = accepted;
+    let stream = match shard.io.adopt(socket) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(%peer, %error, "cannot take over a connection");
+            shard.connection_closed(peer);
+            return;
+        }
+    };
+    let connection = Rc::new(Connection {
+        listener,
+        peer,
+        outbound: Outbound::new(shard.limits.responses_per_connection_max),
+        is_settled: Cell::new(migrated.is_some()),
+        software: RefCell::new(migrated.flatten()),
+        progress: Progress::default(),
+        last_request: Cell::new(shard.io.now()),
+        close: Notify::new(),
+        close_reason: Cell::new(None),
+        sweep: Cell::default(),
+    });
+    let key = shard.connections.borrow_mut().insert(Rc::clone(&connection));
+    let moved = run(&shard, &connection, stream, unread).await;
+    shard.connections.borrow_mut().remove(key);
+    if !moved {
+        shard.connection_closed(peer);
+    }
+}
+
+/// Runs the connection; `true` if it moved to another shard.
+async fn run<I: Io>(
+    shard: &Rc<Shard<I>>,
+    connection: &Rc<Connection>,
+    stream: I::Stream,
+    unread: Bytes,
+) -> bool {
+    let (mut read, mut write) = stream.split();
+    let mut inbound =
+        Inbound::new(shard.limits.request_len_max_bytes, shard.request_budget.clone(), unread);
+    let exit = {
+        let reader = pin!(read_requests(shard, connection, &mut read, &mut inbound));
+        let writer = pin!(connection.outbound.send_all(&mut write));
+        let closed = pin!(connection.close.notified());
+        match select(reader, select(writer, closed)).await {
+            Either::Left((Ok(Exit::Migrate { target, unread }), rest)) => {
+                connection.outbound.finish();
+                match rest.await {
+                    Either::Left((Ok(()), _)) => Some((target, unread)),
+                    Either::Left((Err(_), _)) | Either::Right(_) => None,
+                }
+            }
+            Either::Left((Ok(Exit::Ended), _)) => None,
+            Either::Left((Err(error), _)) => {
+                log_end(shard, connection, &error);
+                None
+            }
+            Either::Right((Either::Left((Err(error), _)), _)) => {
+                log_end(shard, connection, &error);
+                None
+            }
+            Either::Right((Either::Left((Ok(()), _)), _)) => None,
+            Either::Right((Either::Right(_), _)) => {
+                let reason = connection.close_reason.take().unwrap_or("shutting down");
+                tracing::debug!(peer = %connection.peer, reason, "closed a connection");
+                None
+            }
+        }
+    };
+    let Some((target, unread)) = exit else { return false };
+    migrate(shard, connection, I::Stream::detach(read, write), target, unread).await
+}
+
+async fn migrate<I: Io>(
+    shard: &Rc<Shard<I>>,
+    connection: &Connection,
+    socket: Result<I::Socket>,
+    target: ShardId,
+    unread: Bytes,
+) -> bool {
+    let socket = match socket {
+        Ok(socket) => socket,
+        Err(error) => {
+            tracing::warn!(peer = %connection.peer, %error, "cannot detach a connection");
+            return false;
+        }
+    };
+    let accepted =
+        Accepted { socket, listener: connection.listener, peer: connection.peer };
+    let software = connection.software.borrow().clone();
+    let migration = Box::new(Migration { accepted, unread, software });
+    shard.mesh.control(target, Control::Migrate(migration)).await.await.is_some()
+}
+
+async fn read_requests<I: Io>(
+    shard: &Rc<Shard<I>>,
+    connection: &Rc<Connection>,
+    stream: &mut <I::Stream as io::Stream>::ReadHalf,
+    inbound: &mut Inbound,
+) -> Result<Exit> {
+    let mut slice_began = shard.io.now();
+    loop {
+        connection.outbound.has_room().await;
+        let next = inbound.next_frame(stream, &shard.receive_buffers, &connection.progress).await?;
+        let Some(frame) = next else { return Ok(Exit::Ended) };
+        let now = shard.io.now();
+        connection.last_request.set(now);
+        let is_own_buffer = frame.reservation.is_some();
+        let bytes = frame.bytes.clone();
+        match api::dispatch(shard, connection, frame).await {
+            Dispatched::Respond(pending) => connection.outbound.push(pending),
+            Dispatched::Close => return Ok(Exit::Ended),
+            Dispatched::Migrate(target) => {
+                let unread = with_frame_before(&bytes, &inbound.take_unread());
+                return Ok(Exit::Migrate { target, unread });
+            }
+        }
+        if is_own_buffer {
+            shard.receive_buffers.recycle(bytes);
+        }
+        if now.saturating_since(slice_began) > TIME_SLICE {
+            shard.io.reschedule().await;
+            slice_began = shard.io.now();
+        }
+    }
+}
+
+/// Puts a request back in front of what was read behind it.
+fn with_frame_before(frame: &Bytes, rest: &Bytes) -> Bytes {
+    let mut unread = BytesMut::with_capacity(4 + frame.len() + rest.len());
+    unread.put_i32(i32::try_from(frame.len()).expect("frames are cut by a 32-bit size"));
+    unread.put_slice(frame);
+    unread.put_slice(rest);
+    unread.freeze()
+}
+
+fn log_end<I: Io>(shard: &Shard<I>, connection: &Connection, error: &std::io::Error) {
+    let peer = connection.peer;
+    match error.kind() {
+        ErrorKind::InvalidData => {
+            if shard.log_limit.admit(shard.io.now()) {
+                tracing::warn!(%peer, %error, "closed a connection: malformed request");
+            }
+        }
+        _ => tracing::debug!(%peer, %error, "a connection ended"),
+    }
+}

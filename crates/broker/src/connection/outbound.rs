@@ -1,0 +1,194 @@
+//! The sending side of a connection: responses leave in the order of their requests, as Kafka promises.
+//!
+//! The queue is bounded: a client that does not read its responses stops being read itself. Responses that are
+//! ready together leave in one gathering write.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::Result;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use io::WriteHalf;
+use io::sync::Notify;
+
+/// Ready responses are gathered until they exceed this size.
+const GATHER_MAX_BYTES: usize = 1 << 20;
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Response {
+    /// These bytes go to the client, its size field included.
+    Send(Vec<Bytes>),
+    /// The client expects nothing (acks=0).
+    Silent,
+    /// The connection ends, as Kafka does where an error cannot be told.
+    Close,
+}
+
+/// A response that may still be in the making.
+pub(crate) enum Pending {
+    Ready(Response),
+    Later(LocalBoxFuture<'static, Response>),
+}
+
+/// The responses that a connection owes, oldest first.
+pub(crate) struct Outbound {
+    capacity: usize,
+    queue: RefCell<VecDeque<Pending>>,
+    /// Responses that were pushed and are not completely sent.
+    owed: Cell<usize>,
+    /// Whether bytes are being written, as opposed to being made.
+    writing: Cell<bool>,
+    finished: Cell<bool>,
+    changed: Notify,
+    sent_bytes: Cell<u64>,
+}
+
+impl Outbound {
+    /// Makes an empty queue for `capacity` responses.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            queue: RefCell::default(),
+            owed: Cell::new(0),
+            writing: Cell::new(false),
+            finished: Cell::new(false),
+            changed: Notify::new(),
+            sent_bytes: Cell::new(0),
+        }
+    }
+
+    /// Waits until another request may be taken up.
+    pub(crate) async fn has_room(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.owed.get() < self.capacity {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Adds the response to the request that was read last.
+    pub(crate) fn push(&self, pending: Pending) {
+        self.owed.set(self.owed.get() + 1);
+        self.queue.borrow_mut().push_back(pending);
+        self.changed.notify_all();
+    }
+
+    /// No more responses follow: [`Outbound::send_all`] ends when the queue is empty.
+    pub(crate) fn finish(&self) {
+        self.finished.set(true);
+        self.changed.notify_all();
+    }
+
+    /// Whether every response has been sent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.owed.get() == 0
+    }
+
+    /// Whether a response is being written, as opposed to being made.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.get()
+    }
+
+    /// Bytes sent since the connection began, for the sweep that closes stalled clients.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.sent_bytes.get()
+    }
+
+    /// Sends responses until [`Outbound::finish`], an error, or a response that closes the connection.
+    ///
+    /// # Errors
+    /// What the stream reports.
+    pub(crate) async fn send_all(&self, stream: &mut impl WriteHalf) -> Result<()> {
+        loop {
+            let gathered = self.gather().await;
+            if !gathered.chunks.is_empty() {
+                self.writing.set(true);
+                io::write_all(stream, gathered.chunks, |sent| {
+                    self.sent_bytes.set(self.sent_bytes.get() + sent as u64);
+                })
+                .await?;
+                self.writing.set(false);
+                self.settle(gathered.responses);
+            }
+            if gathered.is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn settle(&self, responses: usize) {
+        self.owed.set(self.owed.get() - responses);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the oldest response and adds those behind it that are ready.
+    async fn gather(&self) -> Gathered {
+        let mut gathered = Gathered { chunks: Vec::new(), responses: 0, is_last: false };
+        let mut bytes = 0;
+        while bytes < GATHER_MAX_BYTES {
+            let Some(response) = self.next(gathered.chunks.is_empty()).await else {
+                gathered.is_last = gathered.chunks.is_empty();
+                return gathered;
+            };
+            match response {
+                Response::Send(response) => {
+                    bytes += response.iter().map(Bytes::len).sum::<usize>();
+                    gathered.chunks.extend(response);
+                    gathered.responses += 1;
+                }
+                Response::Silent => self.settle(1),
+                Response::Close => {
+                    gathered.is_last = true;
+                    return gathered;
+                }
+            }
+        }
+        gathered
+    }
+
+    /// The oldest response. With `may_wait` it waits for one and gives `None` when no more will come; without, it
+    /// gives `None` when the oldest is not ready.
+    async fn next(&self, may_wait: bool) -> Option<Response> {
+        loop {
+            let front = self.queue.borrow_mut().pop_front();
+            match front {
+                Some(Pending::Ready(response)) => return Some(response),
+                Some(Pending::Later(future)) if may_wait => return Some(future.await),
+                Some(Pending::Later(mut future)) => {
+                    let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+                    let Poll::Ready(response) = polled else {
+                        self.queue.borrow_mut().push_front(Pending::Later(future));
+                        return None;
+                    };
+                    return Some(response);
+                }
+                None if may_wait && !self.finished.get() => self.wait_for_work().await,
+                None => return None,
+            }
+        }
+    }
+
+    async fn wait_for_work(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if !self.queue.borrow().is_empty() || self.finished.get() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Responses that leave together.
+struct Gathered {
+    chunks: Vec<Bytes>,
+    responses: usize,
+    /// Whether nothing may follow.
+    is_last: bool,
+}

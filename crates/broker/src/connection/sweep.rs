@@ -1,0 +1,87 @@
+//! Closes connections that are idle, or that stall in the middle of a request or a response.
+//!
+//! One task per shard looks at every connection each [`SWEEP_INTERVAL`]; nothing is armed per request.
+//! Idle is Kafka's `connections.max.idle.ms`. A client that has begun a request must deliver at least
+//! `logan.request.min.bytes.per.second` after a grace period, and one that is being sent a response must take some
+//! of it within the same period: both hold memory of the shard.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use io::{Instant, Io};
+
+use super::Connection;
+use crate::shard::Shard;
+
+/// How often connections are looked at.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(1_000);
+
+/// How long a request or response may stand still, or a request be slower than the minimum rate.
+const STALL_GRACE: Duration = Duration::from_secs(10);
+
+/// What the last sweep saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Observed {
+    received_bytes: u64,
+    sent_bytes: u64,
+    /// Since when requests come in too slowly, if they do.
+    slow_request_since: Option<Instant>,
+    /// Since when a response has not moved, if it has not.
+    stuck_response_since: Option<Instant>,
+}
+
+/// Sweeps until the shard ends.
+pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
+    let limits = Limits {
+        idle_max: shard.limits.connection_idle_max,
+        request_bytes_min: shard.limits.request_bytes_per_second_min,
+    };
+    loop {
+        shard.io.sleep_until(shard.io.now() + SWEEP_INTERVAL).await;
+        let now = shard.io.now();
+        for (_, connection) in shard.connections.borrow().iter() {
+            if let Some(reason) = connection.reason_to_close(now, limits) {
+                connection.close(reason);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    idle_max: Option<Duration>,
+    request_bytes_min: u64,
+}
+
+impl Connection {
+    fn reason_to_close(&self, now: Instant, limits: Limits) -> Option<&'static str> {
+        let before = self.sweep.get();
+        let received = self.progress.received_bytes.get();
+        let sent = self.outbound.sent_bytes();
+        let is_slow = self.progress.is_mid_frame.get()
+            && !self.progress.waits_for_budget.get()
+            && received - before.received_bytes < limits.request_bytes_min;
+        let is_stuck = self.outbound.is_writing() && sent == before.sent_bytes;
+        let observed = Observed {
+            received_bytes: received,
+            sent_bytes: sent,
+            slow_request_since: is_slow.then(|| before.slow_request_since.unwrap_or(now)),
+            stuck_response_since: is_stuck.then(|| before.stuck_response_since.unwrap_or(now)),
+        };
+        self.sweep.set(observed);
+        let too_long = |since: Option<Instant>| {
+            since.is_some_and(|since| now.saturating_since(since) >= STALL_GRACE)
+        };
+        let is_idle = !self.progress.is_mid_frame.get() && self.outbound.is_idle();
+        let idle_for = now.saturating_since(self.last_request.get());
+        if too_long(observed.slow_request_since) {
+            Some("a request arrives too slowly")
+        } else if too_long(observed.stuck_response_since) {
+            Some("a response is not being read")
+        } else if is_idle && limits.idle_max.is_some_and(|idle_max| idle_for >= idle_max) {
+            Some("idle for connections.max.idle.ms")
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The bounds that a shard keeps, taken from the configuration once.
+
+use std::time::Duration;
+
+use config::BrokerConfig;
+
+/// Responses that a connection may be owed, however large `queued.max.requests` is.
+const RESPONSES_PER_CONNECTION_MAX: usize = 64;
+
+/// The bounds of one shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// `socket.request.max.bytes`.
+    pub(crate) request_len_max_bytes: usize,
+    /// `logan.request.memory.bytes`.
+    pub(crate) request_memory_bytes: usize,
+    /// `logan.response.queue.bytes` times the connections that may be sent large responses at once.
+    pub(crate) response_memory_bytes: usize,
+    /// How many responses a connection may be owed before it is read no further.
+    pub(crate) responses_per_connection_max: usize,
+    /// `logan.request.bytes.per.second.min`.
+    pub(crate) request_bytes_per_second_min: u64,
+    /// `connections.max.idle.ms`; `None` never closes.
+    pub(crate) connection_idle_max: Option<Duration>,
+    /// `fetch.max.bytes`.
+    pub(crate) fetch_len_max_bytes: usize,
+    /// This shard's part of `max.incremental.fetch.session.cache.slots`.
+    pub(crate) fetch_sessions_max: usize,
+    /// `logan.shutdown.timeout.ms`.
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// Response memory of a shard in units of `logan.response.queue.bytes`.
+const RESPONSE_MEMORY_QUEUES: usize = 4;
+
+impl Limits {
+    pub(crate) fn new(config: &BrokerConfig, shard_count: usize) -> Self {
+        let values = &config.values;
+        let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+        let count = |value: i32| usize::try_from(value).unwrap_or(0);
+        Self {
+            request_len_max_bytes: count(values.socket_request_max_bytes),
+            request_memory_bytes: bytes(values.logan_request_memory_bytes),
+            response_memory_bytes: bytes(values.logan_response_queue_bytes).saturating_mul(RESPONSE_MEMORY_QUEUES),
+            responses_per_connection_max: count(values.queued_max_requests).clamp(1, RESPONSES_PER_CONNECTION_MAX),
+            request_bytes_per_second_min: u64::try_from(values.logan_request_bytes_per_second_min).unwrap_or(0),
+            connection_idle_max: config.idle_limit(),
+            fetch_len_max_bytes: count(values.fetch_max_bytes),
+            fetch_sessions_max: count(values.max_incremental_fetch_session_cache_slots).div_ceil(shard_count),
+            shutdown_timeout: Duration::from_millis(u64::try_from(values.logan_shutdown_timeout_ms).unwrap_or(0)),
+        }
+    }
+}
+
+/// Admits a bounded number of log lines a second, so that a hostile client cannot flood the log.
+#[derive(Debug, Default)]
+pub(crate) struct LogLimit {
+    second: std::cell::Cell<u64>,
+    used: std::cell::Cell<u32>,
+}
+
+/// Lines of one kind that are logged in a second.
+const LOG_LINES_PER_SECOND: u32 = 5;
+
+impl LogLimit {
+    /// Whether another line may be logged.
+    pub(crate) fn admit(&self, now: io::Instant) -> bool {
+        let second = now.0 / 1_000_000_000;
+        if self.second.replace(second) != second {
+            self.used.set(0);
+        }
+        self.used.set(self.used.get() + 1);
+        self.used.get() <= LOG_LINES_PER_SECOND
+    }
+}

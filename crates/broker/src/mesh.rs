@@ -1,0 +1,270 @@
+//! Messages between the shards of one process.
+//!
+//! Every shard has three mailboxes: requests, control and replies. Nothing ever waits for room in one of them:
+//! - A request needs a *credit* of its lane and its pair of shards. There are as many credits as the receiving
+//!   mailbox has room for, so a request that holds one always fits.
+//! - The credit is given back when the reply has arrived. The reply mailbox of a shard has room for one reply to
+//!   each credit that the shard can hold, so a reply always fits too.
+//!
+//! Waiting for a credit is the only wait. It is first come, first served, and a shard that waits for one goes on
+//! answering others, so no circle of shards can wait for each other.
+//!
+//! Watches (long polls) may hold their credit for seconds and have a lane of their own; control messages have one
+//! too, so that neither can be starved by produce and fetch traffic.
+
+use std::cell::RefCell;
+
+use io::sync::{Answer, Permit, Promise, Semaphore, oneshot};
+use io::{Io, Receiver as _, Sender as _};
+use slab::Slab;
+use types::ShardId;
+
+use crate::message::{Control, Reply, Request};
+
+/// The lanes on which messages travel; each has credits of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Request,
+    Watch,
+    Control,
+}
+
+/// How many messages of each lane one shard may have under way to one other shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeshCredits {
+    /// Appends, reads and look-ups.
+    pub requests: usize,
+    /// Long polls.
+    pub watches: usize,
+    /// Metadata, migration and shutdown.
+    pub control: usize,
+}
+
+impl MeshCredits {
+    fn total(self) -> usize {
+        self.requests + self.watches + self.control
+    }
+}
+
+/// A message with the way back for its reply.
+#[derive(Debug)]
+pub(crate) struct Envelope<T> {
+    pub(crate) from: ShardId,
+    slot: usize,
+    pub(crate) body: T,
+}
+
+/// A reply on its way to the slot that waits for it.
+#[derive(Debug)]
+struct ReplyEnvelope {
+    slot: usize,
+    body: Reply,
+}
+
+/// One shard's ends of all mailboxes, made by [`mesh`] before the shards start; it moves to its shard's thread.
+pub struct MeshPort<I: Io> {
+    shard: ShardId,
+    credits: MeshCredits,
+    requests: I::Receiver<Envelope<Request>>,
+    control: I::Receiver<Envelope<Control<I>>>,
+    replies: I::Receiver<ReplyEnvelope>,
+    peers: Vec<PeerSenders<I>>,
+}
+
+impl<I: Io> std::fmt::Debug for MeshPort<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MeshPort").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}
+
+struct PeerSenders<I: Io> {
+    requests: I::Sender<Envelope<Request>>,
+    control: I::Sender<Envelope<Control<I>>>,
+    replies: I::Sender<ReplyEnvelope>,
+}
+
+impl<I: Io> Clone for PeerSenders<I> {
+    fn clone(&self) -> Self {
+        Self {
+            requests: self.requests.clone(),
+            control: self.control.clone(),
+            replies: self.replies.clone(),
+        }
+    }
+}
+
+/// Makes the mailboxes of `shard_count` shards and returns each shard's port, by shard id.
+///
+/// # Panics
+/// When there are more than 65,535 shards.
+#[must_use]
+pub fn mesh<I: Io>(shard_count: usize, credits: MeshCredits) -> Vec<MeshPort<I>> {
+    let others = shard_count.saturating_sub(1).max(1);
+    let mut senders = Vec::with_capacity(shard_count);
+    let mut receivers = Vec::with_capacity(shard_count);
+    for _ in 0..shard_count {
+        let (requests, requests_in) = I::mailbox((credits.requests + credits.watches) * others);
+        // A shard also sends control messages to itself, so that every shard hears of them in one way.
+        let (control, control_in) = I::mailbox(credits.control * shard_count);
+        let (replies, replies_in) = I::mailbox(credits.total() * shard_count);
+        senders.push(PeerSenders::<I> { requests, control, replies });
+        receivers.push((requests_in, control_in, replies_in));
+    }
+    receivers
+        .into_iter()
+        .enumerate()
+        .map(|(index, (requests, control, replies))| MeshPort {
+            shard: ShardId(u16::try_from(index).expect("shards are numbered in 16 bits")),
+            credits,
+            requests,
+            control,
+            replies,
+            peers: senders.clone(),
+        })
+        .collect()
+}
+
+/// A shard's access to the others, on its own thread.
+pub(crate) struct Mesh<I: Io> {
+    shard: ShardId,
+    peers: Vec<Peer<I>>,
+    waiting: RefCell<Slab<Waiting>>,
+}
+
+struct Peer<I: Io> {
+    senders: PeerSenders<I>,
+    requests: Semaphore,
+    watches: Semaphore,
+    control: Semaphore,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    promise: Promise<Reply>,
+    _credit: Permit,
+}
+
+/// The receiving sides, each for one loop of the shard.
+pub(crate) struct Inboxes<I: Io> {
+    pub(crate) requests: I::Receiver<Envelope<Request>>,
+    pub(crate) control: I::Receiver<Envelope<Control<I>>>,
+    replies: I::Receiver<ReplyEnvelope>,
+}
+
+/// A reply that is under way. Dropping it leaves the reply to be discarded when it arrives.
+pub(crate) type PendingReply = Answer<Reply>;
+
+impl<I: Io> Mesh<I> {
+    pub(crate) fn new(port: MeshPort<I>) -> (Self, Inboxes<I>) {
+        let credits = port.credits;
+        let peers = port
+            .peers
+            .into_iter()
+            .map(|senders| Peer {
+                senders,
+                requests: Semaphore::new(credits.requests),
+                watches: Semaphore::new(credits.watches),
+                control: Semaphore::new(credits.control),
+            })
+            .collect();
+        let mesh = Self { shard: port.shard, peers, waiting: RefCell::default() };
+        let inboxes =
+            Inboxes { requests: port.requests, control: port.control, replies: port.replies };
+        (mesh, inboxes)
+    }
+
+    /// This shard.
+    pub(crate) fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Every shard, this one included.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = ShardId> + use<I> {
+        (0..u16::try_from(self.peers.len()).expect("shards are numbered in 16 bits")).map(ShardId)
+    }
+
+    /// Sends a request and returns when it is in the owner's mailbox; requests of one task arrive in order.
+    pub(crate) async fn request(&self, to: ShardId, body: Request) -> PendingReply {
+        let credit = self.credit(to, Lane::Request).await;
+        self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body)
+    }
+
+    /// Sends a long poll on its own lane. `None` when that lane is exhausted: the caller then polls by time.
+    pub(crate) fn try_watch(&self, to: ShardId, body: Request) -> Option<PendingReply> {
+        let credit = self.peer(to).watches.try_acquire(1)?;
+        Some(self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body))
+    }
+
+    /// Sends a control message; the reply is [`Reply::Done`] or the message's own.
+    pub(crate) async fn control(&self, to: ShardId, body: Control<I>) -> PendingReply {
+        let credit = self.credit(to, Lane::Control).await;
+        self.post(to, credit, |peer, envelope| peer.control.try_send(envelope).is_ok(), body)
+    }
+
+    /// Answers a message of another shard.
+    pub(crate) fn reply<T>(&self, to: &Envelope<T>, body: Reply) {
+        self.reply_to(to.return_address(), body);
+    }
+
+    /// Answers a message whose body has been taken out of its envelope.
+    pub(crate) fn reply_to(&self, to: ReturnAddress, body: Reply) {
+        let envelope = ReplyEnvelope { slot: to.slot, body };
+        // A full reply mailbox is impossible (see the module's comment); a closed one means that shard has ended.
+        if self.peer(to.shard).senders.replies.try_send(envelope).is_err() {
+            tracing::debug!(shard = to.shard.0, "a reply found its shard gone");
+        }
+    }
+
+    /// Hands every arriving reply to the task that waits for it; runs until the process ends.
+    pub(crate) async fn deliver_replies(&self, inboxes: &Inboxes<I>) {
+        while let Some(envelope) = inboxes.replies.recv().await {
+            let waiting = self.waiting.borrow_mut().try_remove(envelope.slot);
+            let waiting = waiting.expect("every reply belongs to a request of this shard");
+            waiting.promise.fulfil(envelope.body);
+        }
+    }
+
+    fn peer(&self, shard: ShardId) -> &Peer<I> {
+        &self.peers[usize::from(shard.0)]
+    }
+
+    async fn credit(&self, to: ShardId, lane: Lane) -> Permit {
+        let peer = self.peer(to);
+        let credits = match lane {
+            Lane::Request => &peer.requests,
+            Lane::Watch => &peer.watches,
+            Lane::Control => &peer.control,
+        };
+        credits.acquire(1).await
+    }
+
+    fn post<T>(
+        &self,
+        to: ShardId,
+        credit: Permit,
+        send: impl FnOnce(&PeerSenders<I>, Envelope<T>) -> bool,
+        body: T,
+    ) -> PendingReply {
+        let (promise, answer) = oneshot();
+        let slot = self.waiting.borrow_mut().insert(Waiting { promise, _credit: credit });
+        let envelope = Envelope { from: self.shard, slot, body };
+        if !send(&self.peer(to).senders, envelope) {
+            // With a credit there is room, so the receiving shard has ended: the answer completes with `None`.
+            drop(self.waiting.borrow_mut().try_remove(slot));
+        }
+        answer
+    }
+}
+
+/// Where a reply goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReturnAddress {
+    shard: ShardId,
+    slot: usize,
+}
+
+impl<T> Envelope<T> {
+    pub(crate) fn return_address(&self) -> ReturnAddress {
+        ReturnAddress { shard: self.from, slot: self.slot }
+    }
+}

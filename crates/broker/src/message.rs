@@ -1,0 +1,173 @@
+//! What shards tell each other.
+//!
+//! Everything here crosses threads: identifiers, `Bytes` (frames on their way in, log chunks on their way out) and
+//! immutable snapshots behind `Arc`. No message refers to the state of a shard.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use io::{Instant, Io};
+use metadata::MetadataImage;
+use records::ValidBatch;
+use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
+
+use crate::connection::Migration;
+use crate::controller::{Command, CommandResult};
+
+/// A partition as requests between shards name it: a deleted topic's successor of the same name is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PartitionKey {
+    pub(crate) topic_id: Uuid,
+    pub(crate) index: i32,
+}
+
+/// A request for partitions of the receiving shard.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Append; answered when durable, or at once where `wait_durable` is false.
+    Append(AppendJob),
+    /// Read what is there now.
+    Read(Vec<ReadJob>),
+    /// Answer when any of these partitions has grown beyond the named offset, or at the deadline.
+    Watch { targets: Vec<WatchTarget>, deadline: Instant },
+    /// Look up offsets.
+    Offsets(Vec<OffsetsJob>),
+}
+
+/// A message that keeps the shards in step.
+pub(crate) enum Control<I: Io> {
+    /// The new state of the cluster; answered when this shard's logs exist.
+    Image(Arc<MetadataImage>),
+    /// A change to decide, for the controller's shard.
+    Decide(Box<Command>),
+    /// A connection that belongs here.
+    Migrate(Box<Migration<I>>),
+}
+
+/// A reply to a [`Request`] or [`Control`].
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Done,
+    Appended(AppendResult),
+    Read(Vec<ReadResult>),
+    Offsets(Vec<OffsetsResult>),
+    Decided(Box<CommandResult>),
+}
+
+/// One validated batch for one partition.
+#[derive(Debug)]
+pub(crate) struct AppendJob {
+    pub(crate) key: PartitionKey,
+    pub(crate) batch: Bytes,
+    pub(crate) valid: ValidBatch,
+    pub(crate) now: TimestampMs,
+    pub(crate) wait_durable: bool,
+}
+
+/// Where a batch went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AppendedAt {
+    pub(crate) base_offset: Offset,
+    pub(crate) next_offset: Offset,
+    /// The broker's time, where the topic uses LogAppendTime; else -1.
+    pub(crate) append_time: TimestampMs,
+    pub(crate) log_start_offset: Offset,
+}
+
+pub(crate) type AppendResult = Result<AppendedAt, ErrorCode>;
+
+/// One partition of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadJob {
+    pub(crate) key: PartitionKey,
+    pub(crate) offset: Offset,
+    pub(crate) max_bytes: usize,
+    /// Whether the first batch is returned even if it exceeds `max_bytes`.
+    pub(crate) min_one_batch: bool,
+    /// The leader epoch that the client knows; -1 if it does not say.
+    pub(crate) current_leader_epoch: LeaderEpoch,
+    /// The epoch of the client's last record; -1 if it does not say (KIP-595's truncation check).
+    pub(crate) last_fetched_epoch: LeaderEpoch,
+}
+
+/// What a partition has for a [`ReadJob`].
+#[derive(Clone, Debug)]
+pub(crate) struct ReadResult {
+    pub(crate) error: Option<ErrorCode>,
+    pub(crate) chunks: Vec<Bytes>,
+    pub(crate) high_watermark: Offset,
+    pub(crate) log_start_offset: Offset,
+    pub(crate) leader_epoch: LeaderEpoch,
+    /// Set where the client's log has diverged: the epoch and its end offset here.
+    pub(crate) diverging: Option<(LeaderEpoch, Offset)>,
+}
+
+impl ReadResult {
+    /// A failure, with Kafka's placeholders for what is unknown.
+    pub(crate) fn failed(error: ErrorCode) -> Self {
+        Self {
+            error: Some(error),
+            chunks: Vec::new(),
+            high_watermark: Offset(-1),
+            log_start_offset: Offset(-1),
+            leader_epoch: LeaderEpoch::NONE,
+            diverging: None,
+        }
+    }
+
+    /// Bytes of records in it.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.chunks.iter().map(Bytes::len).sum()
+    }
+}
+
+/// A partition that a long poll waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WatchTarget {
+    pub(crate) key: PartitionKey,
+    /// The high watermark that the reader has seen.
+    pub(crate) high_watermark: Offset,
+}
+
+/// A look-up of one partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OffsetsJob {
+    pub(crate) key: PartitionKey,
+    pub(crate) current_leader_epoch: LeaderEpoch,
+    pub(crate) question: OffsetsQuestion,
+}
+
+/// What a look-up asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OffsetsQuestion {
+    /// The first offset that is still there.
+    Earliest,
+    /// The high watermark.
+    Latest,
+    /// The record with the greatest timestamp (KIP-734).
+    MaxTimestamp,
+    /// The first record at or after a time.
+    AtTime(TimestampMs),
+    /// The end of an epoch (OffsetForLeaderEpoch).
+    EpochEnd(LeaderEpoch),
+}
+
+/// The answer: an offset, its timestamp and its epoch, with -1 for what there is none of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FoundOffset {
+    pub(crate) offset: Offset,
+    pub(crate) timestamp: TimestampMs,
+    pub(crate) leader_epoch: LeaderEpoch,
+}
+
+pub(crate) type OffsetsResult = Result<FoundOffset, ErrorCode>;
+
+impl<I: Io> std::fmt::Debug for Control<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Image(_) => "Image",
+            Self::Decide(_) => "Decide",
+            Self::Migrate(_) => "Migrate",
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! A partition that this shard owns: its log, and the queue of appends that wait to be admitted.
+//!
+//! Appends enter the log in the order in which they were submitted. Nearly always a log admits a batch at once;
+//! when it does not (too much is uncommitted, a segment is being preallocated), batches queue here, first come,
+//! first served, whichever connection or shard they came from.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use futures_util::FutureExt as _;
+use io::sync::{Answer, Promise, oneshot};
+use io::{Io, Task as _, TaskClass};
+use storage::Log;
+use types::{ErrorCode, LeaderEpoch};
+
+use crate::errors;
+use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey};
+
+/// A partition on its own shard.
+pub(crate) struct Partition<I: Io> {
+    pub(crate) key: PartitionKey,
+    pub(crate) log: Log<I>,
+    io: I,
+    leader_epoch: Cell<LeaderEpoch>,
+    queue: RefCell<VecDeque<(AppendJob, Promise<AppendResult>)>>,
+    draining: Cell<bool>,
+}
+
+/// What became of a submitted batch.
+pub(crate) enum Submitted {
+    /// It is in the log's buffer, or refused.
+    Done(AppendResult),
+    /// It waits its turn.
+    Queued(Answer<AppendResult>),
+}
+
+impl<I: Io> Partition<I> {
+    pub(crate) fn new(io: I, key: PartitionKey, leader_epoch: LeaderEpoch, log: Log<I>) -> Rc<Self> {
+        Rc::new(Self {
+            key,
+            log,
+            io,
+            leader_epoch: Cell::new(leader_epoch),
+            queue: RefCell::default(),
+            draining: Cell::new(false),
+        })
+    }
+
+    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch.get()
+    }
+
+    /// Checks the leader epoch that a client believes in; -1 is "does not say".
+    ///
+    /// # Errors
+    /// FENCED_LEADER_EPOCH for an older one, UNKNOWN_LEADER_EPOCH for one that this broker has not heard of.
+    pub(crate) fn check_epoch(&self, client: LeaderEpoch) -> Result<(), ErrorCode> {
+        if client == LeaderEpoch::NONE || client == self.leader_epoch() {
+            return Ok(());
+        }
+        Err(if client < self.leader_epoch() {
+            ErrorCode::FencedLeaderEpoch
+        } else {
+            ErrorCode::UnknownLeaderEpoch
+        })
+    }
+
+    /// Appends a batch, or queues it behind earlier ones. The call itself fixes its place in the order.
+    pub(crate) fn submit(self: &Rc<Self>, job: AppendJob) -> Submitted {
+        if self.queue.borrow().is_empty() {
+            match self.log.admit(job.batch.len()).now_or_never() {
+                Some(Ok(())) => return Submitted::Done(self.append(&job)),
+                Some(Err(error)) => return Submitted::Done(Err(errors::append(&error))),
+                None => {}
+            }
+        }
+        let (promise, answer) = oneshot();
+        self.queue.borrow_mut().push_back((job, promise));
+        if !self.draining.replace(true) {
+            let partition = Rc::clone(self);
+            self.io.spawn(TaskClass::Foreground, async move { partition.drain().await }).detach();
+        }
+        Submitted::Queued(answer)
+    }
+
+    async fn drain(&self) {
+        loop {
+            let len = match self.queue.borrow().front() {
+                Some((job, _)) => job.batch.len(),
+                None => break,
+            };
+            let admitted = self.log.admit(len).await;
+            let (job, promise) =
+                self.queue.borrow_mut().pop_front().expect("only this task takes from the queue");
+            // A batch whose client has gone is appended all the same: it may have sent others behind it.
+            promise.fulfil(match admitted {
+                Ok(()) => self.append(&job),
+                Err(error) => Err(errors::append(&error)),
+            });
+        }
+        self.draining.set(false);
+    }
+
+    fn append(&self, job: &AppendJob) -> AppendResult {
+        let appended = self
+            .log
+            .append(&job.batch, &job.valid, self.leader_epoch(), job.now)
+            .map_err(|error| errors::append(&error))?;
+        Ok(AppendedAt {
+            base_offset: appended.base_offset,
+            next_offset: types::Offset(appended.last_offset.0 + 1),
+            append_time: appended.append_time,
+            log_start_offset: appended.log_start_offset,
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! A shard's view of the cluster: the image, and the configurations parsed from it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use config::{BrokerConfig, CompressionType, Durability, ProduceValidation, TimestampType, TopicConfig, TopicDefaults};
+use metadata::{MetadataImage, PartitionImage, TopicImage};
+use protocol::Str;
+use records::{Compression, CompressionLevels, ProduceRules, ValidationLevel};
+use rustc_hash::FxHashMap;
+use storage::LogConfig;
+use types::{DurationMs, PartitionIndex, ShardId, Uuid};
+
+use crate::message::PartitionKey;
+
+/// Records of a batch may be this many times larger than `max.message.bytes` when decompressed...
+const DECOMPRESSED_RATIO_MAX: usize = 128;
+
+/// ... but need not be refused below this size.
+const DECOMPRESSED_MIN_MAX_BYTES: usize = 64 << 20;
+
+/// What a topic's configuration means here.
+#[derive(Clone, Debug)]
+pub(crate) struct TopicSettings {
+    pub(crate) rules: ProduceRules,
+    pub(crate) log: LogConfig,
+    pub(crate) is_append_time: bool,
+}
+
+/// The image with parsed configurations; replaced as a whole.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) image: Arc<MetadataImage>,
+    settings: FxHashMap<Uuid, (Arc<TopicImage>, Rc<TopicSettings>)>,
+}
+
+impl View {
+    /// Parses what is new in `image`; unchanged topics keep their parsed configuration.
+    pub(crate) fn new(image: Arc<MetadataImage>, previous: Option<&Self>, config: &BrokerConfig) -> Self {
+        let settings = image
+            .topics()
+            .map(|topic| {
+                let known = previous
+                    .and_then(|previous| previous.settings.get(&topic.id))
+                    .filter(|(old, _)| Arc::ptr_eq(old, topic) || old.configs == topic.configs)
+                    .map(|(_, settings)| Rc::clone(settings));
+                let settings = known.unwrap_or_else(|| Rc::new(settings_of(topic, config)));
+                (topic.id, (Arc::clone(topic), settings))
+            })
+            .collect();
+        Self { image, settings }
+    }
+
+    /// The topic's parsed configuration.
+    pub(crate) fn settings(&self, topic: Uuid) -> Option<&Rc<TopicSettings>> {
+        self.settings.get(&topic).map(|(_, settings)| settings)
+    }
+
+    /// A topic by name, or by id where the name is empty.
+    pub(crate) fn topic(&self, name: &Str, id: Uuid) -> Option<&Arc<TopicImage>> {
+        if name.is_empty() { self.image.topic(id) } else { self.image.topic_named(name) }
+    }
+
+    /// The shard that owns a partition.
+    pub(crate) fn owner(&self, key: PartitionKey) -> Option<ShardId> {
+        self.partition(key)?.shard
+    }
+
+    /// A partition.
+    pub(crate) fn partition(&self, key: PartitionKey) -> Option<&PartitionImage> {
+        self.image.partition(key.topic_id, PartitionIndex(key.index))
+    }
+}
+
+fn settings_of(topic: &TopicImage, config: &BrokerConfig) -> TopicSettings {
+    let overrides = topic.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let parsed = TopicConfig::from_overrides(&config.topic_defaults, overrides).unwrap_or_else(|error| {
+        // The controller checked them; a broker default that changed since may contradict them.
+        tracing::warn!(topic = %topic.name, %error, "a topic's configuration is not valid; the defaults apply");
+        let none = std::iter::empty();
+        TopicConfig::from_overrides(&config.topic_defaults, none).unwrap_or_else(|_| kafka_defaults(&config.topic_defaults))
+    });
+    let level = match config.values.logan_produce_validation {
+        ProduceValidation::Full => ValidationLevel::Full,
+        ProduceValidation::Header => ValidationLevel::Header,
+    };
+    TopicSettings {
+        rules: rules(&parsed, level),
+        log: log_config(&parsed),
+        is_append_time: parsed.message_timestamp_type == TimestampType::LogAppendTime,
+    }
+}
+
+fn kafka_defaults(_: &TopicDefaults) -> TopicConfig {
+    TopicConfig::kafka_defaults()
+}
+
+fn rules(config: &TopicConfig, level: ValidationLevel) -> ProduceRules {
+    let batch_size_max_bytes = usize::try_from(config.max_message_bytes).unwrap_or(0);
+    ProduceRules {
+        level,
+        batch_size_max_bytes,
+        timestamp_type: match config.message_timestamp_type {
+            TimestampType::CreateTime => records::TimestampType::CreateTime,
+            TimestampType::LogAppendTime => records::TimestampType::LogAppendTime,
+        },
+        timestamp_before_max_ms: config.message_timestamp_before_max_ms,
+        timestamp_after_max_ms: config.message_timestamp_after_max_ms,
+        requires_keys: config.cleanup_policy.compact,
+        compression: match config.compression_type {
+            CompressionType::Producer => None,
+            CompressionType::Uncompressed => Some(Compression::None),
+            CompressionType::Gzip => Some(Compression::Gzip),
+            CompressionType::Snappy => Some(Compression::Snappy),
+            CompressionType::Lz4 => Some(Compression::Lz4),
+            CompressionType::Zstd => Some(Compression::Zstd),
+        },
+        levels: CompressionLevels { gzip: config.compression_gzip_level, zstd: config.compression_zstd_level },
+        allows_zstd: true,
+        decompressed_max_bytes: batch_size_max_bytes
+            .saturating_mul(DECOMPRESSED_RATIO_MAX)
+            .max(DECOMPRESSED_MIN_MAX_BYTES),
+    }
+}
+
+/// What storage needs of a topic's configuration.
+pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
+    let bytes = |value: i32| u32::try_from(value).unwrap_or(0);
+    LogConfig {
+        segment_bytes: bytes(config.segment_bytes),
+        segment_ms: DurationMs(config.segment_ms),
+        segment_index_bytes: bytes(config.segment_index_bytes),
+        index_interval_bytes: bytes(config.index_interval_bytes),
+        durability: match config.durability {
+            Durability::Sync => storage::Durability::Sync,
+            Durability::Written => storage::Durability::Written,
+        },
+        flush_messages: config.flush_messages,
+        flush_ms: DurationMs(config.flush_ms),
+    }
+}
