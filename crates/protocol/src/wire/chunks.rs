@@ -46,64 +46,76 @@ impl ChunkList {
 }
 
 /// Record batches, as one slice of a frame (decoded) or as slices of log chunks (to be encoded).
+///
+/// One slice needs no allocation, so that decoding a request allocates nothing for its records.
 #[derive(Clone, Debug, Default)]
-pub struct Records {
-    chunks: Vec<Bytes>,
+pub struct Records(Pieces);
+
+#[derive(Clone, Debug)]
+enum Pieces {
+    One(Bytes),
+    Many(Vec<Bytes>),
+}
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self::One(Bytes::new())
+    }
 }
 
 impl Records {
     /// Makes it of pieces, which are sent one after the other.
     #[must_use]
     pub fn from_chunks(chunks: Vec<Bytes>) -> Self {
-        Self { chunks }
+        Self(Pieces::Many(chunks))
     }
 
-    /// The pieces.
+    /// The pieces, in order. Without bytes there may be no piece or an empty one.
     #[must_use]
     pub fn chunks(&self) -> &[Bytes] {
-        &self.chunks
+        match &self.0 {
+            Pieces::One(bytes) => std::slice::from_ref(bytes),
+            Pieces::Many(chunks) => chunks,
+        }
     }
 
     /// Bytes in all pieces.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.chunks.iter().map(Bytes::len).sum()
+        self.chunks().iter().map(Bytes::len).sum()
     }
 
     /// Whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chunks.iter().all(Bytes::is_empty)
+        self.chunks().iter().all(Bytes::is_empty)
     }
 
     /// All bytes in one piece: without a copy if there is but one piece, as in everything decoded.
     #[must_use]
-    pub fn into_bytes(mut self) -> Bytes {
-        match self.chunks.len() {
-            0 => Bytes::new(),
-            1 => self.chunks.swap_remove(0),
-            _ => self.chunks.concat().into(),
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Pieces::One(bytes) => bytes,
+            Pieces::Many(mut chunks) => match chunks.len() {
+                0 => Bytes::new(),
+                1 => chunks.swap_remove(0),
+                _ => chunks.concat().into(),
+            },
         }
     }
 }
 
 impl From<Bytes> for Records {
     fn from(bytes: Bytes) -> Self {
-        Self {
-            chunks: if bytes.is_empty() {
-                Vec::new()
-            } else {
-                vec![bytes]
-            },
-        }
+        Self(Pieces::One(bytes))
     }
 }
 
 impl PartialEq for Records {
     fn eq(&self, other: &Self) -> bool {
-        self.chunks
-            .iter()
-            .flatten()
-            .eq(other.chunks.iter().flatten())
+        let (ours, theirs) = (self.chunks(), other.chunks());
+        ours.iter().flatten().eq(theirs.iter().flatten())
     }
 }
+
+impl Eq for Records {}

@@ -1,4 +1,12 @@
 //! Reading, with every length checked before it is used.
+//!
+//! # The memory bound
+//! A decoder of n bytes has a budget of [`MEMORY_PER_FRAME_BYTE`] × n + [`MEMORY_BASE_BYTES`]. Arrays are all that
+//! decoding allocates (strings, bytes and records are slices of the frame), and each of their allocations is taken
+//! from the budget before it is made. A count from the wire is never believed: it may not exceed the bytes that
+//! remain, and the first allocation takes no more bytes than remain. Only elements that were really read let an array
+//! grow, by doubling; while it moves, both its old and its new place are charged. A forged frame therefore costs at
+//! most its own size again before its first missing byte is noticed.
 
 use bytes::{Buf as _, Bytes};
 use types::Uuid;
@@ -7,14 +15,18 @@ use super::{DecodeError, Records, Str};
 
 /// Decoding allocates at most this many bytes for each byte of the frame, beyond [`MEMORY_BASE_BYTES`].
 ///
-/// The element with the worst honest ratio is a short string (2 to 3 bytes in the frame, 32 in memory).
+/// The element with the worst honest ratio is a short string: a name of four letters takes 5 or 6 bytes in the frame
+/// and 32 in memory, half as much again while its array grows.
 pub const MEMORY_PER_FRAME_BYTE: usize = 16;
 
 /// What decoding may allocate for any frame, however small.
 pub const MEMORY_BASE_BYTES: usize = 64 << 10;
 
-/// The longest encodings of 32- and 64-bit variable-length numbers.
+/// The longest encoding of a 32-bit variable-length number.
 const VARINT_32_BYTES_MAX: u32 = 5;
+
+/// The longest string, in bytes; compact encodings could say more, and Kafka refuses it there too.
+pub(super) const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
 /// Reads the fields of one frame.
 #[derive(Debug)]
@@ -145,41 +157,46 @@ impl Decoder {
         Err(DecodeError::VarintTooLong)
     }
 
-    /// A compact length: 0 is null, else one more than the length.
-    fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
-        Ok(self
-            .unsigned_varint()?
-            .checked_sub(1)
-            .map(|length| length as usize))
-    }
-
-    fn length_16(&mut self) -> Result<Option<usize>, DecodeError> {
-        Self::plain_length(i64::from(self.i16()?))
-    }
-
-    fn length_32(&mut self) -> Result<Option<usize>, DecodeError> {
-        Self::plain_length(i64::from(self.i32()?))
-    }
-
-    /// A plain length: -1 is null.
-    fn plain_length(length: i64) -> Result<Option<usize>, DecodeError> {
-        match length {
-            -1 => Ok(None),
-            length => usize::try_from(length)
-                .map(Some)
-                .or(Err(DecodeError::InvalidLength(length))),
+    /// A length or count, `None` for null: a compact one, or a plain one of 32 bits, in which every negative number is
+    /// null and not only -1, as Kafka's own reader takes it.
+    fn length(&mut self, flexible: bool) -> Result<Option<usize>, DecodeError> {
+        if flexible {
+            self.compact_length()
+        } else {
+            Ok(usize::try_from(self.i32()?).ok())
         }
     }
 
-    pub(crate) fn nullable_string(&mut self, flexible: bool) -> Result<Option<Str>, DecodeError> {
-        let length = if flexible {
-            self.compact_length()?
+    /// The length of a string, which has only 16 bits where it is not compact.
+    fn string_length(&mut self, flexible: bool) -> Result<Option<usize>, DecodeError> {
+        if flexible {
+            self.compact_length()
         } else {
-            self.length_16()?
+            Ok(usize::try_from(self.i16()?).ok())
+        }
+    }
+
+    /// A compact length: 0 is null, else one more than the length.
+    fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
+        let encoded = self.unsigned_varint()?;
+        let Some(length) = encoded.checked_sub(1) else {
+            return Ok(None);
         };
-        length
-            .map(|length| Str::from_utf8(self.take(length)?))
-            .transpose()
+        usize::try_from(length)
+            .map(Some)
+            .or(Err(DecodeError::InvalidLength(i64::from(length))))
+    }
+
+    pub(crate) fn nullable_string(&mut self, flexible: bool) -> Result<Option<Str>, DecodeError> {
+        let Some(length) = self.string_length(flexible)? else {
+            return Ok(None);
+        };
+        if length > STRING_BYTES_MAX {
+            let length = i64::try_from(length).unwrap_or(i64::MAX);
+            return Err(DecodeError::InvalidLength(length));
+        }
+        let bytes = self.take(length)?;
+        Str::from_utf8(bytes).map(Some)
     }
 
     pub(crate) fn string(&mut self, flexible: bool) -> Result<Str, DecodeError> {
@@ -188,11 +205,7 @@ impl Decoder {
     }
 
     pub(crate) fn nullable_bytes(&mut self, flexible: bool) -> Result<Option<Bytes>, DecodeError> {
-        let length = if flexible {
-            self.compact_length()?
-        } else {
-            self.length_32()?
-        };
+        let length = self.length(flexible)?;
         length.map(|length| self.take(length)).transpose()
     }
 
@@ -218,17 +231,16 @@ impl Decoder {
         flexible: bool,
         mut item: impl FnMut(&mut Self) -> Result<T, DecodeError>,
     ) -> Result<Option<Vec<T>>, DecodeError> {
-        let count = if flexible {
-            self.compact_length()?
-        } else {
-            self.length_32()?
+        let Some(count) = self.length(flexible)? else {
+            return Ok(None);
         };
-        let Some(count) = count else { return Ok(None) };
         // An element takes at least a byte, so a greater count is forged.
         self.need(count)?;
-        self.charge(count.saturating_mul(size_of::<T>()))?;
-        let mut items = Vec::with_capacity(count);
-        for _ in 0..count {
+        let mut items = Vec::new();
+        for read in 0..count {
+            if read == items.capacity() {
+                self.grow(&mut items, count)?;
+            }
             items.push(item(self)?);
         }
         Ok(Some(items))
@@ -241,6 +253,26 @@ impl Decoder {
     ) -> Result<Vec<T>, DecodeError> {
         self.nullable_array(flexible, item)?
             .ok_or(DecodeError::UnexpectedNull)
+    }
+
+    /// Makes room in a full array on its way to `count` elements.
+    fn grow<T>(&mut self, items: &mut Vec<T>, count: usize) -> Result<(), DecodeError> {
+        let element = size_of::<T>();
+        let held = items.capacity();
+        let wished = match held {
+            0 => self.remaining() / element.max(1),
+            held => held.saturating_mul(2),
+        };
+        let capacity = wished.clamp(held + 1, count);
+        let allocated = capacity.saturating_mul(element);
+        self.memory_left = self
+            .memory_left
+            .checked_sub(allocated)
+            .ok_or(DecodeError::TooMuchMemory)?;
+        items.reserve_exact(capacity - items.len());
+        // The old place is free again.
+        self.memory_left += held * element;
+        Ok(())
     }
 
     pub(crate) fn nullable_struct<T>(
@@ -281,13 +313,5 @@ impl Decoder {
 
     pub(crate) fn skip_tags(&mut self) -> Result<(), DecodeError> {
         self.tags(|_, _| Ok(false))
-    }
-
-    fn charge(&mut self, bytes: usize) -> Result<(), DecodeError> {
-        self.memory_left = self
-            .memory_left
-            .checked_sub(bytes)
-            .ok_or(DecodeError::TooMuchMemory)?;
-        Ok(())
     }
 }

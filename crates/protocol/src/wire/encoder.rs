@@ -3,6 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use types::Uuid;
 
+use super::decoder::STRING_BYTES_MAX;
 use super::{ChunkList, EncodeError, Records, Str};
 
 /// Byte strings up to this size are copied next to their neighbours; longer ones become chunks of their own.
@@ -159,7 +160,7 @@ impl Encoder {
         let length = value.map(|text| text.as_bytes().len());
         if flexible {
             // Kafka's strings are limited to what 16 bits can say, in either encoding.
-            if let Some(length) = length.filter(|length| i16::try_from(*length).is_err()) {
+            if let Some(length) = length.filter(|length| *length > STRING_BYTES_MAX) {
                 return Err(EncodeError::TooLong(length));
             }
             self.compact_length(length)?;

@@ -77,7 +77,7 @@ pub enum DecodeError {
         /// Bytes that are left.
         remaining: usize,
     },
-    /// A length is negative where it may not be.
+    /// A length that no value of its type can have.
     #[error("a length of {0}")]
     InvalidLength(i64),
     /// A null where the version allows none.
