@@ -1,0 +1,121 @@
+//! The tables in docs/compatibility.md say what the code says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use config::{BROKER_DEFINITIONS, Definition, Effect, TOPIC_DEFINITIONS};
+use protocol::{ApiKey, versions};
+
+use crate::assert_none;
+use crate::tree::root;
+
+/// Too long to repeat in a table.
+const DEFAULT_IN_WORDS: [(&str, &str); 1] = [(
+    "listener.security.protocol.map",
+    "each protocol under its own name",
+)];
+
+fn document() -> String {
+    std::fs::read_to_string(root().join("docs/compatibility.md")).expect("it is committed")
+}
+
+/// The cells of the table's rows in the section `heading`, without the table's head.
+fn rows<'a>(text: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
+    let section = text.lines().skip_while(|line| *line != heading).skip(1);
+    let section = section.take_while(|line| !line.starts_with("## "));
+    let cells = section
+        .filter(|line| line.starts_with('|'))
+        .skip(2)
+        .map(|line| {
+            let inner = line
+                .strip_prefix('|')
+                .and_then(|line| line.strip_suffix('|'));
+            inner.unwrap_or(line).split('|').map(str::trim).collect()
+        });
+    cells.collect()
+}
+
+fn expected_row(definition: &Definition) -> String {
+    let words = DEFAULT_IN_WORDS
+        .iter()
+        .find(|(name, _)| *name == definition.name);
+    let default = match (words, definition.default) {
+        (Some((_, words)), _) => (*words).to_owned(),
+        (None, None) => "-".to_owned(),
+        (None, Some("")) => "empty".to_owned(),
+        (None, Some(text)) => format!("`{text}`"),
+    };
+    let acted_on = match definition.effect {
+        Effect::Honoured => "yes",
+        Effect::Stored => "not yet",
+    };
+    format!("`{}` {default} {acted_on}", definition.name)
+}
+
+fn differences(text: &str, heading: &str, definitions: &[Definition]) -> Vec<String> {
+    let written: BTreeSet<String> = rows(text, heading)
+        .iter()
+        .map(|row| row.join(" "))
+        .collect();
+    let expected: BTreeSet<String> = definitions.iter().map(expected_row).collect();
+    let missing = expected
+        .difference(&written)
+        .map(|row| format!("missing: {row}"));
+    let wrong = written
+        .difference(&expected)
+        .map(|row| format!("wrong: {row}"));
+    missing.chain(wrong).collect()
+}
+
+#[test]
+fn every_configuration_key_is_documented() {
+    let text = document();
+    let broker = differences(&text, "## Configuration: broker", BROKER_DEFINITIONS);
+    assert_none("keys of the broker in docs/compatibility.md", &broker);
+    let topics = differences(&text, "## Configuration: topics", TOPIC_DEFINITIONS);
+    assert_none("keys of topics in docs/compatibility.md", &topics);
+}
+
+/// The APIs of the table: key, name and version range.
+fn documented_apis(text: &str) -> BTreeMap<String, String> {
+    let rows = rows(text, "## APIs");
+    rows.iter()
+        .map(|row| (row[1].to_owned(), format!("{} {}", row[0], row[2])))
+        .collect()
+}
+
+#[test]
+fn documented_versions_are_those_that_are_advertised() {
+    let apis = documented_apis(&document());
+    assert!(
+        !apis.is_empty(),
+        "docs/compatibility.md has a table of APIs"
+    );
+    for (name, written) in apis {
+        let key = (0..i16::MAX).find_map(|key| {
+            ApiKey::from_code(key)
+                .filter(|api_key| api_key.name() == name)
+                .map(|it| (key, it))
+        });
+        let (number, api_key) = key.expect("every documented API exists");
+        let (first, last) = versions::advertised(api_key);
+        let range = if first == last {
+            format!("{first}")
+        } else {
+            format!("{first}-{last}")
+        };
+        assert_eq!(written, format!("{number} {range}"), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_default_is_found() {
+    let text = "## Keys\n\n| key | default | acted on |\n|---|---|---|\n| `preallocate` | `true` | not yet |\n";
+    let only: Vec<&Definition> = TOPIC_DEFINITIONS
+        .iter()
+        .filter(|definition| definition.name == "preallocate")
+        .collect();
+    let written = rows(text, "## Keys");
+    assert_ne!(written[0].join(" "), expected_row(only[0]));
+    let found = differences(text, "## Keys", &[]);
+    assert_eq!(found, ["wrong: `preallocate` `true` not yet"]);
+}

@@ -1,0 +1,21 @@
+//! The tidy checks: rules about the tree that no compiler enforces.
+//!
+//! Each check is a pure function from what it looks at to a list of violations, held once against the tree and once
+//! against an input that breaks the rule. That generated code is up to date is tested beside the generator.
+
+mod compatibility;
+mod edges;
+mod glommio;
+mod paths;
+mod sizes;
+mod top_level;
+mod tree;
+
+/// Fails with every violation on a line of its own.
+fn assert_none(rule: &str, violations: &[String]) {
+    assert!(
+        violations.is_empty(),
+        "{rule}:\n  {}",
+        violations.join("\n  ")
+    );
+}
