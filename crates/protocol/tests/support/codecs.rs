@@ -2,24 +2,37 @@
 
 use bytes::Bytes;
 use protocol::wire::{decode_exact, encode_versioned};
-use protocol::{Encoder, Message};
+use protocol::{DecodeError, EncodeError, Encoder, Message};
 
-/// Decodes a whole message and encodes it again.
-pub(crate) type Recode = fn(Bytes, i16) -> Result<Bytes, String>;
+/// A message of some type.
+pub(crate) trait Decoded {
+    fn encode(&self, version: i16) -> Result<Bytes, EncodeError>;
+}
 
-fn recode<M: Message>(bytes: Bytes, version: i16) -> Result<Bytes, String> {
-    let message: M = decode_exact(bytes, version).map_err(|error| error.to_string())?;
-    let mut encoder = Encoder::default();
-    encode_versioned(&mut encoder, &message, version).map_err(|error| error.to_string())?;
-    Ok(encoder.finish().to_bytes())
+impl<M: Message> Decoded for M {
+    fn encode(&self, version: i16) -> Result<Bytes, EncodeError> {
+        let mut encoder = Encoder::default();
+        encode_versioned(&mut encoder, self, version)?;
+        Ok(encoder.finish().to_bytes())
+    }
+}
+
+/// Decodes a whole message.
+pub(crate) type Decode = fn(Bytes, i16) -> Result<Box<dyn Decoded>, DecodeError>;
+
+fn decode<M: Message + 'static>(
+    bytes: Bytes,
+    version: i16,
+) -> Result<Box<dyn Decoded>, DecodeError> {
+    Ok(Box::new(decode_exact::<M>(bytes, version)?))
 }
 
 /// Every generated message.
-pub(crate) fn all() -> Vec<(&'static str, Recode)> {
-    let mut all: Vec<(&'static str, Recode)> = Vec::new();
+pub(crate) fn all() -> Vec<(&'static str, Decode)> {
+    let mut all: Vec<(&'static str, Decode)> = Vec::new();
     macro_rules! one {
         ($message:ident) => {
-            all.push((stringify!($message), recode::<protocol::messages::$message>))
+            all.push((stringify!($message), decode::<protocol::messages::$message>))
         };
     }
     macro_rules! pair {
@@ -34,9 +47,9 @@ pub(crate) fn all() -> Vec<(&'static str, Recode)> {
 }
 
 /// The codec of a message of the schema.
-pub(crate) fn find(name: &str) -> Recode {
+pub(crate) fn find(name: &str) -> Decode {
     let found = all().into_iter().find(|(known, _)| *known == name);
     found
-        .map(|(_, recode)| recode)
+        .map(|(_, decode)| decode)
         .expect("a codec was generated for every message of the schema")
 }

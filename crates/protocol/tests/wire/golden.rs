@@ -71,9 +71,12 @@ fn real_frames_are_read_to_the_end_and_written_byte_for_byte() {
             assert_eq!(frame.key, ApiKey::ApiVersions, "{file}");
             continue;
         }
-        let recode = codecs::find(&format!("{}Request", frame.key.name()));
-        let body =
-            recode(body, frame.version).unwrap_or_else(|error| unreachable!("{file}: {error}"));
+        let decode = codecs::find(&format!("{}Request", frame.key.name()));
+        let message =
+            decode(body, frame.version).unwrap_or_else(|error| unreachable!("{file}: {error}"));
+        let body = message
+            .encode(frame.version)
+            .expect("what was read can be written");
         let mut encoder = Encoder::default();
         header
             .encode(

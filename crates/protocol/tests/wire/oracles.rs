@@ -106,11 +106,14 @@ fn compare(
             .iter()
             .find(|message| message.name == api.name)
             .expect("it is in the schema");
-        let recode = codecs::find(api.name);
+        let decode = codecs::find(api.name);
         for version in api.versions.clone() {
             let sample = |seed| {
                 let bytes = Sampler::new(message, version, seed).bytes();
-                let ours = recode(bytes.into(), version).expect("a canonical encoding");
+                let message = decode(bytes.into(), version).expect("a valid encoding");
+                let ours = message
+                    .encode(version)
+                    .expect("what was read can be written");
                 let theirs = oracle(&api, ours.clone(), version)?;
                 Some((seed, ours, theirs))
             };
