@@ -24,6 +24,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+mod heap;
+
+pub use heap::HeapBuffer;
+
 /// File positions, lengths and buffer addresses are multiples of this many bytes.
 pub const ALIGNMENT: usize = 4096;
 

@@ -29,7 +29,7 @@ use std::future::Future;
 use std::io::Result;
 use std::path::Path;
 
-pub use buffer::{ALIGNMENT, Buffer, ChunkWriter, Pool, align_down, align_up};
+pub use buffer::{ALIGNMENT, Buffer, ChunkWriter, HeapBuffer, Pool, align_down, align_up};
 pub use clock::Instant;
 pub use file::{DirEntry, File, OpenMode};
 pub use mailbox::{Full, Receiver, Sender};
