@@ -177,24 +177,26 @@ impl<I: Io, F: Fixture<I>> Suite<'_, I, F> {
         let semaphore = Semaphore::new(4);
         let held = semaphore.acquire(3).await;
         let order = Rc::new(RefCell::new(Vec::new()));
-        let waiters = [2, 1].map(|units| {
+        let mut waiters = Vec::new();
+        for units in [4, 1] {
             let (semaphore, order) = (semaphore.clone(), Rc::clone(&order));
-            self.io.spawn(TaskClass::Foreground, async move {
+            let waiter = self.io.spawn(TaskClass::Foreground, async move {
                 let permit = semaphore.acquire(units).await;
                 order.borrow_mut().push(units);
                 drop(permit);
-            })
-        });
-        // Both have had time to queue up: one unit is free, but the first waiter wants two.
-        self.io
-            .sleep_until(self.io.now() + Duration::from_millis(5))
-            .await;
+            });
+            waiters.push(waiter);
+            // Tasks start in any order. After this one has queued up, one unit is free, but it wants four.
+            self.io
+                .sleep_until(self.io.now() + Duration::from_millis(5))
+                .await;
+        }
         assert!(order.borrow().is_empty(), "nobody overtakes a waiter");
         drop(held);
         for waiter in waiters {
             waiter.join().await;
         }
-        assert_eq!(*order.borrow(), [2, 1]);
+        assert_eq!(*order.borrow(), [4, 1]);
         assert_eq!(semaphore.available(), 4);
     }
 }
