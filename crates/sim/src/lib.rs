@@ -1,1 +1,38 @@
-//! The simulated implementation of `io`: seeded scheduler, virtual clock and faulty disk.
+//! The simulated implementation of `io`: one thread, a virtual clock, a seeded scheduler, and a disk and a network that
+//! do everything they are allowed to do.
+//!
+//! A test makes a [`Simulation`] from a seed, adds a [`Machine`], and runs the real storage or the real broker on its
+//! shards: `Shard<SimIo>` in place of glommio's. What it does then is a function of the seed: which runnable task runs
+//! next, how long each operation takes, how connections fragment, and what a power cut leaves of all that was written
+//! and not synced.
+//!
+//! # Invariants
+//! - Nothing here reads a real clock, draws real randomness or starts a thread.
+//! - What the seam's documentation does not promise, the simulator does not do out of kindness.
+//!
+//! Deliberately absent: partitions between machines, clock drift, and the checkers of whole clusters.
+
+mod disk;
+mod fault;
+mod file;
+mod machine;
+mod mailbox;
+mod net;
+mod rng;
+mod seeds;
+mod shard;
+mod task;
+mod time;
+mod world;
+
+pub use disk::{Counts, DEFAULT_CAPACITY_BYTES, Disk, Syncs};
+pub use fault::{Fault, Operation};
+pub use file::File;
+pub use machine::{DEFAULT_TIME_MAX, Machine, Simulation};
+pub use mailbox::{Receiver, Sender};
+pub use net::{Link, Listener, Network, ReadHalf, Socket, Stream, Wire, WriteHalf};
+pub use rng::Rng;
+pub use seeds::{SEED_VARIABLE, for_each_seed};
+pub use shard::SimIo;
+pub use task::Task;
+pub use world::Stuck;

@@ -1,0 +1,297 @@
+//! A simulated disk with one file system: it takes its time, forgets what was not synced, fills up and fails.
+//!
+//! # Invariants
+//! - An operation takes effect at one instant of virtual time after it was submitted, whether or not anybody still waits
+//!   for it. A write that is under way at a power cut may have reached the platter in part.
+//! - Overlapping writes under way and buffers that change under a write are violations of the seam.
+//!
+//! A file takes its length, rounded up to blocks, from the capacity: there are no holes. Names take nothing.
+
+pub(crate) mod image;
+pub(crate) mod names;
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::{Error, ErrorKind, Result};
+use std::path::Path;
+use std::rc::Rc;
+
+use io::sync::oneshot;
+
+use self::image::Content;
+use self::names::{Inode, Names};
+use crate::fault::{Fault, Operation};
+use crate::rng::Rng;
+use crate::world::World;
+
+/// Room on a new disk.
+pub const DEFAULT_CAPACITY_BYTES: u64 = 64 << 30;
+
+/// One operation in this many takes far longer than the others.
+const SLOW_ONE_IN: u64 = 64;
+const SLOW_FACTOR: u64 = 30;
+
+/// What a sync does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Syncs {
+    /// It makes durable what it promises.
+    #[default]
+    Honest,
+    /// It reports success and does nothing: as a broker that leaves syncs out, or a device with a volatile cache.
+    Lies,
+}
+
+/// How many operations a disk has completed, failed ones included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Files opened.
+    pub opens: u64,
+    /// Writes.
+    pub writes: u64,
+    /// Bytes that writes were asked to write.
+    pub written_bytes: u64,
+    /// Reads.
+    pub reads: u64,
+    /// Bytes that reads returned.
+    pub read_bytes: u64,
+    /// Syncs of files.
+    pub syncs: u64,
+    /// Syncs of directories.
+    pub directory_syncs: u64,
+    /// Allocations and changes of a length.
+    pub resizes: u64,
+    /// Creations, renames and removals.
+    pub name_changes: u64,
+    /// Power cuts.
+    pub power_cuts: u64,
+}
+
+/// A disk and the control over it. Clones are handles of the same disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    world: Rc<World>,
+    rng: Rng,
+    syncs: Cell<Syncs>,
+    capacity_bytes: Cell<u64>,
+    counts: Cell<Counts>,
+    faults: RefCell<Vec<Fault>>,
+    state: RefCell<State>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) names: Names,
+    pub(crate) files: BTreeMap<Inode, Content>,
+    /// Open handles of each file.
+    open: BTreeMap<Inode, u32>,
+}
+
+impl Disk {
+    pub(crate) fn new(world: &Rc<World>, number: u64) -> Self {
+        Self {
+            shared: Rc::new(Shared {
+                world: Rc::clone(world),
+                rng: Rng::fork(world.seed, number),
+                syncs: Cell::default(),
+                capacity_bytes: Cell::new(DEFAULT_CAPACITY_BYTES),
+                counts: Cell::default(),
+                faults: RefCell::default(),
+                state: RefCell::new(State {
+                    names: Names::new(),
+                    files: BTreeMap::new(),
+                    open: BTreeMap::new(),
+                }),
+            }),
+        }
+    }
+
+    /// Changes what syncs do from now on.
+    pub fn set_syncs(&self, syncs: Syncs) {
+        self.shared.syncs.set(syncs);
+    }
+
+    /// Changes how many bytes fit, whatever is there already.
+    pub fn set_capacity_bytes(&self, capacity_bytes: u64) {
+        self.shared.capacity_bytes.set(capacity_bytes);
+    }
+
+    /// Makes operations fail.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults.borrow_mut().push(fault);
+    }
+
+    /// Ends all faults that were injected.
+    pub fn repair(&self) {
+        self.shared.faults.borrow_mut().clear();
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.counts.get()
+    }
+
+    /// Bytes that files take.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.state().used_bytes()
+    }
+
+    /// Changes one byte of a file on the platter, as a failing medium does.
+    ///
+    /// # Errors
+    /// `NotFound`, and `UnexpectedEof` when the file is not that long.
+    pub fn corrupt(&self, path: &Path, position: u64) -> Result<()> {
+        let mut state = self.state_mut();
+        let inode = state.names.find(path)?;
+        let content = state.files.get_mut(&inode).ok_or(ErrorKind::NotFound)?;
+        if position >= content.current().len_bytes() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        content.current_mut().flip(position);
+        content.durable_mut().flip(position);
+        Ok(())
+    }
+
+    /// What a reader sees of a file now, without an operation of the disk; for checks in tests.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn peek(&self, path: &Path) -> Result<Vec<u8>> {
+        let state = self.state();
+        let inode = state.names.find(path)?;
+        let content = state.files.get(&inode).ok_or(ErrorKind::NotFound)?;
+        let image = content.current();
+        let len = usize::try_from(image.len_bytes()).map_err(Error::other)?;
+        let mut bytes = vec![0; len];
+        image.read(0, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Draws the fate of all that was not synced. The machine stops its process at the same instant.
+    pub(crate) fn lose_power(&self) {
+        self.count(|counts| counts.power_cuts += 1);
+        let rng = &self.shared.rng;
+        let mut state = self.state_mut();
+        let State { names, files, .. } = &mut *state;
+        names.lose_power(rng);
+        for content in files.values_mut() {
+            content.lose_power(rng);
+        }
+        let reachable = names.reachable();
+        files.retain(|inode, _| reachable.contains(inode));
+    }
+
+    pub(crate) fn state(&self) -> Ref<'_, State> {
+        self.shared.state.borrow()
+    }
+
+    pub(crate) fn state_mut(&self) -> RefMut<'_, State> {
+        self.shared.state.borrow_mut()
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.shared.world
+    }
+
+    pub(crate) fn rng(&self) -> &Rng {
+        &self.shared.rng
+    }
+
+    pub(crate) fn lies(&self) -> bool {
+        self.shared.syncs.get() == Syncs::Lies
+    }
+
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.shared.counts.get();
+        change(&mut counts);
+        self.shared.counts.set(counts);
+    }
+
+    /// The error that a fault has for an operation on `path`.
+    pub(crate) fn check(&self, operation: Operation, path: &Path) -> Result<()> {
+        let mut faults = self.shared.faults.borrow_mut();
+        for fault in faults.iter_mut() {
+            fault.strike(operation, path)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn free_bytes(&self) -> u64 {
+        let used = self.state().used_bytes();
+        self.shared.capacity_bytes.get().saturating_sub(used)
+    }
+
+    /// Lets `effect` happen after a while. It happens even if the returned future is dropped, unless the power fails
+    /// first.
+    pub(crate) fn after<T: 'static, E: FnOnce(&Self) -> Result<T> + 'static>(
+        &self,
+        operation: Operation,
+        effect: E,
+    ) -> impl Future<Output = Result<T>> + use<T, E> {
+        let (promise, answer) = oneshot();
+        let disk = self.clone();
+        let cuts = self.counts().power_cuts;
+        let (low, high) = operation.latency_ns();
+        let mut latency = self.shared.rng.between(low, high);
+        if self.shared.rng.chance(1, SLOW_ONE_IN) {
+            latency *= SLOW_FACTOR;
+        }
+        let world = &self.shared.world;
+        world.at(world.now() + latency, move || {
+            if disk.counts().power_cuts == cuts {
+                promise.fulfil(effect(&disk));
+            }
+        });
+        async move {
+            let lost = || Err(Error::other("the power is off"));
+            answer.await.unwrap_or_else(lost)
+        }
+    }
+
+    pub(crate) fn opened(&self, inode: Inode) {
+        *self.state_mut().open.entry(inode).or_default() += 1;
+    }
+
+    pub(crate) fn closed(&self, inode: Inode) {
+        let mut state = self.state_mut();
+        if let Some(count) = state.open.get_mut(&inode) {
+            *count -= 1;
+            if *count == 0 {
+                state.open.remove(&inode);
+            }
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn content(&mut self, inode: Inode) -> Result<&mut Content> {
+        // A handle from before a power cut may name a file that never became durable.
+        let content = self.files.get_mut(&inode);
+        content.ok_or_else(|| Error::other("the file went with the power"))
+    }
+
+    /// Forgets files that neither a name, now or after a power cut, nor a handle leads to.
+    pub(crate) fn collect(&mut self) {
+        let named = self.names.referenced();
+        let open = &self.open;
+        self.files
+            .retain(|inode, _| named.contains(inode) || open.contains_key(inode));
+    }
+
+    fn used_bytes(&self) -> u64 {
+        let reachable = self.names.reachable();
+        let used = |inode: &Inode| reachable.contains(inode) || self.open.contains_key(inode);
+        self.files
+            .iter()
+            .filter(|&(inode, _)| used(inode))
+            .map(|(_, content)| io::align_up(content.current().len_bytes()))
+            .sum()
+    }
+}

@@ -1,0 +1,39 @@
+//! Bounded mailboxes between simulated shards. When a message is seen is up to the seeded scheduler.
+
+/// The sending side of a mailbox.
+#[derive(Debug)]
+pub struct Sender<T>(flume::Sender<T>);
+
+/// The receiving side of a mailbox.
+#[derive(Debug)]
+pub struct Receiver<T>(flume::Receiver<T>);
+
+pub(crate) fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    assert!(capacity > 0, "a mailbox holds at least one message");
+    let (sender, receiver) = flume::bounded(capacity);
+    (Sender(sender), Receiver(receiver))
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: Send + 'static> io::Sender<T> for Sender<T> {
+    fn try_send(&self, message: T) -> Result<(), io::Full<T>> {
+        self.0
+            .try_send(message)
+            .map_err(|refused| io::Full(refused.into_inner()))
+    }
+}
+
+impl<T: Send + 'static> io::Receiver<T> for Receiver<T> {
+    async fn recv(&self) -> Option<T> {
+        self.0.recv_async().await.ok()
+    }
+
+    fn try_recv(&self) -> Option<T> {
+        self.0.try_recv().ok()
+    }
+}
