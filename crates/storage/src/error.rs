@@ -1,6 +1,6 @@
 //! What can go wrong with a log, split by what the caller does next.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use types::{Offset, ProducerEpoch, ProducerId};
 
@@ -11,6 +11,14 @@ use types::{Offset, ProducerEpoch, ProducerId};
 pub struct Fenced {
     /// Which operation failed and how, or that the log was closed.
     pub reason: String,
+}
+
+impl Fenced {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
 }
 
 /// Why a log could not be opened, created or deleted.
@@ -51,6 +59,14 @@ pub enum OpenError {
         /// What it is and what to do about it.
         detail: String,
     },
+}
+
+impl OpenError {
+    /// For `map_err`: `act` on `path` failed.
+    pub(crate) fn io(act: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { act, path, source }
+    }
 }
 
 /// Why an append was refused. Nothing of the batch is in the log then.

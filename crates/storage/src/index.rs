@@ -122,6 +122,9 @@ impl TimeIndex {
     ///
     /// # Errors
     /// When its length is no multiple of an entry, or entries do not rise.
+    ///
+    /// # Panics
+    /// Never: an entry is split into its fields.
     pub fn decode(file: &[u8]) -> Result<Self, FormatError> {
         let (entries, rest) = file.as_chunks::<TIME_ENTRY_LEN>();
         if !rest.is_empty() {

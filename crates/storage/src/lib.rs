@@ -1,13 +1,31 @@
 //! One partition's log: segments, indexes, recovery, durability and the batch cache.
+//!
+//! [`ShardStorage`] is what the logs of one shard share; [`Log`] is the log of one partition. Everything lives on one
+//! shard, does its I/O through the seam `io`, and blocks nobody.
+//!
+//! The path of a batch: [`Log::admit`] waits for room, [`Log::append`] copies it into the tail's staging chunk and gives it
+//! its offsets, a task writes it and another one syncs it, [`Log::wait_durable`] tells, and the chunk goes on as part of
+//! the batch cache from which [`Log::read`] serves it without a copy.
+//!
+//! Deliberately absent: retention, compaction, replication; memory maps; anything that is shared between shards.
 
+mod cache;
 pub mod checkpoint;
 mod config;
 pub mod epochs;
 mod error;
 pub mod index;
+mod log;
 mod lru;
 pub mod producer_state;
+mod scan;
+mod segment;
+mod shard;
 pub mod snapshot;
+mod space;
+mod staging;
 
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use error::{AppendError, Fenced, FormatError, OpenError, ReadError};
+pub use log::{Appended, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset};
+pub use shard::{MemoryUse, ShardStorage};

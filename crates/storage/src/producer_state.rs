@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 
+use records::BatchHeader;
 use rustc_hash::FxHashMap;
 use types::{DurationMs, LeaderEpoch, Offset, ProducerEpoch, ProducerId, TimestampMs};
 
@@ -34,6 +35,22 @@ pub struct ProducerBatch {
     pub transactional: bool,
     /// Whether it is a control batch, which ends a transaction.
     pub control: bool,
+}
+
+impl ProducerBatch {
+    /// What the header of a batch says of its producer.
+    #[must_use]
+    pub fn of(header: &BatchHeader) -> Self {
+        Self {
+            producer_id: header.producer_id,
+            producer_epoch: header.producer_epoch,
+            first_sequence: header.base_sequence,
+            offset_delta: header.last_offset_delta,
+            timestamp: header.max_timestamp,
+            transactional: header.is_transactional(),
+            control: header.is_control(),
+        }
+    }
 }
 
 /// A batch that is remembered.
@@ -174,7 +191,11 @@ impl ProducerStates {
             return Ok(SequenceCheck::Duplicate(*duplicate));
         }
         let last = entry.batches.back().map_or(-1, |known| known.last_sequence);
-        let expected = if last == -1 { 0 } else { sequence_after(last, 1) };
+        let expected = if last == -1 {
+            0
+        } else {
+            sequence_after(last, 1)
+        };
         in_order(batch, last, batch.first_sequence == expected)
     }
 
@@ -271,6 +292,9 @@ fn in_order(
 }
 
 /// The sequence number `count` records after `sequence`; after `i32::MAX` comes 0.
+///
+/// # Panics
+/// Never: the wrapped sum fits.
 #[must_use]
 pub fn sequence_after(sequence: i32, count: i32) -> i32 {
     let sum = i64::from(sequence) + i64::from(count);

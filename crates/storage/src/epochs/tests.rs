@@ -23,10 +23,10 @@ fn pairs(epochs: &LeaderEpochs) -> Vec<(i32, i64)> {
 
 #[test]
 fn a_new_epoch_without_records_replaces_the_one_before_it() {
-    assert_eq!(pairs(&epochs(&[(0, 0), (1, 0), (2, 5), (3, 5)])), [
-        (1, 0),
-        (3, 5)
-    ]);
+    assert_eq!(
+        pairs(&epochs(&[(0, 0), (1, 0), (2, 5), (3, 5)])),
+        [(1, 0), (3, 5)]
+    );
 }
 
 #[test]

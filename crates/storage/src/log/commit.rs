@@ -1,0 +1,420 @@
+//! The way to disk: one task writes the tail, another one syncs; both exist only while there is work.
+//!
+//! # Invariants
+//! - At most one group of writes and one sync of a log are in flight. Writes of a group never overlap a block.
+//! - The durable offset is what had been written when the sync was submitted, and moves once it has completed for every
+//!   segment that was written, and the directory knows their names.
+//! - A write or sync that fails fences the log. A full disk is no failure: nothing was promised yet, so the write
+//!   waits for space and is tried again.
+//!
+//! # When
+//! An idle log writes and syncs at once. While a sync is in flight the next group waits for it, unless much is dirty;
+//! a log that takes much while it commits waits a little longer, so that groups become larger under sustained load.
+
+use std::io::{Error, ErrorKind, Result};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{select, try_join_all};
+use io::sync::Notified;
+use io::{
+    ALIGNMENT, Buffer as _, File as _, Io, OpenMode, Task as _, TaskClass, align_up, timeout,
+};
+use types::Offset;
+
+use super::{Log, LogInner, LogState};
+use crate::config::Durability;
+use crate::error::Fenced;
+use crate::segment::SegmentFile;
+use crate::staging::WriteJob;
+
+/// Bytes that arrive during a commit from which on a log counts as under sustained load.
+const SUSTAINED_BYTES: u64 = 128 << 10;
+
+/// How long a write waits before it tries a full disk again.
+const RETRY_FULL_DISK: Duration = Duration::from_millis(500);
+
+/// The first preallocation of a segment; it doubles from there.
+const PREALLOCATION_MIN: u64 = 64 << 10;
+
+/// The largest step of preallocation.
+const PREALLOCATION_MAX: u64 = 32 << 20;
+
+/// What one turn of the writer carries to disk.
+struct Group<B> {
+    jobs: Vec<WriteJob<B>>,
+    end_offset: Offset,
+    appended_bytes: u64,
+    /// Each segment with its size as of then.
+    sizes: Vec<(Offset, u64)>,
+}
+
+/// What one sync makes durable.
+struct SyncJob {
+    end_offset: Offset,
+    written_bytes: u64,
+    segments: Vec<Offset>,
+    sync_dir: bool,
+}
+
+impl<I: Io> Log<I> {
+    /// Makes everything appended so far durable. Cancellation leaves the sync to happen.
+    ///
+    /// # Errors
+    /// [`Fenced`] when the log stops before, or its disk is full.
+    pub async fn flush(&self) -> std::result::Result<(), Fenced> {
+        let target = self.inner.state.borrow().totals.appended;
+        loop {
+            let progress = {
+                let mut state = self.inner.state.borrow_mut();
+                if state.totals.durable >= target {
+                    return Ok(());
+                }
+                state.check_committing()?;
+                state.flush_wanted = true;
+                self.inner.progress.notified()
+            };
+            self.inner.start_writer();
+            self.inner.start_syncer();
+            progress.await;
+        }
+    }
+}
+
+impl<I: Io> LogInner<I> {
+    /// Starts the writer unless it runs.
+    pub(crate) fn start_writer(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        let dirty = state.totals.appended > state.totals.claimed;
+        if state.is_halted() || !dirty || std::mem::replace(&mut state.tasks.writing, true) {
+            return;
+        }
+        drop(state);
+        let inner = Rc::clone(self);
+        let writer = async move { inner.write().await };
+        self.shard
+            .io()
+            .spawn(TaskClass::Foreground, writer)
+            .detach();
+    }
+
+    async fn write(self: Rc<Self>) {
+        while let Some(group) = self.claim() {
+            if let Err(error) = self.write_group(&group).await {
+                self.state.borrow_mut().tasks.writing = false;
+                self.fence(format!("write: {error}"));
+                self.progress.notify_all();
+                return;
+            }
+            self.group_is_written(&group);
+            self.pace().await;
+        }
+        self.progress.notify_all();
+    }
+
+    /// Takes everything that is dirty; `None` ends the writer.
+    fn claim(&self) -> Option<Group<I::Buffer>> {
+        let mut state = self.state.borrow_mut();
+        let io = self.shard.io();
+        if state.is_halted() || state.totals.claimed == state.totals.appended {
+            state.tasks.writing = false;
+            return None;
+        }
+        state.totals.claimed = state.totals.appended;
+        let unwritten = state.segments.iter().rev().take_while(|segment| {
+            segment.written_bytes < segment.size_bytes || segment.size_bytes == 0
+        });
+        let sizes = unwritten
+            .map(|segment| (segment.base_offset, segment.size_bytes))
+            .collect();
+        Some(Group {
+            jobs: state.staging.claim(&|len_bytes| io.allocate(len_bytes)),
+            end_offset: state.next_offset,
+            appended_bytes: state.totals.appended,
+            sizes,
+        })
+    }
+
+    async fn write_group(&self, group: &Group<I::Buffer>) -> Result<()> {
+        let mut writes = Vec::with_capacity(group.jobs.len());
+        for job in &group.jobs {
+            let file = self.file_with_room(job).await?;
+            writes.push(self.write_job(file, job));
+        }
+        try_join_all(writes).await.map(|_| ())
+    }
+
+    /// Writes one buffer, waiting for space as long as the disk is full.
+    async fn write_job(&self, file: Rc<I::File>, job: &WriteJob<I::Buffer>) -> Result<()> {
+        let len = job.buffer.len();
+        loop {
+            let result = match file.write_at(job.position, job.buffer.clone()).await {
+                Ok(written) if written == len => return Ok(()),
+                Ok(_) => Err(Error::from(ErrorKind::StorageFull)),
+                Err(error) => Err(error),
+            };
+            self.wait_for_space(result).await?;
+        }
+    }
+
+    /// After an operation that found the disk full: waits a while. Gives any other error back.
+    async fn wait_for_space(&self, result: Result<()>) -> Result<()> {
+        let Err(error) = result else {
+            return Ok(());
+        };
+        if !matches!(
+            error.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+        ) {
+            return Err(error);
+        }
+        let io = self.shard.io();
+        let was_full = {
+            let mut state = self.state.borrow_mut();
+            if state.is_halted() {
+                return Err(error);
+            }
+            std::mem::replace(&mut state.is_disk_full, true)
+        };
+        if !was_full {
+            tracing::error!(dir = %self.dir.display(), "the disk is full: appends wait for space");
+            self.progress.notify_all();
+        }
+        io.sleep_until(io.now() + RETRY_FULL_DISK).await;
+        Ok(())
+    }
+
+    /// The file of a job's segment, created if need be, with blocks for the job.
+    async fn file_with_room(&self, job: &WriteJob<I::Buffer>) -> Result<Rc<I::File>> {
+        let end = job.position + job.buffer.len() as u64;
+        let (on_disk, allocated, segment_bytes) = {
+            let state = self.state.borrow();
+            let segment = state.segment(job.segment).ok_or(ErrorKind::NotFound)?;
+            let bytes = u64::from(state.config.segment_bytes);
+            (segment.on_disk, segment.allocated_bytes, bytes)
+        };
+        let file = if on_disk {
+            self.file(job.segment).await?
+        } else {
+            self.create_file(job.segment).await?
+        };
+        if end <= allocated {
+            return Ok(file);
+        }
+        let step = allocated
+            .clamp(PREALLOCATION_MIN, PREALLOCATION_MAX)
+            .min(self.space.spare_bytes());
+        let generous = (allocated + step).min(align_up(segment_bytes)).max(end);
+        let mut target = align_up(generous);
+        while let Err(error) = file.allocate(allocated, target - allocated).await {
+            if error.kind() == ErrorKind::Unsupported {
+                // This file system takes blocks when they are written.
+                break;
+            }
+            if target == end {
+                self.wait_for_space(Err(error)).await?;
+            }
+            target = end;
+        }
+        let mut state = self.state.borrow_mut();
+        if let Some(segment) = state.segment_mut(job.segment) {
+            segment.allocated_bytes = target;
+        }
+        Ok(file)
+    }
+
+    async fn create_file(&self, segment: Offset) -> Result<Rc<I::File>> {
+        let path = self.path(segment, SegmentFile::Log);
+        let file = loop {
+            match self.shard.io().open(&path, OpenMode::CreateNew).await {
+                Ok(file) => break Rc::new(file),
+                Err(error) => self.wait_for_space(Err(error)).await?,
+            }
+        };
+        self.shard.keep_file(self.id, segment, Rc::clone(&file));
+        if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
+            segment.on_disk = true;
+        }
+        Ok(file)
+    }
+
+    fn group_is_written(self: &Rc<Self>, group: &Group<I::Buffer>) {
+        {
+            let mut state = self.state.borrow_mut();
+            state.is_disk_full = false;
+            for (segment, size_bytes) in &group.sizes {
+                if let Some(segment) = state.segment_mut(*segment) {
+                    segment.unsynced |= segment.written_bytes < *size_bytes;
+                    segment.written_bytes = *size_bytes;
+                }
+            }
+            state.staging.written(|retired| self.cache(retired));
+            state.written_offset = group.end_offset;
+            state.totals.written = group.appended_bytes;
+            state.advance_high_watermark();
+        }
+        self.progress.notify_all();
+        self.start_syncer();
+        self.start_flush_timer();
+    }
+
+    /// Waits until it is worth writing again.
+    async fn pace(&self) {
+        while let Some((synced, dirty)) = self.sync_to_wait_for() {
+            select(synced, dirty).await;
+        }
+        let sustained = {
+            let state = self.state.borrow();
+            let unclaimed = state.totals.appended - state.totals.claimed;
+            let much = self.shard.config().group_commit_bytes as u64;
+            let sustained = (SUSTAINED_BYTES..much).contains(&unclaimed);
+            sustained.then(|| self.dirty.notified())
+        };
+        if let Some(dirty) = sustained {
+            let delay = self.shard.config().group_commit_delay;
+            // Either way it is time to write.
+            timeout(self.shard.io(), delay, dirty).await.ok();
+        }
+    }
+
+    fn sync_to_wait_for(&self) -> Option<(Notified, Notified)> {
+        let state = self.state.borrow();
+        let unclaimed = state.totals.appended - state.totals.claimed;
+        let wait = state.tasks.syncing
+            && !state.is_halted()
+            && state.config.durability == Durability::Sync
+            && unclaimed < self.shard.config().group_commit_bytes as u64;
+        wait.then(|| (self.progress.notified(), self.dirty.notified()))
+    }
+
+    /// Starts the syncer unless it runs or nothing is due.
+    pub(crate) fn start_syncer(self: &Rc<Self>) {
+        let mut state = self.state.borrow_mut();
+        if state.is_halted()
+            || !state.sync_is_due()
+            || std::mem::replace(&mut state.tasks.syncing, true)
+        {
+            return;
+        }
+        drop(state);
+        let inner = Rc::clone(self);
+        let syncer = async move { inner.sync().await };
+        self.shard
+            .io()
+            .spawn(TaskClass::Foreground, syncer)
+            .detach();
+    }
+
+    async fn sync(self: Rc<Self>) {
+        while let Some(job) = self.next_sync() {
+            let result = self.sync_files(&job).await;
+            {
+                let mut state = self.state.borrow_mut();
+                match &result {
+                    Ok(()) => state.is_durable(&job),
+                    Err(_) => state.tasks.syncing = false,
+                }
+            }
+            if let Err(error) = result {
+                self.fence(format!("sync: {error}"));
+            }
+            self.progress.notify_all();
+        }
+        self.progress.notify_all();
+    }
+
+    /// What to sync next; `None` ends the syncer.
+    fn next_sync(&self) -> Option<SyncJob> {
+        let mut state = self.state.borrow_mut();
+        if state.is_halted() || !state.sync_is_due() {
+            state.tasks.syncing = false;
+            return None;
+        }
+        state.flush_wanted = state.totals.written < state.totals.appended && state.flush_wanted;
+        let mut segments = Vec::new();
+        let mut sync_dir = false;
+        for segment in &mut state.segments {
+            if segment.on_disk && std::mem::take(&mut segment.unsynced) {
+                sync_dir |= !segment.named;
+                segments.push(segment.base_offset);
+            }
+        }
+        Some(SyncJob {
+            end_offset: state.written_offset,
+            written_bytes: state.totals.written,
+            segments,
+            sync_dir,
+        })
+    }
+
+    async fn sync_files(&self, job: &SyncJob) -> Result<()> {
+        let mut syncs = Vec::with_capacity(job.segments.len());
+        for segment in &job.segments {
+            let file = self.file(*segment).await?;
+            syncs.push(async move { file.sync_data().await });
+        }
+        try_join_all(syncs).await?;
+        if job.sync_dir {
+            self.shard.io().sync_dir(&self.dir).await?;
+        }
+        Ok(())
+    }
+
+    /// With `flush.ms`: asks for a sync when the oldest unsynced record is that old.
+    fn start_flush_timer(self: &Rc<Self>) {
+        let flush_ms = {
+            let mut state = self.state.borrow_mut();
+            let flush_ms = state.config.flush_ms.0;
+            let wanted = state.config.durability == Durability::Written
+                && flush_ms < i64::MAX
+                && state.totals.durable < state.totals.written;
+            if !wanted || std::mem::replace(&mut state.tasks.flush_timer, true) {
+                return;
+            }
+            u64::try_from(flush_ms).unwrap_or(0)
+        };
+        let inner = Rc::clone(self);
+        let deadline = self.shard.io().now() + Duration::from_millis(flush_ms);
+        let timer = async move {
+            inner.shard.io().sleep_until(deadline).await;
+            {
+                let mut state = inner.state.borrow_mut();
+                state.tasks.flush_timer = false;
+                state.flush_wanted = true;
+            }
+            inner.start_syncer();
+        };
+        self.shard.io().spawn(TaskClass::Background, timer).detach();
+    }
+}
+
+impl<I: Io> LogState<I> {
+    fn sync_is_due(&self) -> bool {
+        if self.totals.written == self.totals.durable {
+            return false;
+        }
+        match self.config.durability {
+            Durability::Sync => true,
+            Durability::Written => {
+                let records = self.written_offset.0 - self.durable_offset.0;
+                self.flush_wanted || records >= self.config.flush_messages
+            }
+        }
+    }
+
+    fn is_durable(&mut self, job: &SyncJob) {
+        for segment in &job.segments {
+            if let Some(segment) = self.segment_mut(*segment) {
+                segment.named |= job.sync_dir;
+            }
+        }
+        self.durable_offset = self.durable_offset.max(job.end_offset);
+        self.totals.durable = self.totals.durable.max(job.written_bytes);
+        self.advance_high_watermark();
+    }
+}
+
+const _: () = assert!(
+    PREALLOCATION_MIN.is_multiple_of(ALIGNMENT as u64),
+    "whole blocks"
+);

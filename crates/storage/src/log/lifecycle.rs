@@ -1,0 +1,253 @@
+//! Changes of a log that are no appends: configuration, leader epochs, closing, deletion.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use io::{Io, Task as _, TaskClass};
+use types::{LeaderEpoch, Offset};
+
+use super::{Log, LogInner, Stop};
+use crate::checkpoint::{LEADER_EPOCH_FILE, encode_epochs};
+use crate::config::LogConfig;
+use crate::error::{Fenced, OpenError};
+use crate::segment::SegmentFile;
+use crate::shard::ShardStorage;
+use crate::snapshot;
+
+/// What Kafka appends to the name of a directory that is being deleted.
+pub(crate) const DELETE_SUFFIX: &str = "-delete";
+
+/// The longest name of a directory.
+const NAME_LEN_MAX: usize = 255;
+
+impl<I: Io> Log<I> {
+    /// Takes a new configuration. It counts from the next append or commit on.
+    pub fn update_config(&self, config: LogConfig) {
+        {
+            let mut state = self.inner.state.borrow_mut();
+            state.config = config;
+            state.advance_high_watermark();
+        }
+        self.inner.progress.notify_all();
+        self.inner.start_syncer();
+    }
+
+    /// A copy of the configuration.
+    #[must_use]
+    pub fn config(&self) -> LogConfig {
+        self.inner.state.borrow().config.clone()
+    }
+
+    /// Notes that `epoch` begins at the log end. The checkpoint is written in the background.
+    pub fn assign_leader_epoch(&self, epoch: LeaderEpoch) {
+        let changed = {
+            let mut state = self.inner.state.borrow_mut();
+            let next_offset = state.next_offset;
+            let changed = state.epochs.assign(epoch, next_offset);
+            state.epochs_changed |= changed;
+            changed
+        };
+        if changed {
+            self.inner.save_epochs();
+        }
+    }
+
+    /// Closes the log: no more appends, everything on disk, files cut to their true size, indexes and producers saved.
+    /// Reads go on. A log that was closed without an error needs no recovery. Cancellation leaves a log that takes no
+    /// appends and needs recovery.
+    ///
+    /// # Errors
+    /// [`Fenced`] when something did not get to disk. The log then needs recovery.
+    pub async fn close(&self) -> Result<(), Fenced> {
+        let inner = &self.inner;
+        {
+            let mut state = inner.state.borrow_mut();
+            if state.stop.is_none() {
+                state.stop = Some(Stop::Closed);
+            }
+        }
+        // Followers of the high watermark learn that the log has stopped.
+        inner.progress.notify_all();
+        self.flush().await?;
+        inner.wait_for_tasks().await;
+        inner.close_files().await.map_err(|error| {
+            inner.fence(format!("close: {error}"));
+            Fenced::new(format!("close: {error}"))
+        })
+    }
+
+    /// Deletes the log: its directory is renamed, which [`ShardStorage::remove_deleted`] finishes after a crash, and
+    /// removed in the background. Cancellation may leave a stopped log in place, to be deleted again.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`] when the directory cannot be renamed.
+    pub async fn delete(&self) -> Result<(), OpenError> {
+        let inner = &self.inner;
+        inner.state.borrow_mut().stop = Some(Stop::Deleted);
+        inner.progress.notify_all();
+        inner.dirty.notify_all();
+        inner.wait_for_tasks().await;
+        let io = inner.shard.io();
+        let deleted = deleted_path(&inner.dir, [io.random(), io.random()]);
+        let renamed = io.rename(&inner.dir, &deleted).await;
+        renamed.map_err(OpenError::io("rename directory", &inner.dir))?;
+        if let Some(parent) = inner.dir.parent() {
+            let synced = io.sync_dir(parent).await;
+            synced.map_err(OpenError::io("sync directory", parent))?;
+        }
+        inner.forget();
+        let shard = inner.shard.clone();
+        let removal = async move {
+            if let Err(error) = shard.remove_directory(&deleted).await {
+                tracing::warn!(dir = %deleted.display(), %error, "deleted log not removed yet");
+            }
+        };
+        io.spawn(TaskClass::Background, removal).detach();
+        Ok(())
+    }
+}
+
+/// `<topic>-<partition>.<32 hex digits>-delete`, the topic's name cut if need be.
+fn deleted_path(dir: &Path, random: [u64; 2]) -> PathBuf {
+    let suffix = format!(".{:016x}{:016x}{DELETE_SUFFIX}", random[0], random[1]);
+    let name = dir
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("log");
+    let kept = name.get(..NAME_LEN_MAX - suffix.len()).unwrap_or(name);
+    dir.with_file_name(format!("{kept}{suffix}"))
+}
+
+impl<I: Io> ShardStorage<I> {
+    /// Removes what deletions left in a data directory. To be called once per data directory at the start.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`].
+    pub async fn remove_deleted(&self, data_dir: &Path) -> Result<(), OpenError> {
+        let listed = self.io().list_dir(data_dir).await;
+        let entries = listed.map_err(OpenError::io("list directory", data_dir))?;
+        for entry in entries {
+            if entry.is_dir && entry.name.ends_with(DELETE_SUFFIX) {
+                let path = data_dir.join(&entry.name);
+                let removed = self.remove_directory(&path).await;
+                removed.map_err(OpenError::io("remove directory", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a directory of files.
+    pub(crate) async fn remove_directory(&self, path: &Path) -> std::io::Result<()> {
+        let io = self.io();
+        for entry in io.list_dir(path).await? {
+            io.remove_file(&path.join(&entry.name)).await?;
+        }
+        io.remove_dir(path).await
+    }
+}
+
+impl<I: Io> LogInner<I> {
+    async fn wait_for_tasks(&self) {
+        loop {
+            let progress = {
+                if self.state.borrow().tasks.are_done() {
+                    return;
+                }
+                self.progress.notified()
+            };
+            progress.await;
+        }
+    }
+
+    async fn close_files(&self) -> std::io::Result<()> {
+        let growing: Vec<Offset> = {
+            let mut state = self.state.borrow_mut();
+            if let Some(indexes) = state.active_mut().growing_mut() {
+                indexes.finish();
+            }
+            let growing = state.segments.iter().filter(|it| it.growing().is_some());
+            growing.map(|it| it.base_offset).collect()
+        };
+        for segment in growing {
+            self.seal(segment).await?;
+        }
+        let (snapshot, end, epochs) = {
+            let state = self.state.borrow();
+            let epochs = encode_epochs(&state.epochs);
+            (
+                snapshot::encode(&state.producers),
+                state.next_offset,
+                epochs,
+            )
+        };
+        let io = self.shard.io();
+        let path = self.path(end, SegmentFile::Snapshot);
+        io.replace_file(&path, snapshot).await?;
+        io.replace_file(&self.dir.join(LEADER_EPOCH_FILE), epochs)
+            .await?;
+        let mut state = self.state.borrow_mut();
+        state.epochs_changed = false;
+        state.staging.retire_tail(|retired| self.cache(retired));
+        Ok(())
+    }
+
+    /// Drops everything that the shard keeps for this log.
+    pub(crate) fn forget(&self) {
+        let segments: Vec<Offset> = {
+            let state = self.state.borrow();
+            state.segments.iter().map(|it| it.base_offset).collect()
+        };
+        for segment in segments {
+            self.shard.forget_file(self.id, segment);
+        }
+        self.shard.shared.cache.borrow_mut().forget_log(self.id);
+    }
+
+    /// Writes the leader epoch checkpoint in the background.
+    pub(crate) fn save_epochs(self: &Rc<Self>) {
+        if std::mem::replace(&mut self.state.borrow_mut().tasks.saving_epochs, true) {
+            return;
+        }
+        let inner = Rc::clone(self);
+        let saving = async move {
+            while let Some(content) = inner.changed_epochs() {
+                let path = inner.dir.join(LEADER_EPOCH_FILE);
+                if let Err(error) = inner.shard.io().replace_file(&path, content).await {
+                    // Recovery makes the epochs from the batches, and closing writes them again.
+                    tracing::warn!(path = %path.display(), %error, "leader epochs not written");
+                }
+            }
+            inner.progress.notify_all();
+        };
+        self.shard
+            .io()
+            .spawn(TaskClass::Background, saving)
+            .detach();
+    }
+
+    fn changed_epochs(&self) -> Option<Vec<u8>> {
+        let mut state = self.state.borrow_mut();
+        if state.is_halted() || !std::mem::take(&mut state.epochs_changed) {
+            state.tasks.saving_epochs = false;
+            return None;
+        }
+        Some(encode_epochs(&state.epochs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::deleted_path;
+
+    #[test]
+    fn a_deleted_directory_is_named_as_kafka_does() {
+        let deleted = deleted_path(Path::new("/d/topic-3"), [1, 2]);
+        let expected = "/d/topic-3.00000000000000010000000000000002-delete";
+        assert_eq!(deleted, Path::new(expected));
+        let long = format!("/d/{}-3", "t".repeat(249));
+        let name = deleted_path(Path::new(&long), [1, 2]);
+        assert_eq!(name.file_name().map(std::ffi::OsStr::len), Some(255));
+    }
+}

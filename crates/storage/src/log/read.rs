@@ -1,0 +1,400 @@
+//! Reading whole batches.
+//!
+//! A read finds where to begin (a hint of an earlier read, else the index), walks over batch headers, and hands out slices
+//! of the pieces in which the batches lie. Batches that came from disk are checked the first time. Nothing is copied,
+//! unless readers already hold too much memory; see [`crate::StorageConfig`].
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use crc_fast::{CrcAlgorithm, Digest};
+use io::Io;
+use records::{BATCH_HEADER_BYTES, BatchHeader};
+use types::Offset;
+
+use super::{Log, LogInner};
+use crate::cache::Piece;
+use crate::error::ReadError;
+
+/// Where in a batch the bytes begin that its checksum covers.
+const CRC_COVERS_FROM: usize = 21;
+
+/// Readers of one log whose position is remembered.
+const HINTS_MAX: usize = 16;
+
+/// How much further than asked a sequential reader's read from disk goes.
+const READ_AHEAD_BYTES: u64 = 1 << 20;
+
+/// What a reader asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// The first offset wanted. The batch that holds it is returned whole.
+    pub offset: Offset,
+    /// The most bytes.
+    pub max_bytes: usize,
+    /// Whether the first batch is returned even when it is larger than `max_bytes`.
+    pub min_one_batch: bool,
+    /// Nothing at or after this offset is returned: the high watermark for consumers.
+    pub end_offset: Offset,
+}
+
+/// Whole batches as they are on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchData {
+    /// Their bytes in order. A batch may go on from one chunk to the next.
+    pub chunks: Vec<Bytes>,
+    /// The sum of the chunks' lengths.
+    pub len_bytes: usize,
+    /// The base offset of the first batch, or the offset asked for when there is none.
+    pub first_offset: Offset,
+    /// The offset after the last batch, or the offset asked for when there is none.
+    pub next_offset: Offset,
+}
+
+/// Where readers will probably go on.
+#[derive(Debug, Default)]
+pub(crate) struct Hints {
+    recent: VecDeque<(Offset, Place)>,
+}
+
+impl Hints {
+    fn take(&mut self, offset: Offset) -> Option<Place> {
+        let index = self.recent.iter().position(|(next, _)| *next == offset)?;
+        self.recent.remove(index).map(|(_, place)| place)
+    }
+
+    fn put(&mut self, offset: Offset, place: Place) {
+        if self.recent.len() == HINTS_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((offset, place));
+    }
+}
+
+/// The begin of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: Offset,
+    pub(crate) position: u64,
+}
+
+/// A batch that was found: its header and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) header: BatchHeader,
+    pub(crate) place: Place,
+}
+
+impl Found {
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.place.position..self.place.position + self.header.size_bytes as u64
+    }
+}
+
+/// What a read has collected.
+#[derive(Default)]
+struct Collected {
+    chunks: Vec<Bytes>,
+    len_bytes: usize,
+    /// Consecutive bytes of one piece that were not handed out yet.
+    run: Option<(Piece, Range<u64>)>,
+}
+
+impl<I: Io> Log<I> {
+    /// Reads whole batches from `request.offset` on. Without an await when they are in memory. Cancellation leaves reads
+    /// from disk to finish for the cache.
+    ///
+    /// # Errors
+    /// [`ReadError`]. Damage behind the first batch only ends the answer there.
+    pub async fn read(&self, request: ReadRequest) -> Result<FetchData, ReadError> {
+        let inner = &self.inner;
+        let end_offset = {
+            let state = inner.state.borrow();
+            let (start, end) = (state.log_start_offset, state.next_offset);
+            if request.offset < start || request.offset > end {
+                return Err(ReadError::OffsetOutOfRange {
+                    offset: request.offset,
+                    start,
+                    end,
+                });
+            }
+            request.end_offset.min(end)
+        };
+        let mut data = FetchData {
+            chunks: Vec::new(),
+            len_bytes: 0,
+            first_offset: request.offset,
+            next_offset: request.offset,
+        };
+        if request.offset >= end_offset {
+            return Ok(data);
+        }
+        let hint = inner.state.borrow_mut().hints.take(request.offset);
+        let is_sequential = hint.is_some();
+        let Some(first) = inner.find_batch(request.offset, hint).await? else {
+            return Ok(data);
+        };
+        data.first_offset = first.header.base_offset;
+        let beyond = if is_sequential { READ_AHEAD_BYTES } else { 0 };
+        let ahead = first.place.position + request.max_bytes as u64 + beyond;
+        let request = ReadRequest {
+            end_offset,
+            ..request
+        };
+        let mut collected = Collected::default();
+        let place = inner
+            .collect(&request, first, ahead, &mut collected, &mut data)
+            .await?;
+        collected.flush(inner);
+        data.chunks = collected.chunks;
+        data.len_bytes = collected.len_bytes;
+        if data.len_bytes > 0 {
+            inner.state.borrow_mut().hints.put(data.next_offset, place);
+        }
+        Ok(data)
+    }
+}
+
+impl<I: Io> LogInner<I> {
+    /// The first batch that holds `offset` or something after it; `None` at the end of the log. It was checked.
+    pub(crate) async fn find_batch(
+        self: &Rc<Self>,
+        offset: Offset,
+        hint: Option<Place>,
+    ) -> Result<Option<Found>, ReadError> {
+        let first = match hint {
+            Some(place) => self.seek(offset, place).await,
+            None => self.seek_by_index(offset).await,
+        };
+        match first {
+            Err(ReadError::Corrupt { segment, .. }) => {
+                // Perhaps it is the index that is wrong.
+                if !self.rebuild_indexes(segment).await? {
+                    return first;
+                }
+                self.seek_by_index(offset).await
+            }
+            found => found,
+        }
+    }
+
+    async fn seek_by_index(self: &Rc<Self>, offset: Offset) -> Result<Option<Found>, ReadError> {
+        let place = self.place_by_index(offset).await?;
+        self.seek(offset, place).await
+    }
+
+    /// Walks from `place` to the batch that holds `offset`.
+    async fn seek(
+        self: &Rc<Self>,
+        offset: Offset,
+        place: Place,
+    ) -> Result<Option<Found>, ReadError> {
+        let mut place = place;
+        while let Some(current) = self.normalise(place) {
+            let found = self.batch_at(current, 0).await?;
+            if found.header.last_offset() >= offset {
+                return Ok(Some(found));
+            }
+            place = Place {
+                segment: current.segment,
+                position: found.range().end,
+            };
+        }
+        Ok(None)
+    }
+
+    /// The begin of the batch at `place`, which at the end of a segment is the begin of the next one; `None` at the
+    /// end of the log.
+    pub(crate) fn normalise(&self, place: Place) -> Option<Place> {
+        let state = self.state.borrow();
+        let segment = state.segment(place.segment)?;
+        if place.position < segment.size_bytes {
+            return Some(place);
+        }
+        let after = state
+            .segments
+            .partition_point(|it| it.base_offset <= place.segment);
+        let next = state.segments[after..]
+            .iter()
+            .find(|it| it.size_bytes > 0)?;
+        Some(Place {
+            segment: next.base_offset,
+            position: 0,
+        })
+    }
+
+    /// Reads the header of the batch at `place` and checks the batch if it came from disk.
+    pub(crate) async fn batch_at(
+        self: &Rc<Self>,
+        place: Place,
+        ahead: u64,
+    ) -> Result<Found, ReadError> {
+        let piece = self.piece(place.segment, place.position, ahead).await?;
+        self.batch_in(&piece, place, ahead).await
+    }
+
+    /// As [`LogInner::batch_at`], when the piece that holds the begin of the batch is at hand.
+    async fn batch_in(
+        self: &Rc<Self>,
+        piece: &Piece,
+        place: Place,
+        ahead: u64,
+    ) -> Result<Found, ReadError> {
+        let Place { segment, position } = place;
+        let corrupt = |detail: String| ReadError::Corrupt {
+            segment,
+            position,
+            detail,
+        };
+        let size_bytes = self.segment_size(segment)?;
+        let header_end = (position + BATCH_HEADER_BYTES as u64).min(size_bytes);
+        let header = if header_end <= piece.end() {
+            BatchHeader::parse_prefix(&piece.slice(position..header_end))
+        } else {
+            BatchHeader::parse_prefix(&self.gather(segment, position..header_end).await?)
+        };
+        let header = header.map_err(|error| corrupt(error.to_string()))?;
+        let found = Found { header, place };
+        if found.range().end > size_bytes {
+            return Err(corrupt(
+                "it goes on behind the end of the segment".to_owned(),
+            ));
+        }
+        if let Some(verified) = &piece.verified {
+            let (from, to) = verified.get();
+            if position < from || position >= to {
+                self.verify(piece, &found, ahead).await?;
+                let range = found.range();
+                let from = if to == range.start { from } else { range.start };
+                verified.set((from, range.end));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn verify(
+        self: &Rc<Self>,
+        first: &Piece,
+        found: &Found,
+        ahead: u64,
+    ) -> Result<(), ReadError> {
+        let Place { segment, position } = found.place;
+        let range = found.range();
+        let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+        let mut piece = first.clone();
+        let mut at = range.start + CRC_COVERS_FROM as u64;
+        while at < range.end {
+            if !piece.covers(at) {
+                piece = self.piece(segment, at, ahead.max(range.end)).await?;
+            }
+            let end = range.end.min(piece.end());
+            digest.update(&piece.slice(at..end));
+            at = end;
+        }
+        let computed = digest.finalize();
+        if computed == u64::from(found.header.crc) {
+            return Ok(());
+        }
+        Err(ReadError::Corrupt {
+            segment,
+            position,
+            detail: format!(
+                "the CRC is {:#010x} and should be {computed:#010x}",
+                found.header.crc
+            ),
+        })
+    }
+
+    fn segment_size(&self, segment: Offset) -> Result<u64, ReadError> {
+        let state = self.state.borrow();
+        let gone = || ReadError::Io(format!("segment {segment} is gone"));
+        state
+            .segment(segment)
+            .map(|it| it.size_bytes)
+            .ok_or_else(gone)
+    }
+
+    /// Collects batches from `first` on. Returns where the reader will go on.
+    async fn collect(
+        self: &Rc<Self>,
+        request: &ReadRequest,
+        first: Found,
+        ahead: u64,
+        collected: &mut Collected,
+        data: &mut FetchData,
+    ) -> Result<Place, ReadError> {
+        let mut found = first;
+        loop {
+            let too_large = collected.len_bytes + found.header.size_bytes > request.max_bytes;
+            let wanted_anyway = request.min_one_batch && collected.len_bytes == 0;
+            let past_end = found.header.last_offset() >= request.end_offset;
+            if past_end || (too_large && !wanted_anyway) {
+                return Ok(found.place);
+            }
+            self.collect_bytes(&found, ahead, collected).await?;
+            data.next_offset = Offset(found.header.last_offset().0 + 1);
+            let after = Place {
+                segment: found.place.segment,
+                position: found.range().end,
+            };
+            if collected.len_bytes >= request.max_bytes || data.next_offset >= request.end_offset {
+                return Ok(after);
+            }
+            let Some(next) = self.normalise(after) else {
+                return Ok(after);
+            };
+            let run = collected.run.as_ref().map(|(piece, _)| piece);
+            let in_run =
+                run.filter(|piece| next.segment == after.segment && piece.covers(next.position));
+            let batch = match in_run.cloned() {
+                Some(piece) => self.batch_in(&piece, next, ahead).await,
+                None => self.batch_at(next, ahead).await,
+            };
+            match batch {
+                Ok(batch) => found = batch,
+                // What was collected is good; the next read will meet the error.
+                Err(_) => return Ok(next),
+            }
+        }
+    }
+
+    async fn collect_bytes(
+        self: &Rc<Self>,
+        found: &Found,
+        ahead: u64,
+        collected: &mut Collected,
+    ) -> Result<(), ReadError> {
+        let range = found.range();
+        let mut at = range.start;
+        while at < range.end {
+            let continues = collected
+                .run
+                .as_ref()
+                .is_some_and(|(piece, run)| run.end == at && piece.covers(at));
+            if !continues {
+                collected.flush(self);
+                let piece = self
+                    .piece(found.place.segment, at, ahead.max(range.end))
+                    .await?;
+                collected.run = Some((piece, at..at));
+            }
+            let (piece, run) = collected.run.as_mut().expect("it was just set");
+            run.end = range.end.min(piece.end());
+            at = run.end;
+        }
+        collected.len_bytes += found.header.size_bytes;
+        Ok(())
+    }
+}
+
+impl Collected {
+    fn flush<I: Io>(&mut self, inner: &LogInner<I>) {
+        if let Some((piece, range)) = self.run.take()
+            && !range.is_empty()
+        {
+            self.chunks.push(inner.lend(&piece, range));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Putting segments to rest: the log cut to its true size, its indexes and the producers' snapshot in files.
+//!
+//! A rolled segment is sealed in the background. Until then its indexes are in memory and the recovery point stays before
+//! it. What fails here loses nothing: an index or a snapshot that was not written is made again from the log.
+
+use std::io::Result;
+use std::rc::Rc;
+
+use io::{File as _, Io};
+use types::Offset;
+
+use super::LogInner;
+use crate::segment::{SegmentFile, SegmentState};
+
+impl<I: Io> LogInner<I> {
+    /// Seals a rolled segment once everything in it is written.
+    pub(crate) async fn seal_in_background(self: Rc<Self>, segment: Offset) {
+        loop {
+            let progress = {
+                let state = self.state.borrow();
+                let written = state
+                    .segment(segment)
+                    .is_none_or(|it| it.written_bytes == it.size_bytes);
+                if written || state.is_halted() {
+                    break;
+                }
+                self.progress.notified()
+            };
+            progress.await;
+        }
+        if !self.state.borrow().is_halted()
+            && let Err(error) = self.seal(segment).await
+        {
+            tracing::warn!(dir = %self.dir.display(), %segment, %error, "segment not sealed yet");
+        }
+        self.state.borrow_mut().tasks.sealing -= 1;
+        self.progress.notify_all();
+    }
+
+    /// Cuts a segment whose bytes are all written, syncs it, and writes its indexes and the snapshot of its end.
+    pub(crate) async fn seal(&self, segment: Offset) -> Result<()> {
+        self.cut(segment).await?;
+        let Some((offsets, times, snapshot)) = ({
+            let mut state = self.state.borrow_mut();
+            state.segment_mut(segment).and_then(|it| {
+                let snapshot = it.end_snapshot.take();
+                let indexes = it.growing()?;
+                Some((indexes.offsets.clone(), indexes.times.clone(), snapshot))
+            })
+        }) else {
+            return Ok(());
+        };
+        if let Some(snapshot) = snapshot
+            && let Some(end) = self.base_after(segment)
+        {
+            let path = self.path(end, SegmentFile::Snapshot);
+            self.shard.io().replace_file(&path, snapshot).await?;
+        }
+        self.write_index_files(segment, &offsets, &times).await?;
+        if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
+            segment.state = SegmentState::Sealed;
+        }
+        Ok(())
+    }
+
+    /// Gives preallocated room back.
+    pub(crate) async fn cut(&self, segment: Offset) -> Result<()> {
+        let (on_disk, size_bytes) = {
+            let state = self.state.borrow();
+            let found = state.segment(segment);
+            found.map_or((false, 0), |it| (it.on_disk, it.size_bytes))
+        };
+        if !on_disk {
+            return Ok(());
+        }
+        let file = self.file(segment).await?;
+        let cut_and_synced = async {
+            file.set_len(size_bytes).await?;
+            file.sync_data().await
+        };
+        if let Err(error) = cut_and_synced.await {
+            self.fence(format!("cut segment {segment}: {error}"));
+            return Err(error);
+        }
+        if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
+            segment.allocated_bytes = size_bytes;
+        }
+        Ok(())
+    }
+
+    fn base_after(&self, segment: Offset) -> Option<Offset> {
+        let state = self.state.borrow();
+        let after = state
+            .segments
+            .partition_point(|it| it.base_offset <= segment);
+        state.segments.get(after).map(|it| it.base_offset)
+    }
+}

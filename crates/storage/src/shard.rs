@@ -1,0 +1,258 @@
+//! What the logs of one shard share: memory, descriptors, loaded indexes, reads in flight.
+//!
+//! A handle of one shard; it never leaves the shard's thread. It owns no log: logs own it, and it knows those whose
+//! tail holds a staging chunk, to take the chunk back when the log idles.
+
+use std::cell::{Cell, RefCell};
+use std::io::Result;
+use std::path::{Path, PathBuf};
+use std::rc::{Rc, Weak};
+
+use io::{Io, OpenMode, Task as _, TaskClass};
+use rustc_hash::FxHashMap;
+use types::Offset;
+
+use crate::cache::{BatchCache, PieceKey};
+use crate::config::StorageConfig;
+use crate::index::{OffsetIndex, TimeIndex};
+use crate::log::{LogInner, ReadInFlight};
+use crate::lru::Lru;
+use crate::space::DiskSpace;
+use crate::staging::{ChunkPools, Supply};
+
+/// The storage of one shard. Clones are handles of the same.
+pub struct ShardStorage<I: Io> {
+    pub(crate) shared: Rc<ShardShared<I>>,
+}
+
+pub(crate) struct ShardShared<I: Io> {
+    pub(crate) io: I,
+    pub(crate) config: StorageConfig,
+    pub(crate) pools: ChunkPools<I::Buffer>,
+    pub(crate) cache: RefCell<BatchCache>,
+    pub(crate) reads: RefCell<FxHashMap<PieceKey, Rc<ReadInFlight>>>,
+    pub(crate) indexes: RefCell<Lru<SegmentKey, Rc<LoadedIndexes>>>,
+    files: RefCell<Lru<SegmentKey, Rc<I::File>>>,
+    next_log: Cell<u64>,
+    /// Logs whose tail may hold a chunk.
+    tails: RefCell<Vec<Weak<LogInner<I>>>>,
+    sweeping: Cell<bool>,
+    /// By data directory. There are few.
+    spaces: RefCell<Vec<Rc<DiskSpace>>>,
+}
+
+/// A log of the shard and the base offset of one of its segments.
+type SegmentKey = (u64, Offset);
+
+/// The indexes of a sealed segment.
+#[derive(Debug, Default)]
+pub(crate) struct LoadedIndexes {
+    pub(crate) offsets: OffsetIndex,
+    pub(crate) times: TimeIndex,
+}
+
+/// The memory that a shard's storage holds, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Chunks and reads that are in tails, in the cache or lent to readers.
+    pub lent_bytes: usize,
+    /// The part of it that the batch cache keeps.
+    pub cache_bytes: usize,
+    /// Loaded indexes of sealed segments.
+    pub index_bytes: usize,
+}
+
+impl<I: Io> Clone for ShardStorage<I> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Rc::clone(&self.shared),
+        }
+    }
+}
+
+impl<I: Io> std::fmt::Debug for ShardStorage<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardStorage")
+            .field("memory", &self.memory())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I: Io> ShardStorage<I> {
+    /// Makes the storage of the shard that `io` belongs to.
+    #[must_use]
+    pub fn new(io: I, config: StorageConfig) -> Self {
+        let shared = ShardShared {
+            pools: ChunkPools::new(),
+            cache: RefCell::new(BatchCache::new(config.cache_bytes)),
+            reads: RefCell::default(),
+            indexes: RefCell::new(Lru::new(config.index_cache_bytes)),
+            files: RefCell::new(Lru::new(config.open_files_max)),
+            next_log: Cell::new(0),
+            tails: RefCell::default(),
+            sweeping: Cell::new(false),
+            spaces: RefCell::default(),
+            io,
+            config,
+        };
+        Self {
+            shared: Rc::new(shared),
+        }
+    }
+
+    /// The seam it works on.
+    #[must_use]
+    pub fn io(&self) -> &I {
+        &self.shared.io
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &StorageConfig {
+        &self.shared.config
+    }
+
+    /// The memory that it holds now.
+    #[must_use]
+    pub fn memory(&self) -> MemoryUse {
+        MemoryUse {
+            lent_bytes: self.shared.pools.lent_bytes(),
+            cache_bytes: self.shared.cache.borrow().memory_bytes(),
+            index_bytes: self.shared.indexes.borrow().weight(),
+        }
+    }
+
+    /// Allocates `bytes` of staging memory, so that the first appends find it warm.
+    pub fn prefill(&self, bytes: usize) {
+        let pool = self.shared.pools.largest();
+        let count = bytes / pool.chunk_len_bytes();
+        pool.prefill(count, |len_bytes| self.shared.io.allocate(len_bytes));
+    }
+
+    pub(crate) fn new_log_id(&self) -> u64 {
+        let id = self.shared.next_log.get();
+        self.shared.next_log.set(id + 1);
+        id
+    }
+
+    /// What is known of the space of a data directory.
+    pub(crate) fn space(&self, data_dir: &Path) -> Rc<DiskSpace> {
+        let mut spaces = self.shared.spaces.borrow_mut();
+        if let Some(space) = spaces.iter().find(|space| space.data_dir == data_dir) {
+            return Rc::clone(space);
+        }
+        let reserve_bytes = self.shared.config.disk_reserve_bytes;
+        let space = Rc::new(DiskSpace::new(data_dir.to_path_buf(), reserve_bytes));
+        spaces.push(Rc::clone(&space));
+        space
+    }
+
+    /// Measures `space` in the background if that is due.
+    pub(crate) fn measure(&self, space: &Rc<DiskSpace>) {
+        let io = &self.shared.io;
+        if !space.is_stale(io.now()) || space.measuring.replace(true) {
+            return;
+        }
+        let (shard, space) = (self.clone(), Rc::clone(space));
+        let measuring = async move {
+            let io = &shard.shared.io;
+            let free_bytes = match io.free_space_bytes(&space.data_dir).await {
+                Ok(free_bytes) => free_bytes,
+                Err(error) => {
+                    // Writes will say what is wrong with the disk.
+                    tracing::warn!(dir = %space.data_dir.display(), %error, "free space is unknown");
+                    u64::MAX
+                }
+            };
+            space.measuring.set(false);
+            space.set_free(free_bytes, io.now());
+        };
+        io.spawn(TaskClass::Foreground, measuring).detach();
+    }
+
+    /// Whether readers may go on pinning whole chunks: not when they, the tails and the cache hold too much.
+    pub(crate) fn may_lend(&self) -> bool {
+        let config = &self.shared.config;
+        let bound = config.cache_bytes + 2 * config.staging_bytes;
+        self.shared.pools.lent_bytes() <= bound
+    }
+
+    /// Runs `work` with what appends need.
+    pub(crate) fn with_supply<T>(&self, work: impl FnOnce(&Supply<'_, I::Buffer>) -> T) -> T {
+        let io = &self.shared.io;
+        work(&Supply {
+            pools: &self.shared.pools,
+            allocate: &|len_bytes| io.allocate(len_bytes),
+            now: io.now(),
+        })
+    }
+
+    /// The open file of a segment, opened if need be.
+    pub(crate) async fn file(
+        &self,
+        log: u64,
+        segment: Offset,
+        path: impl FnOnce() -> PathBuf,
+    ) -> Result<Rc<I::File>> {
+        let key = (log, segment);
+        if let Some(file) = self.shared.files.borrow_mut().get(&key) {
+            return Ok(Rc::clone(file));
+        }
+        let file = Rc::new(self.shared.io.open(&path(), OpenMode::Existing).await?);
+        self.keep_file(log, segment, Rc::clone(&file));
+        Ok(file)
+    }
+
+    /// Keeps an open file for later; the longest unused one may be closed for it.
+    pub(crate) fn keep_file(&self, log: u64, segment: Offset, file: Rc<I::File>) {
+        let mut files = self.shared.files.borrow_mut();
+        files.insert((log, segment), file, 1, |_| ());
+    }
+
+    pub(crate) fn forget_file(&self, log: u64, segment: Offset) {
+        self.shared.files.borrow_mut().remove(&(log, segment));
+        self.shared.indexes.borrow_mut().remove(&(log, segment));
+    }
+
+    /// Notes that the tail of `log` holds a chunk now, and starts the sweep that takes it back one day.
+    pub(crate) fn tail_begun(&self, log: &Rc<LogInner<I>>) {
+        self.shared.tails.borrow_mut().push(Rc::downgrade(log));
+        if !self.shared.sweeping.replace(true) {
+            let shard = self.clone();
+            self.shared
+                .io
+                .spawn(TaskClass::Background, async move { shard.sweep().await })
+                .detach();
+        }
+    }
+
+    /// Takes chunks back from idle tails until none holds one. When all tails together hold too much, every tail
+    /// whose content is on disk counts as idle.
+    async fn sweep(self) {
+        loop {
+            let io = &self.shared.io;
+            io.sleep_until(io.now() + self.shared.config.tail_idle)
+                .await;
+            let tails = std::mem::take(&mut *self.shared.tails.borrow_mut());
+            let held: usize = tails
+                .iter()
+                .filter_map(Weak::upgrade)
+                .map(|log| log.staged_bytes())
+                .sum();
+            let crowded = held > self.shared.config.staging_bytes;
+            let now = io.now();
+            for tail in tails {
+                let holds = tail
+                    .upgrade()
+                    .is_some_and(|log| !log.give_tail_back(now, crowded));
+                if holds {
+                    self.shared.tails.borrow_mut().push(tail);
+                }
+            }
+            if self.shared.tails.borrow().is_empty() {
+                self.shared.sweeping.set(false);
+                return;
+            }
+        }
+    }
+}
