@@ -1,3 +1,249 @@
-//! The broker process.
+//! The broker's process: reads the configuration, starts the shards and the router, and stops them.
 
-fn main() {}
+mod args;
+mod directories;
+mod listen;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use args::Args;
+use broker::{Advertise, ShardCommand, ShardEvent, ShardSeed, ShardSetup};
+use clap::{CommandFactory as _, Parser as _};
+use config::{BrokerConfig, ConfigError, ShardCores, Sources};
+use directories::Directories;
+use io::{Full, Io as _, Sender as _};
+use runtime::{
+    CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, Sender, Shards, Supervisor, Topology,
+};
+use tracing_subscriber::EnvFilter;
+
+/// The exit code for a wrong configuration, as for a wrong command line.
+const EXIT_CODE_USAGE: u8 = 2;
+
+/// Connections that wait to be taken over by a shard; the router closes what does not fit.
+const ACCEPTED_MAX: usize = 8192;
+
+/// Events that shard 0 may have told and nobody has heard yet.
+const EVENTS_MAX: usize = 4;
+
+/// How long the main thread waits for an event before it looks whether a shard has ended.
+const EVENT_WAIT: Duration = Duration::from_millis(100);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(shell) = args.completions {
+        clap_complete::generate(shell, &mut Args::command(), "logan", &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
+    begin_logging();
+    let config = match configure(&args) {
+        Ok(config) => config,
+        Err(error) => return fail(&error, EXIT_CODE_USAGE),
+    };
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("{error:#}"), 1),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the process's last word goes to the terminal even if logging is off")]
+fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    eprintln!("logan: {error}");
+    ExitCode::from(code)
+}
+
+fn begin_logging() {
+    let filter = EnvFilter::try_from_env("LOGAN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let has_colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(has_colours).init();
+}
+
+fn configure(args: &Args) -> Result<BrokerConfig, ConfigError> {
+    let mut sources = match &args.config {
+        Some(path) => Sources::from_file(path)?,
+        None => Sources::development(),
+    };
+    for argument in &args.overrides {
+        sources.add_override(argument)?;
+    }
+    BrokerConfig::from_sources(&sources)
+}
+
+/// The broker's life.
+fn run(config: BrokerConfig) -> Result<()> {
+    runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
+    let plan = CorePlan::new(&core_choice(&config.values.shard_cores), &Topology::detect()).context("shard.cores")?;
+    let shard_count = plan.shards.len();
+    config.check_shards(shard_count)?;
+    let directories = Directories::take(&config.log_dirs, config.node_id)?;
+    let listeners = listen::open(&config)?;
+    let shutdown_timeout = Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
+    let settings = listen::router_settings(&config);
+    let supervisor = Supervisor::new().context("cannot handle signals")?;
+    let (machine, seeds) = prepare(config, &directories, &listeners, shard_count);
+    let shards = Shards::start(&plan, &supervisor, seeds, |io: GlommioIo, seed: ShardSeed<GlommioIo>| async move {
+        if let Err(error) = prepare_disks(&io, &seed.setup).await {
+            // Only shard 0 is listened to, and every shard finds the same.
+            let _ignored = seed.events.try_send(ShardEvent::Failed(error));
+            return;
+        }
+        broker::run_shard(io, seed).await;
+    })?;
+    await_ready(&machine, &supervisor)?;
+    let ready_line = ready_line(&machine.setup, &listeners, shard_count);
+    let router = start_router(listeners, settings, machine.accepted)?;
+    announce(&ready_line);
+    loop {
+        match supervisor.wait() {
+            Event::Terminate => break,
+            Event::ShardEnded(shard) => bail!("shard {shard} ended unexpectedly"),
+        }
+    }
+    tracing::info!("stopping: finishing requests and closing logs");
+    drop(router);
+    drain(&machine.commands, &machine.events, shutdown_timeout)?;
+    if let Err(running) = shards.join(Duration::from_secs(1)) {
+        tracing::warn!(?running, "some shards did not end in time");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The main thread's ends of the channels to the shards.
+struct Machine {
+    setup: Arc<ShardSetup>,
+    accepted: Vec<Sender<broker::Accepted<runtime::Socket>>>,
+    commands: Sender<ShardCommand>,
+    events: Receiver<ShardEvent>,
+}
+
+fn prepare(
+    config: BrokerConfig,
+    directories: &Directories,
+    listeners: &Listeners,
+    shard_count: usize,
+) -> (Machine, Vec<ShardSeed<GlommioIo>>) {
+    let ports: Vec<u16> = listeners.addresses().iter().map(std::net::SocketAddr::port).collect();
+    let count = u16::try_from(shard_count).expect("a core plan has at most 65,535 shards");
+    let cache_bytes = usize::try_from(config.cache_bytes(machine_memory_bytes())).unwrap_or(usize::MAX);
+    let credits = broker::mesh_credits(&config, shard_count);
+    let advertise = Advertise::new(&config, &ports, &listen::host_name(), count);
+    let setup = Arc::new(ShardSetup {
+        advertise,
+        directories: directories.list.clone(),
+        cluster_id: directories.cluster_id,
+        cache_bytes,
+        config,
+    });
+    let (events, events_in) = GlommioIo::mailbox(EVENTS_MAX * shard_count);
+    let mut accepted = Vec::with_capacity(shard_count);
+    let mut commands = Vec::with_capacity(shard_count);
+    let seeds = broker::mesh::<GlommioIo>(shard_count, credits).into_iter().map(|port| {
+        let (sender, accepted_in) = GlommioIo::mailbox(ACCEPTED_MAX);
+        accepted.push(sender);
+        let (sender, commands_in) = GlommioIo::mailbox(1);
+        commands.push(sender);
+        ShardSeed {
+            port,
+            accepted: accepted_in,
+            commands: commands_in,
+            events: events.clone(),
+            setup: Arc::clone(&setup),
+        }
+    });
+    let seeds = seeds.collect();
+    let commands = commands.swap_remove(0);
+    (Machine { setup, accepted, commands, events: events_in }, seeds)
+}
+
+async fn prepare_disks(io: &GlommioIo, setup: &ShardSetup) -> Result<(), String> {
+    for directory in &setup.directories {
+        let prepared = io.prepare_data_directory(&directory.path).await;
+        prepared.map_err(|error| format!("cannot use the log directory {}: {error}", directory.path.display()))?;
+    }
+    Ok(())
+}
+
+fn core_choice(cores: &ShardCores) -> CoreChoice {
+    match cores {
+        ShardCores::Auto => CoreChoice::Auto,
+        ShardCores::Count(count) => CoreChoice::Count(*count),
+        ShardCores::List(list) => CoreChoice::List(list.clone()),
+    }
+}
+
+/// Memory of the machine, from which the default cache is sized.
+fn machine_memory_bytes() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = total.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(1 << 20) * 1024
+}
+
+fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
+    loop {
+        match machine.events.wait_for(EVENT_WAIT) {
+            Some(ShardEvent::Ready) => return Ok(()),
+            Some(ShardEvent::Failed(problem)) => bail!(problem),
+            Some(ShardEvent::Drained) => bail!("the shards stopped before they were ready"),
+            None => {}
+        }
+        match supervisor.wait_for(Duration::ZERO) {
+            None => {}
+            // Nothing has been acknowledged yet, and recovery begins anew at the next start.
+            Some(Event::Terminate) => bail!("stopped before it was ready"),
+            Some(Event::ShardEnded(shard)) => bail!("shard {shard} ended unexpectedly"),
+        }
+    }
+}
+
+fn start_router(
+    listeners: Listeners,
+    settings: runtime::RouterSettings,
+    shards: Vec<Sender<broker::Accepted<runtime::Socket>>>,
+) -> Result<Router> {
+    let router = Router::start(listeners, settings, shards.len(), move |shard, accepted| {
+        let runtime::Accepted { socket, listener } = accepted;
+        let sent = shards[usize::from(shard.0)].try_send(broker::Accepted { socket, listener });
+        sent.map_err(|Full(broker::Accepted { socket, listener })| runtime::Accepted { socket, listener })
+    });
+    router.context("cannot start the router")
+}
+
+fn ready_line(setup: &ShardSetup, listeners: &Listeners, shard_count: usize) -> String {
+    let addresses: Vec<_> = listeners.addresses().iter().map(ToString::to_string).collect();
+    let directories: Vec<_> = setup.directories.iter().map(|directory| directory.path.display().to_string()).collect();
+    let shards = if shard_count == 1 { "1 shard".to_owned() } else { format!("{shard_count} shards") };
+    format!("logan is ready on {} with {shards}, data in {}", addresses.join(", "), directories.join(", "))
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that a person or a script waits for")]
+fn announce(line: &str) {
+    println!("{line}");
+    // A script that waits for the line reads a pipe.
+    let _ignored = std::io::stdout().flush();
+}
+
+fn drain(commands: &Sender<ShardCommand>, events: &Receiver<ShardEvent>, timeout: Duration) -> Result<()> {
+    if commands.try_send(ShardCommand::Drain).is_err() {
+        bail!("the shards have ended without closing their logs");
+    }
+    let deadline = Instant::now() + timeout;
+    loop {
+        match events.wait_for(deadline.saturating_duration_since(Instant::now())) {
+            Some(ShardEvent::Drained) => return Ok(()),
+            Some(ShardEvent::Ready | ShardEvent::Failed(_)) => {}
+            None => bail!(
+                "not every log was closed within {} ms (logan.shutdown.timeout.ms); the next start recovers them",
+                timeout.as_millis()
+            ),
+        }
+    }
+}

@@ -40,12 +40,13 @@ pub struct Advertise {
 }
 
 impl Advertise {
-    /// `ports` are the ports that the listeners were really opened on, in the order of the configuration.
+    /// `ports` are the ports that the listeners were really opened on, in the order of the configuration; `host_name`
+    /// is what clients are told where the configuration names no host.
     ///
     /// # Panics
     /// When there is not one port for each listener.
     #[must_use]
-    pub fn new(config: &BrokerConfig, ports: &[u16], shards: u16) -> Self {
+    pub fn new(config: &BrokerConfig, ports: &[u16], host_name: &str, shards: u16) -> Self {
         assert!(ports.len() == config.listeners.len(), "one port for each listener");
         let addresses = config
             .listeners
@@ -55,7 +56,7 @@ impl Advertise {
                 let told = listener.advertised.as_ref().unwrap_or(&listener.bind);
                 Address {
                     name: told.listener.as_str().into(),
-                    host: told.host.as_str().into(),
+                    host: if told.host.is_empty() { host_name.into() } else { told.host.as_str().into() },
                     port: i32::from(if told.port == 0 { *port } else { told.port }),
                 }
             })

@@ -1,1 +1,55 @@
-//! The shard: a handler for each Kafka API, routing, purgatory and sessions.
+//! The broker: one [`run_shard`] for each core, which serves connections, owns partitions and talks to the others.
+//!
+//! Everything here runs on a shard's own thread and is generic over the seam `io::Io`; the real machine and the
+//! simulator run the same code. Shards share nothing: what one needs of another travels through [`mesh`].
+//!
+//! # Invariants
+//! - No `RefCell` is borrowed across an `.await`.
+//! - A response is sent only after what it promises is durable, and responses leave in the order of their requests.
+//! - Every queue has a bound: per connection (responses), per shard (request and response memory), per pair of shards
+//!   (credits).
+//!
+//! Deliberately absent: consumer groups, transactions, retention, compaction, replication; they get modules of their
+//! own beside these.
+
+mod advertise;
+mod api;
+mod budget;
+mod connection;
+mod controller;
+mod errors;
+mod limits;
+mod lookup;
+mod mesh;
+mod message;
+mod partition;
+mod producer_ids;
+mod shard;
+mod topics;
+
+pub use advertise::Advertise;
+pub use connection::Accepted;
+pub use mesh::{MeshCredits, MeshPort, mesh};
+pub use shard::{LogDirectory, ShardCommand, ShardEvent, ShardSeed, run_shard};
+
+use config::BrokerConfig;
+
+/// The APIs that are served, in the order of their keys.
+pub const APIS: &[protocol::ApiKey] = api::IMPLEMENTED;
+
+/// Control messages that one shard may have under way to one other shard.
+const CONTROL_CREDITS: usize = 64;
+
+/// The credits that a configuration gives to each pair of shards: `logan.inbox.credits` for requests, and what
+/// remains of `logan.inbox.capacity` for long polls.
+#[must_use]
+pub fn mesh_credits(config: &BrokerConfig, shard_count: usize) -> MeshCredits {
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let requests = count(config.values.logan_inbox_credits).max(1);
+    let share = count(config.values.logan_inbox_capacity) / shard_count.saturating_sub(1).max(1);
+    MeshCredits {
+        requests,
+        watches: share.saturating_sub(requests).max(1),
+        control: CONTROL_CREDITS,
+    }
+}

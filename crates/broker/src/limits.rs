@@ -16,6 +16,8 @@ pub(crate) struct Limits {
     pub(crate) request_memory_bytes: usize,
     /// `logan.response.queue.bytes` times the connections that may be sent large responses at once.
     pub(crate) response_memory_bytes: usize,
+    /// `logan.response.queue.bytes`: records of one response beyond its first batch.
+    pub(crate) response_len_max_bytes: usize,
     /// How many responses a connection may be owed before it is read no further.
     pub(crate) responses_per_connection_max: usize,
     /// `logan.request.bytes.per.second.min`.
@@ -42,6 +44,7 @@ impl Limits {
             request_len_max_bytes: count(values.socket_request_max_bytes),
             request_memory_bytes: bytes(values.logan_request_memory_bytes),
             response_memory_bytes: bytes(values.logan_response_queue_bytes).saturating_mul(RESPONSE_MEMORY_QUEUES),
+            response_len_max_bytes: bytes(values.logan_response_queue_bytes),
             responses_per_connection_max: count(values.queued_max_requests).clamp(1, RESPONSES_PER_CONNECTION_MAX),
             request_bytes_per_second_min: u64::try_from(values.logan_request_bytes_per_second_min).unwrap_or(0),
             connection_idle_max: config.idle_limit(),

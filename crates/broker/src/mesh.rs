@@ -104,9 +104,8 @@ pub fn mesh<I: Io>(shard_count: usize, credits: MeshCredits) -> Vec<MeshPort<I>>
     let mut receivers = Vec::with_capacity(shard_count);
     for _ in 0..shard_count {
         let (requests, requests_in) = I::mailbox((credits.requests + credits.watches) * others);
-        // A shard also sends control messages to itself, so that every shard hears of them in one way.
-        let (control, control_in) = I::mailbox(credits.control * shard_count);
-        let (replies, replies_in) = I::mailbox(credits.total() * shard_count);
+        let (control, control_in) = I::mailbox(credits.control * others);
+        let (replies, replies_in) = I::mailbox(credits.total() * others);
         senders.push(PeerSenders::<I> { requests, control, replies });
         receivers.push((requests_in, control_in, replies_in));
     }
@@ -148,8 +147,11 @@ struct Waiting {
 pub(crate) struct Inboxes<I: Io> {
     pub(crate) requests: I::Receiver<Envelope<Request>>,
     pub(crate) control: I::Receiver<Envelope<Control<I>>>,
-    replies: I::Receiver<ReplyEnvelope>,
+    pub(crate) replies: Replies<I>,
 }
+
+/// The mailbox of replies, for [`Mesh::deliver_replies`].
+pub(crate) struct Replies<I: Io>(I::Receiver<ReplyEnvelope>);
 
 /// A reply that is under way. Dropping it leaves the reply to be discarded when it arrives.
 pub(crate) type PendingReply = Answer<Reply>;
@@ -169,7 +171,7 @@ impl<I: Io> Mesh<I> {
             .collect();
         let mesh = Self { shard: port.shard, peers, waiting: RefCell::default() };
         let inboxes =
-            Inboxes { requests: port.requests, control: port.control, replies: port.replies };
+            Inboxes { requests: port.requests, control: port.control, replies: Replies(port.replies) };
         (mesh, inboxes)
     }
 
@@ -189,10 +191,10 @@ impl<I: Io> Mesh<I> {
         self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body)
     }
 
-    /// Sends a long poll on its own lane. `None` when that lane is exhausted: the caller then polls by time.
-    pub(crate) fn try_watch(&self, to: ShardId, body: Request) -> Option<PendingReply> {
-        let credit = self.peer(to).watches.try_acquire(1)?;
-        Some(self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body))
+    /// Sends a long poll on its own lane.
+    pub(crate) async fn watch(&self, to: ShardId, body: Request) -> PendingReply {
+        let credit = self.credit(to, Lane::Watch).await;
+        self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body)
     }
 
     /// Sends a control message; the reply is [`Reply::Done`] or the message's own.
@@ -201,12 +203,7 @@ impl<I: Io> Mesh<I> {
         self.post(to, credit, |peer, envelope| peer.control.try_send(envelope).is_ok(), body)
     }
 
-    /// Answers a message of another shard.
-    pub(crate) fn reply<T>(&self, to: &Envelope<T>, body: Reply) {
-        self.reply_to(to.return_address(), body);
-    }
-
-    /// Answers a message whose body has been taken out of its envelope.
+    /// Answers a message.
     pub(crate) fn reply_to(&self, to: ReturnAddress, body: Reply) {
         let envelope = ReplyEnvelope { slot: to.slot, body };
         // A full reply mailbox is impossible (see the module's comment); a closed one means that shard has ended.
@@ -216,8 +213,8 @@ impl<I: Io> Mesh<I> {
     }
 
     /// Hands every arriving reply to the task that waits for it; runs until the process ends.
-    pub(crate) async fn deliver_replies(&self, inboxes: &Inboxes<I>) {
-        while let Some(envelope) = inboxes.replies.recv().await {
+    pub(crate) async fn deliver_replies(&self, replies: &Replies<I>) {
+        while let Some(envelope) = replies.0.recv().await {
             let waiting = self.waiting.borrow_mut().try_remove(envelope.slot);
             let waiting = waiting.expect("every reply belongs to a request of this shard");
             waiting.promise.fulfil(envelope.body);

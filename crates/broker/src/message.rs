@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use io::{Instant, Io};
 use metadata::MetadataImage;
+use protocol::Str;
 use records::ValidBatch;
 use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 
@@ -26,8 +27,8 @@ pub(crate) struct PartitionKey {
 pub(crate) enum Request {
     /// Append; answered when durable, or at once where `wait_durable` is false.
     Append(AppendJob),
-    /// Read what is there now.
-    Read(Vec<ReadJob>),
+    /// Read what is there now, all together at most `max_bytes` beyond the first batch.
+    Read { jobs: Vec<ReadJob>, max_bytes: usize },
     /// Answer when any of these partitions has grown beyond the named offset, or at the deadline.
     Watch { targets: Vec<WatchTarget>, deadline: Instant },
     /// Look up offsets.
@@ -42,6 +43,12 @@ pub(crate) enum Control<I: Io> {
     Decide(Box<Command>),
     /// A connection that belongs here.
     Migrate(Box<Migration<I>>),
+    /// Report how far recovery has to look back.
+    Checkpoint,
+    /// Answer what is under way, accept nothing more, and close the logs.
+    Drain,
+    /// End.
+    Exit,
 }
 
 /// A reply to a [`Request`] or [`Control`].
@@ -52,6 +59,18 @@ pub(crate) enum Reply {
     Read(Vec<ReadResult>),
     Offsets(Vec<OffsetsResult>),
     Decided(Box<CommandResult>),
+    Checkpoints(Vec<LogCheckpoint>),
+}
+
+/// What the checkpoint files of a log directory say about one log.
+#[derive(Clone, Debug)]
+pub(crate) struct LogCheckpoint {
+    /// The index of the log directory.
+    pub(crate) directory: usize,
+    pub(crate) topic: Str,
+    pub(crate) partition: i32,
+    pub(crate) recovery_point: Offset,
+    pub(crate) log_start_offset: Offset,
 }
 
 /// One validated batch for one partition.
@@ -168,6 +187,9 @@ impl<I: Io> std::fmt::Debug for Control<I> {
             Self::Image(_) => "Image",
             Self::Decide(_) => "Decide",
             Self::Migrate(_) => "Migrate",
+            Self::Checkpoint => "Checkpoint",
+            Self::Drain => "Drain",
+            Self::Exit => "Exit",
         })
     }
 }

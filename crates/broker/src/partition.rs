@@ -11,7 +11,7 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 use io::sync::{Answer, Promise, oneshot};
 use io::{Io, Task as _, TaskClass};
-use storage::Log;
+use storage::{Log, LogConfig};
 use types::{ErrorCode, LeaderEpoch};
 
 use crate::errors;
@@ -23,6 +23,7 @@ pub(crate) struct Partition<I: Io> {
     pub(crate) log: Log<I>,
     io: I,
     leader_epoch: Cell<LeaderEpoch>,
+    config: RefCell<LogConfig>,
     queue: RefCell<VecDeque<(AppendJob, Promise<AppendResult>)>>,
     draining: Cell<bool>,
 }
@@ -36,12 +37,19 @@ pub(crate) enum Submitted {
 }
 
 impl<I: Io> Partition<I> {
-    pub(crate) fn new(io: I, key: PartitionKey, leader_epoch: LeaderEpoch, log: Log<I>) -> Rc<Self> {
+    pub(crate) fn new(
+        io: I,
+        key: PartitionKey,
+        leader_epoch: LeaderEpoch,
+        config: LogConfig,
+        log: Log<I>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             key,
             log,
             io,
             leader_epoch: Cell::new(leader_epoch),
+            config: RefCell::new(config),
             queue: RefCell::default(),
             draining: Cell::new(false),
         })
@@ -64,6 +72,40 @@ impl<I: Io> Partition<I> {
         } else {
             ErrorCode::UnknownLeaderEpoch
         })
+    }
+
+    /// Waits until a batch is as durable as its topic demands.
+    ///
+    /// # Errors
+    /// KAFKA_STORAGE_ERROR when the log stops before.
+    pub(crate) async fn wait_durable(&self, at: AppendedAt) -> AppendResult {
+        match self.log.wait_durable(at.next_offset).await {
+            Ok(()) => Ok(at),
+            Err(_fenced) => Err(ErrorCode::KafkaStorageError),
+        }
+    }
+
+    /// Takes over the epoch of the metadata.
+    pub(crate) fn set_leader_epoch(&self, epoch: LeaderEpoch) {
+        if epoch > self.leader_epoch.replace(epoch) {
+            self.log.assign_leader_epoch(epoch);
+        }
+    }
+
+    /// Takes over a changed configuration.
+    pub(crate) fn configure(&self, config: &LogConfig) {
+        if *self.config.borrow() != *config {
+            self.config.replace(config.clone());
+            self.log.update_config(config.clone());
+        }
+    }
+
+    /// Ends the log, and deletes its files if the topic is gone.
+    pub(crate) async fn let_go(self: Rc<Self>, is_deleted: bool) {
+        let done = if is_deleted { self.log.delete().await } else { self.log.close().await };
+        if let Err(error) = done {
+            tracing::error!(dir = %self.log.dir().display(), %error, "cannot let go of a log");
+        }
     }
 
     /// Appends a batch, or queues it behind earlier ones. The call itself fixes its place in the order.

@@ -56,6 +56,11 @@ impl View {
         self.settings.get(&topic).map(|(_, settings)| settings)
     }
 
+    /// The cluster's id as text.
+    pub(crate) fn cluster_id(&self) -> Str {
+        self.image.cluster_id().unwrap_or(Uuid::ZERO).to_string().into()
+    }
+
     /// A topic by name, or by id where the name is empty.
     pub(crate) fn topic(&self, name: &Str, id: Uuid) -> Option<&Arc<TopicImage>> {
         if name.is_empty() { self.image.topic(id) } else { self.image.topic_named(name) }

@@ -64,6 +64,8 @@ keys! {
         [], "The default of the topic key `flush.messages`.";
     "log.flush.interval.ms" => log_flush_interval_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `flush.ms`.";
+    "log.flush.offset.checkpoint.interval.ms" => log_flush_offset_checkpoint_interval_ms: i32 = Some("60000"), at_least(0), Restart, Honoured,
+        [], "How often the recovery points of the logs are written down; a crash makes recovery look back that far.";
     "log.flush.scheduler.interval.ms" => log_flush_scheduler_interval_ms: i64 = Some("9223372036854775807"), Any, Restart, Honoured,
         [], "The default of the topic key `flush.ms`, where `log.flush.interval.ms` is not set.";
     "log.index.interval.bytes" => log_index_interval_bytes: i32 = Some("4096"), at_least(0), Dynamic, Honoured,
@@ -136,6 +138,8 @@ keys! {
         [], "Other limits for single addresses, as address:count,address:count.";
     "max.incremental.fetch.session.cache.slots" => max_incremental_fetch_session_cache_slots: i32 = Some("1000"), at_least(0), Restart, Honoured,
         [], "The fetch sessions that the broker remembers, over all shards.";
+    "max.request.partition.size.limit" => max_request_partition_size_limit: i32 = Some("2000"), at_least(1), Restart, Honoured,
+        [], "The most partitions that one answer to DescribeTopicPartitions carries.";
     "message.max.bytes" => message_max_bytes: i32 = Some("1048588"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `max.message.bytes`.";
     "min.insync.replicas" => min_insync_replicas: i32 = Some("1"), at_least(1), Dynamic, Honoured,

@@ -50,3 +50,22 @@ pub struct Decision<R> {
     /// What to answer once they are durable.
     pub reply: R,
 }
+
+impl<R> Decision<R> {
+    /// The same records with another answer.
+    pub fn map<S>(self, answer: impl FnOnce(R) -> S) -> Decision<S> {
+        Decision {
+            records: self.records,
+            reply: answer(self.reply),
+        }
+    }
+
+    /// The answer alone, for a request that only validates.
+    #[must_use]
+    pub fn without_records(self) -> Self {
+        Self {
+            records: Vec::new(),
+            reply: self.reply,
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Bounded mailboxes on flume, which wakes a sleeping executor from any thread.
 
+use std::time::Duration;
+
 /// The sending side of a mailbox.
 #[derive(Debug)]
 pub struct Sender<T>(flume::Sender<T>);
@@ -12,6 +14,14 @@ pub(crate) fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a mailbox holds at least one message");
     let (sender, receiver) = flume::bounded(capacity);
     (Sender(sender), Receiver(receiver))
+}
+
+impl<T> Receiver<T> {
+    /// Waits for a message for at most `span`, on a thread that is no shard.
+    #[must_use]
+    pub fn wait_for(&self, span: Duration) -> Option<T> {
+        self.0.recv_timeout(span).ok()
+    }
 }
 
 impl<T> Clone for Sender<T> {

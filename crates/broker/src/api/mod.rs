@@ -23,6 +23,7 @@ use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 use io::Io;
+use io::sync::Permit;
 use protocol::messages as kafka;
 use protocol::{ApiKey, Decoder, Message as _, Request, RequestPrefix, Str, versions};
 use types::ShardId;
@@ -59,6 +60,8 @@ pub(crate) enum Outcome<R> {
 /// The end of an [`Outcome::Later`].
 pub(crate) enum Finished<R> {
     Answer(R),
+    /// The response, with the permit for the memory of its records.
+    AnswerWith(R, Permit),
     /// The client expects nothing.
     Silent,
     /// The client expects nothing and must learn of an error: the connection ends.
@@ -190,10 +193,11 @@ struct ReplyTo {
 impl ReplyTo {
     fn dispatched<R: protocol::Message + 'static>(self, outcome: Outcome<R>) -> Dispatched {
         match outcome {
-            Outcome::Answer(response) => Dispatched::Respond(Pending::Ready(self.encode(&response))),
+            Outcome::Answer(response) => Dispatched::Respond(Pending::Ready(self.encode(&response, None))),
             Outcome::Later(finished) => Dispatched::Respond(Pending::Later(Box::pin(async move {
                 match finished.await {
-                    Finished::Answer(response) => self.encode(&response),
+                    Finished::Answer(response) => self.encode(&response, None),
+                    Finished::AnswerWith(response, permit) => self.encode(&response, Some(permit)),
                     Finished::Silent => Response::Silent,
                     Finished::Close => Response::Close,
                 }
@@ -202,13 +206,13 @@ impl ReplyTo {
         }
     }
 
-    fn encode<R: protocol::Message>(self, response: &R) -> Response {
+    fn encode<R: protocol::Message>(self, response: &R, permit: Option<Permit>) -> Response {
         let Self { key, version, correlation_id } = self;
         let encoded = io::contain::contain(|| {
             protocol::encode_response_frame(key, version, correlation_id, response)
         });
         match encoded {
-            Ok(Ok(chunks)) => Response::Send(chunks.into_chunks()),
+            Ok(Ok(chunks)) => Response::Send(chunks.into_chunks(), permit),
             Ok(Err(error)) => {
                 tracing::error!(api = key.name(), version, %error, "cannot encode a response");
                 Response::Close

@@ -104,7 +104,7 @@ pub(super) async fn handle<I: Io>(mut call: Call<I>, request: ProduceRequest) ->
 /// With a node id for each shard, a connection that has not shown yet which shard it means follows its first
 /// produced partition.
 fn foreign_target<I: Io>(call: &Call<I>, request: &ProduceRequest) -> Option<ShardId> {
-    if !call.shard.advertise.is_per_shard() || call.connection.is_settled.replace(true) {
+    if !call.shard.advertise().is_per_shard() || call.connection.is_settled.replace(true) {
         return None;
     }
     let view = call.shard.view();
@@ -163,7 +163,7 @@ impl<I: Io> Pass<'_, I> {
             return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
         };
         let is_local = owner == self.shard.id();
-        if !is_local && self.shard.advertise.is_per_shard() {
+        if !is_local && self.shard.advertise().is_per_shard() {
             let epoch = self.shard.view().partition(key).map_or(LeaderEpoch::NONE, |it| it.leader_epoch);
             let leader = Some((owner, epoch));
             return Progress::Refused(Failure { leader, ..ErrorCode::NotLeaderOrFollower.into() });
@@ -194,8 +194,9 @@ impl<I: Io> Pass<'_, I> {
     }
 
     async fn append(&self, job: AppendJob) -> Progress<I> {
-        let Some(partition) = self.shard.partition(job.key) else {
-            return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
+        let partition = match self.shard.partition(job.key) {
+            Ok(partition) => partition,
+            Err(code) => return Progress::Refused(code.into()),
         };
         let result = match partition.submit(job) {
             Submitted::Done(result) => result,
@@ -311,7 +312,7 @@ fn partition_response<I: Io>(
                 .collect(),
             error_message: failure.message,
             current_leader: failure.leader.map_or_else(LeaderIdAndEpoch::default, |(owner, epoch)| LeaderIdAndEpoch {
-                leader_id: shard.advertise.node_of(owner).0,
+                leader_id: shard.advertise().node_of(owner).0,
                 leader_epoch: epoch.0,
             }),
         },
@@ -319,7 +320,7 @@ fn partition_response<I: Io>(
 }
 
 fn add_endpoint<I: Io>(endpoints: &mut Vec<NodeEndpoint>, shard: &Shard<I>, listener: usize, owner: ShardId) {
-    let node = shard.advertise.node(listener, owner);
+    let node = shard.advertise().node(listener, owner);
     if endpoints.iter().all(|known| known.node_id != node.id.0) {
         endpoints.push(NodeEndpoint { node_id: node.id.0, host: node.host, port: node.port, rack: node.rack });
     }

@@ -44,8 +44,6 @@ pub struct Accepted<S> {
     pub socket: S,
     /// Which of the configured listeners accepted it.
     pub listener: usize,
-    /// The client's address.
-    pub peer: SocketAddr,
 }
 
 /// A connection on its way to the shard that owns what it asks for.
@@ -76,6 +74,8 @@ pub(crate) struct Connection {
     last_request: Cell<Instant>,
     close: Notify,
     close_reason: Cell<Option<&'static str>>,
+    draining: Notify,
+    is_draining: Cell<bool>,
     sweep: Cell<sweep::Observed>,
 }
 
@@ -85,10 +85,30 @@ impl Connection {
         self.close_reason.set(Some(reason));
         self.close.notify_all();
     }
+
+    /// Asks the connection to read no more and to end when everything is answered.
+    pub(crate) fn drain(&self) {
+        self.is_draining.set(true);
+        self.draining.notify_all();
+    }
+}
+
+/// A connection's place in the shard's list, given up when its task ends in any way.
+struct Registered<I: Io> {
+    shard: Rc<Shard<I>>,
+    key: usize,
+}
+
+impl<I: Io> Drop for Registered<I> {
+    fn drop(&mut self) {
+        self.shard.connections.borrow_mut().try_remove(self.key);
+    }
 }
 
 enum Exit {
     Ended,
+    /// The shard drains: what is owed is sent, nothing more is read.
+    Drained,
     Migrate { target: ShardId, unread: Bytes },
 }
 
@@ -109,15 +129,15 @@ async fn serve_from<I: Io>(
     unread: Bytes,
     migrated: Option<Option<ClientSoftware>>,
 ) {
-    let Accepted { socket, listener, peer } = accepted;
+    let Accepted { socket, listener } = accepted;
     let stream = match shard.io.adopt(socket) {
         Ok(stream) => stream,
         Err(error) => {
-            tracing::warn!(%peer, %error, "cannot take over a connection");
-            shard.connection_closed(peer);
+            tracing::warn!(%error, "cannot take over a connection");
             return;
         }
     };
+    let peer = stream.peer_addr();
     let connection = Rc::new(Connection {
         listener,
         peer,
@@ -128,23 +148,22 @@ async fn serve_from<I: Io>(
         last_request: Cell::new(shard.io.now()),
         close: Notify::new(),
         close_reason: Cell::new(None),
+        draining: Notify::new(),
+        is_draining: Cell::new(shard.is_draining()),
         sweep: Cell::default(),
     });
     let key = shard.connections.borrow_mut().insert(Rc::clone(&connection));
-    let moved = run(&shard, &connection, stream, unread).await;
-    shard.connections.borrow_mut().remove(key);
-    if !moved {
-        shard.connection_closed(peer);
-    }
+    let _registered = Registered { shard: Rc::clone(&shard), key };
+    run(&shard, &connection, stream, unread).await;
 }
 
-/// Runs the connection; `true` if it moved to another shard.
+/// Runs the connection until it ends here.
 async fn run<I: Io>(
     shard: &Rc<Shard<I>>,
     connection: &Rc<Connection>,
     stream: I::Stream,
     unread: Bytes,
-) -> bool {
+) {
     let (mut read, mut write) = stream.split();
     let mut inbound =
         Inbound::new(shard.limits.request_len_max_bytes, shard.request_budget.clone(), unread);
@@ -153,14 +172,14 @@ async fn run<I: Io>(
         let writer = pin!(connection.outbound.send_all(&mut write));
         let closed = pin!(connection.close.notified());
         match select(reader, select(writer, closed)).await {
-            Either::Left((Ok(Exit::Migrate { target, unread }), rest)) => {
+            Either::Left((Ok(Exit::Ended), _)) => None,
+            Either::Left((Ok(exit), rest)) => {
                 connection.outbound.finish();
-                match rest.await {
-                    Either::Left((Ok(()), _)) => Some((target, unread)),
-                    Either::Left((Err(_), _)) | Either::Right(_) => None,
+                match (rest.await, exit) {
+                    (Either::Left((Ok(()), _)), Exit::Migrate { target, unread }) => Some((target, unread)),
+                    _ => None,
                 }
             }
-            Either::Left((Ok(Exit::Ended), _)) => None,
             Either::Left((Err(error), _)) => {
                 log_end(shard, connection, &error);
                 None
@@ -177,8 +196,9 @@ async fn run<I: Io>(
             }
         }
     };
-    let Some((target, unread)) = exit else { return false };
-    migrate(shard, connection, I::Stream::detach(read, write), target, unread).await
+    if let Some((target, unread)) = exit {
+        migrate(shard, connection, I::Stream::detach(read, write), target, unread).await;
+    }
 }
 
 async fn migrate<I: Io>(
@@ -187,19 +207,18 @@ async fn migrate<I: Io>(
     socket: Result<I::Socket>,
     target: ShardId,
     unread: Bytes,
-) -> bool {
+) {
     let socket = match socket {
         Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(peer = %connection.peer, %error, "cannot detach a connection");
-            return false;
+            return;
         }
     };
-    let accepted =
-        Accepted { socket, listener: connection.listener, peer: connection.peer };
+    let accepted = Accepted { socket, listener: connection.listener };
     let software = connection.software.borrow().clone();
     let migration = Box::new(Migration { accepted, unread, software });
-    shard.mesh.control(target, Control::Migrate(migration)).await.await.is_some()
+    shard.mesh.control(target, Control::Migrate(migration)).await.await;
 }
 
 async fn read_requests<I: Io>(
@@ -210,9 +229,19 @@ async fn read_requests<I: Io>(
 ) -> Result<Exit> {
     let mut slice_began = shard.io.now();
     loop {
-        connection.outbound.has_room().await;
-        let next = inbound.next_frame(stream, &shard.receive_buffers, &connection.progress).await?;
-        let Some(frame) = next else { return Ok(Exit::Ended) };
+        let draining = connection.draining.notified();
+        if connection.is_draining.get() {
+            return Ok(Exit::Drained);
+        }
+        let next = pin!(async {
+            connection.outbound.has_room().await;
+            inbound.next_frame(stream, &shard.receive_buffers, &connection.progress).await
+        });
+        let frame = match select(next, draining).await {
+            Either::Left((frame, _)) => frame?,
+            Either::Right(_) => return Ok(Exit::Drained),
+        };
+        let Some(frame) = frame else { return Ok(Exit::Ended) };
         let now = shard.io.now();
         connection.last_request.set(now);
         let is_own_buffer = frame.reservation.is_some();

@@ -12,7 +12,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use io::WriteHalf;
-use io::sync::Notify;
+use io::sync::{Notify, Permit};
 
 /// Ready responses are gathered until they exceed this size.
 const GATHER_MAX_BYTES: usize = 1 << 20;
@@ -20,8 +20,8 @@ const GATHER_MAX_BYTES: usize = 1 << 20;
 /// What becomes of a request.
 #[derive(Debug)]
 pub(crate) enum Response {
-    /// These bytes go to the client, its size field included.
-    Send(Vec<Bytes>),
+    /// These bytes go to the client, its size field included. The permit is for the memory of records among them.
+    Send(Vec<Bytes>, Option<Permit>),
     /// The client expects nothing (acks=0).
     Silent,
     /// The connection ends, as Kafka does where an error cannot be told.
@@ -114,6 +114,7 @@ impl Outbound {
                 })
                 .await?;
                 self.writing.set(false);
+                drop(gathered.permits);
                 self.settle(gathered.responses);
             }
             if gathered.is_last {
@@ -129,7 +130,7 @@ impl Outbound {
 
     /// Waits for the oldest response and adds those behind it that are ready.
     async fn gather(&self) -> Gathered {
-        let mut gathered = Gathered { chunks: Vec::new(), responses: 0, is_last: false };
+        let mut gathered = Gathered { chunks: Vec::new(), permits: Vec::new(), responses: 0, is_last: false };
         let mut bytes = 0;
         while bytes < GATHER_MAX_BYTES {
             let Some(response) = self.next(gathered.chunks.is_empty()).await else {
@@ -137,7 +138,8 @@ impl Outbound {
                 return gathered;
             };
             match response {
-                Response::Send(response) => {
+                Response::Send(response, permit) => {
+                    gathered.permits.extend(permit);
                     bytes += response.iter().map(Bytes::len).sum::<usize>();
                     gathered.chunks.extend(response);
                     gathered.responses += 1;
@@ -188,6 +190,7 @@ impl Outbound {
 /// Responses that leave together.
 struct Gathered {
     chunks: Vec<Bytes>,
+    permits: Vec<Permit>,
     responses: usize,
     /// Whether nothing may follow.
     is_last: bool,

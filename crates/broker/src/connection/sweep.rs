@@ -19,6 +19,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(1_000);
 /// How long a request or response may stand still, or a request be slower than the minimum rate.
 const STALL_GRACE: Duration = Duration::from_secs(10);
 
+/// The same for responses when memory for responses is short: one client may not hold up the others for long.
+const STALL_GRACE_UNDER_PRESSURE: Duration = Duration::from_secs(2);
+
 /// What the last sweep saw.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Observed {
@@ -32,13 +35,15 @@ pub(super) struct Observed {
 
 /// Sweeps until the shard ends.
 pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
-    let limits = Limits {
-        idle_max: shard.limits.connection_idle_max,
-        request_bytes_min: shard.limits.request_bytes_per_second_min,
-    };
     loop {
         shard.io.sleep_until(shard.io.now() + SWEEP_INTERVAL).await;
         let now = shard.io.now();
+        let is_short = shard.response_budget.available() < shard.limits.response_memory_bytes / 4;
+        let limits = Limits {
+            idle_max: shard.limits.connection_idle_max,
+            request_bytes_min: shard.limits.request_bytes_per_second_min,
+            response_grace: if is_short { STALL_GRACE_UNDER_PRESSURE } else { STALL_GRACE },
+        };
         for (_, connection) in shard.connections.borrow().iter() {
             if let Some(reason) = connection.reason_to_close(now, limits) {
                 connection.close(reason);
@@ -51,6 +56,7 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
 struct Limits {
     idle_max: Option<Duration>,
     request_bytes_min: u64,
+    response_grace: Duration,
 }
 
 impl Connection {
@@ -69,14 +75,14 @@ impl Connection {
             stuck_response_since: is_stuck.then(|| before.stuck_response_since.unwrap_or(now)),
         };
         self.sweep.set(observed);
-        let too_long = |since: Option<Instant>| {
-            since.is_some_and(|since| now.saturating_since(since) >= STALL_GRACE)
+        let too_long = |since: Option<Instant>, grace| {
+            since.is_some_and(|since| now.saturating_since(since) >= grace)
         };
         let is_idle = !self.progress.is_mid_frame.get() && self.outbound.is_idle();
         let idle_for = now.saturating_since(self.last_request.get());
-        if too_long(observed.slow_request_since) {
+        if too_long(observed.slow_request_since, STALL_GRACE) {
             Some("a request arrives too slowly")
-        } else if too_long(observed.stuck_response_since) {
+        } else if too_long(observed.stuck_response_since, limits.response_grace) {
             Some("a response is not being read")
         } else if is_idle && limits.idle_max.is_some_and(|idle_max| idle_for >= idle_max) {
             Some("idle for connections.max.idle.ms")

@@ -1,0 +1,62 @@
+//! The configuration's listeners as sockets, and its limits as the router's.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+
+use anyhow::{Context as _, Result};
+use config::{BrokerConfig, Endpoint};
+use runtime::{ConnectionLimits, ListenAddress, Listeners, RouterSettings};
+
+/// Opens every listener of the configuration.
+///
+/// # Errors
+/// A host that has no address here, or a port that cannot be opened.
+pub(crate) fn open(config: &BrokerConfig) -> Result<Listeners> {
+    let addresses = config.listeners.iter().map(|listener| {
+        let address = address_of(&listener.bind).with_context(|| format!("listener {}", listener.bind))?;
+        Ok(ListenAddress { address, shard: None })
+    });
+    let addresses: Vec<_> = addresses.collect::<Result<_>>()?;
+    Ok(Listeners::bind(&addresses, config.values.socket_listen_backlog_size)?)
+}
+
+fn address_of(endpoint: &Endpoint) -> Result<SocketAddr> {
+    if endpoint.host.is_empty() {
+        return Ok(wildcard(endpoint.port));
+    }
+    let mut resolved = (endpoint.host.as_str(), endpoint.port)
+        .to_socket_addrs()
+        .with_context(|| format!("cannot resolve {}", endpoint.host))?;
+    resolved.next().with_context(|| format!("{} has no address", endpoint.host))
+}
+
+/// Every interface: by IPv6, which takes IPv4 clients too, unless the machine has no IPv6.
+fn wildcard(port: u16) -> SocketAddr {
+    let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+    if has_ipv6 { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
+}
+
+/// What the router is told.
+pub(crate) fn router_settings(config: &BrokerConfig) -> RouterSettings {
+    let count = |value: i32| usize::try_from(value).unwrap_or(0);
+    let values = &config.values;
+    RouterSettings {
+        limits: ConnectionLimits {
+            connections_max: count(values.max_connections),
+            connections_per_ip_max: count(values.max_connections_per_ip),
+            connections_per_ip_overrides: config
+                .connections_per_ip
+                .iter()
+                .map(|(address, limit)| (*address, count(*limit)))
+                .collect(),
+            creation_rate_max: u32::try_from(values.max_connection_creation_rate).unwrap_or(0),
+        },
+        core: None,
+    }
+}
+
+/// The machine's own name, for listeners that clients are told no other host of.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}

@@ -1,0 +1,97 @@
+//! DescribeConfigs (key 32, versions 1 to 4) of topics and of this broker.
+//!
+//! Source: KIP-133, KIP-226, KIP-569; `ConfigHelper.describeConfigs` of Kafka 4.3.1.
+
+use config::ConfigEntry;
+use io::Io;
+use metadata::validate_topic_name;
+use protocol::messages::describe_configs_request::DescribeConfigsResource;
+use protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use types::{ErrorCode, NodeId};
+
+use super::{Call, Outcome};
+use crate::shard::Shard;
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: DescribeConfigsRequest,
+) -> Outcome<DescribeConfigsResponse> {
+    let results = request.resources.iter().map(|resource| {
+        let (code, message, entries) = match describe(&call.shard, resource) {
+            Ok(entries) => (ErrorCode::None, None, entries),
+            Err((code, message)) => (code, Some(message.into()), Vec::new()),
+        };
+        let wanted = |entry: &ConfigEntry| {
+            let keys = resource.configuration_keys.as_deref();
+            keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| key.as_str() == entry.name))
+        };
+        let result = |entry| describe_entry(entry, request.include_synonyms, request.include_documentation);
+        DescribeConfigsResult {
+            error_code: code.code(),
+            error_message: message,
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name.clone(),
+            configs: entries.into_iter().filter(wanted).map(result).collect(),
+        }
+    });
+    Outcome::Answer(DescribeConfigsResponse { throttle_time_ms: 0, results: results.collect() })
+}
+
+fn describe<I: Io>(
+    shard: &Shard<I>,
+    resource: &DescribeConfigsResource,
+) -> Result<Vec<ConfigEntry>, (ErrorCode, String)> {
+    let name = resource.resource_name.as_str();
+    match resource.resource_type {
+        TOPIC => {
+            validate_topic_name(name).map_err(|message| (ErrorCode::InvalidTopicException, message))?;
+            let view = shard.view();
+            let unknown = || (ErrorCode::UnknownTopicOrPartition, ErrorCode::UnknownTopicOrPartition.name().to_owned());
+            let topic = view.image.topic_named(name).ok_or_else(unknown)?;
+            let overrides = topic.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            Ok(shard.config().describe_topic(overrides))
+        }
+        // The configuration that all brokers would inherit: there is none as long as nothing can set it.
+        BROKER if name.is_empty() => Ok(Vec::new()),
+        BROKER => {
+            let id = name.parse().map_err(|_| {
+                (ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))
+            })?;
+            if !shard.advertise().is_this_machine(NodeId(id)) {
+                let own = shard.advertise().machine();
+                let message = format!("Unexpected broker id, expected {own} or empty string, but received {name}");
+                return Err((ErrorCode::InvalidRequest, message));
+            }
+            Ok(shard.config().describe_broker())
+        }
+        other => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
+    }
+}
+
+fn describe_entry(entry: ConfigEntry, synonyms: bool, documentation: bool) -> DescribeConfigsResourceResult {
+    DescribeConfigsResourceResult {
+        name: entry.name.into(),
+        value: entry.value.map(Into::into),
+        read_only: entry.read_only,
+        config_source: entry.source.code(),
+        is_sensitive: entry.is_sensitive,
+        synonyms: entry
+            .synonyms
+            .into_iter()
+            .filter(|_| synonyms)
+            .map(|synonym| DescribeConfigsSynonym {
+                name: synonym.name.into(),
+                value: synonym.value.map(Into::into),
+                source: synonym.source.code(),
+            })
+            .collect(),
+        config_type: entry.config_type.code(),
+        documentation: documentation.then(|| entry.documentation.into()),
+    }
+}

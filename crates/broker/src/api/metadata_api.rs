@@ -1,0 +1,215 @@
+//! Metadata (key 3, versions 0 to 13), which also creates topics that are asked for.
+//!
+//! Source: KIP-4, KIP-516, KIP-700; `KafkaApis.handleTopicMetadataRequest` and `DefaultAutoTopicCreationManager` of
+//! Kafka 4.3.1. Kafka answers LEADER_NOT_AVAILABLE while a topic is being created; here the answer waits for it.
+
+use std::rc::Rc;
+
+use io::Io;
+use metadata::{NewTopic, PartitionImage, TopicImage};
+use protocol::Str;
+use protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use protocol::messages::{MetadataRequest, MetadataResponse};
+use types::{ErrorCode, NodeId, Uuid};
+
+use super::{Call, Finished, Outcome};
+use crate::controller::{Command, CommandResult, random_uuid};
+use crate::shard::Shard;
+
+/// "Not asked for": without an authorizer there is nothing to say.
+pub(super) const NO_AUTHORIZED_OPERATIONS: i32 = i32::MIN;
+
+/// From this version on an empty list of topics means none; before, it meant all.
+const EMPTY_MEANS_NONE_SINCE: i16 = 1;
+
+/// Before this version the client cannot say whether topics may be created: they may.
+const AUTO_CREATION_CHOICE_SINCE: i16 = 4;
+
+/// From this version on an unknown topic has no name in the answer if it was asked for by id.
+const NULL_NAMES_SINCE: i16 = 12;
+
+/// A topic that the client asks for.
+enum Wanted {
+    Name(Str),
+    Id(Uuid),
+}
+
+pub(super) async fn handle<I: Io>(call: Call<I>, request: MetadataRequest) -> Outcome<MetadataResponse> {
+    let (shard, version, listener) = (Rc::clone(&call.shard), call.version, call.connection.listener);
+    let wanted = match request.topics {
+        None => None,
+        Some(topics) if topics.is_empty() && version < EMPTY_MEANS_NONE_SINCE => None,
+        Some(topics) => Some(
+            topics
+                .iter()
+                .map(|topic| match &topic.name {
+                    Some(name) => Wanted::Name(name.detached()),
+                    None => Wanted::Id(topic.topic_id),
+                })
+                .collect::<Vec<_>>(),
+        ),
+    };
+    let may_create = shard.config().values.auto_create_topics_enable
+        && (request.allow_auto_topic_creation || version < AUTO_CREATION_CHOICE_SINCE);
+    let missing = wanted.as_deref().map(|wanted| missing(&shard, wanted)).unwrap_or_default();
+    if missing.is_empty() || !may_create {
+        return Outcome::Answer(respond(&shard, listener, version, wanted.as_deref(), &[]));
+    }
+    Outcome::Later(Box::pin(async move {
+        let refused = create(&shard, missing).await;
+        Finished::Answer(respond(&shard, listener, version, wanted.as_deref(), &refused))
+    }))
+}
+
+fn missing<I: Io>(shard: &Shard<I>, wanted: &[Wanted]) -> Vec<Str> {
+    let view = shard.view();
+    let mut names: Vec<Str> = Vec::new();
+    for topic in wanted {
+        if let Wanted::Name(name) = topic
+            && view.image.topic_named(name).is_none()
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// Creates topics with the broker's defaults, and returns those that could not be.
+async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> Vec<(Str, ErrorCode)> {
+    let topic = |name: &Str| NewTopic {
+        name: name.clone(),
+        id: random_uuid(&shard.io),
+        partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    };
+    let topics = names.iter().map(topic).collect();
+    match shard.decide(Command::CreateTopics { topics, validate_only: false }).await {
+        CommandResult::CreatedTopics(verdicts) => names
+            .into_iter()
+            .zip(verdicts)
+            .filter_map(|(name, verdict)| Some((name, verdict.err()?.code)))
+            // Another client was faster.
+            .filter(|(_, code)| *code != ErrorCode::TopicAlreadyExists)
+            .collect(),
+        CommandResult::Refused(refusal) => names.into_iter().map(|name| (name, refusal.code)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn respond<I: Io>(
+    shard: &Shard<I>,
+    listener: usize,
+    version: i16,
+    wanted: Option<&[Wanted]>,
+    refused: &[(Str, ErrorCode)],
+) -> MetadataResponse {
+    let view = shard.view();
+    let topics = match wanted {
+        None => view.image.topics().map(|topic| describe(shard, topic)).collect(),
+        Some(wanted) => wanted
+            .iter()
+            .map(|wanted| match wanted {
+                Wanted::Name(name) => view.image.topic_named(name).map_or_else(
+                    || unknown_name(name, refused),
+                    |topic| describe(shard, topic),
+                ),
+                Wanted::Id(id) => view.image.topic(*id).map_or_else(
+                    || unknown_id(*id, version),
+                    |topic| describe(shard, topic),
+                ),
+            })
+            .collect(),
+    };
+    let nodes = shard.advertise().nodes(listener);
+    let broker = |node: crate::advertise::AdvertisedNode| MetadataResponseBroker {
+        node_id: node.id.0,
+        host: node.host,
+        port: node.port,
+        rack: node.rack,
+    };
+    MetadataResponse {
+        brokers: nodes.into_iter().map(broker).collect(),
+        cluster_id: Some(view.cluster_id()),
+        controller_id: shard.advertise().machine().0,
+        topics,
+        cluster_authorized_operations: NO_AUTHORIZED_OPERATIONS,
+        ..MetadataResponse::default()
+    }
+}
+
+fn unknown_name(name: &Str, refused: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
+    let refusal = refused.iter().find(|(refused, _)| refused == name).map(|(_, code)| *code);
+    let code = match refusal {
+        // Kafka's word for a name that no topic can have, whatever is wrong with it.
+        Some(ErrorCode::InvalidTopicException) => ErrorCode::InvalidTopicException,
+        Some(code) => code,
+        None if metadata::validate_topic_name(name).is_err() => ErrorCode::InvalidTopicException,
+        None => ErrorCode::UnknownTopicOrPartition,
+    };
+    MetadataResponseTopic {
+        error_code: code.code(),
+        name: Some(name.clone()),
+        topic_authorized_operations: NO_AUTHORIZED_OPERATIONS,
+        ..MetadataResponseTopic::default()
+    }
+}
+
+fn unknown_id(id: Uuid, version: i16) -> MetadataResponseTopic {
+    MetadataResponseTopic {
+        error_code: ErrorCode::UnknownTopicId.code(),
+        name: (version < NULL_NAMES_SINCE).then(Str::default),
+        topic_id: id,
+        topic_authorized_operations: NO_AUTHORIZED_OPERATIONS,
+        ..MetadataResponseTopic::default()
+    }
+}
+
+fn describe<I: Io>(shard: &Shard<I>, topic: &TopicImage) -> MetadataResponseTopic {
+    let partitions = (0..).zip(&topic.partitions).map(|(index, partition)| {
+        let nodes = Nodes::of(shard, partition);
+        MetadataResponsePartition {
+            error_code: ErrorCode::None.code(),
+            partition_index: index,
+            leader_id: nodes.leader,
+            leader_epoch: partition.leader_epoch.0,
+            replica_nodes: nodes.replicas,
+            isr_nodes: nodes.isr,
+            offline_replicas: Vec::new(),
+        }
+    });
+    MetadataResponseTopic {
+        error_code: ErrorCode::None.code(),
+        name: Some(topic.name.clone()),
+        topic_id: topic.id,
+        is_internal: false,
+        partitions: partitions.collect(),
+        topic_authorized_operations: NO_AUTHORIZED_OPERATIONS,
+    }
+}
+
+/// The machines of a partition as clients know them: this one by the node of the shard that owns the partition.
+pub(super) struct Nodes {
+    pub(super) leader: i32,
+    pub(super) replicas: Vec<i32>,
+    pub(super) isr: Vec<i32>,
+}
+
+impl Nodes {
+    pub(super) fn of<I: Io>(shard: &Shard<I>, partition: &PartitionImage) -> Self {
+        let advertise = shard.advertise();
+        let node = |machine: NodeId| match partition.shard {
+            Some(owner) if machine == advertise.machine() => advertise.node_of(owner).0,
+            _ => machine.0,
+        };
+        Self {
+            leader: node(partition.leader),
+            replicas: partition.replicas.iter().map(|replica| node(*replica)).collect(),
+            isr: partition.isr.iter().map(|replica| node(*replica)).collect(),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The controller: decides about metadata, one decision at a time, on shard 0.
+//!
+//! A decision is written to the metadata log, durable there, applied, taken over by every shard, and only then
+//! answered. So a client that created a topic can use it at once through any connection.
+//!
+//! The queue is bounded by the control credits of the other shards and by the connections of this one.
+
+mod store;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::Result;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use config::validate_topic_config;
+use futures_util::future::join_all;
+use io::Io;
+use io::sync::{Notify, Promise};
+use metadata::record::{BrokerEndpoint, RegisterBrokerRecord};
+use metadata::{
+    CreateTopicsReply, CreateTopicsRules, Decision, DeletedTopic, FeatureUpdate, Machine, MetadataImage,
+    MetadataRecord, NewTopic, ProducerIdBlock, Refusal, SUPPORTED_FEATURES, TopicSelector, decide_bootstrap,
+    decide_create_topics, decide_delete_topics, decide_producer_ids, decide_register_broker, decide_replacement,
+    decide_update_features,
+};
+use protocol::Str;
+use types::{ErrorCode, Uuid};
+
+use crate::mesh::ReturnAddress;
+use crate::message::{Control, Reply};
+use crate::shard::Shard;
+use store::MetadataStore;
+
+/// A change to decide.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    CreateTopics { topics: Vec<NewTopic>, validate_only: bool },
+    DeleteTopics(Vec<TopicSelector>),
+    UpdateFeatures { updates: Vec<FeatureUpdate>, validate_only: bool },
+    AllocateProducerIds,
+}
+
+/// The answer to the [`Command`] of the same name.
+#[derive(Clone, Debug)]
+pub(crate) enum CommandResult {
+    CreatedTopics(CreateTopicsReply),
+    DeletedTopics(Vec<DeletedTopic>),
+    UpdatedFeatures,
+    ProducerIds(ProducerIdBlock),
+    /// The whole command is refused.
+    Refused(Refusal),
+}
+
+/// Who waits for an answer.
+pub(crate) enum Asker {
+    Local(Promise<CommandResult>),
+    Remote(ReturnAddress),
+}
+
+/// The queue of commands.
+#[derive(Default)]
+pub(crate) struct Controller {
+    queue: RefCell<VecDeque<(Command, Asker)>>,
+    arrived: Notify,
+}
+
+impl Controller {
+    /// Adds a command behind those that wait.
+    pub(crate) fn submit(&self, command: Command, asker: Asker) {
+        self.queue.borrow_mut().push_back((command, asker));
+        self.arrived.notify_all();
+    }
+
+    async fn next(&self) -> (Command, Asker) {
+        loop {
+            let arrived = self.arrived.notified();
+            if let Some(next) = self.queue.borrow_mut().pop_front() {
+                return next;
+            }
+            arrived.await;
+        }
+    }
+}
+
+/// The state that decisions change; one task owns it.
+pub(crate) struct Decider<I: Io> {
+    shard: Rc<Shard<I>>,
+    store: MetadataStore<I>,
+    image: Arc<MetadataImage>,
+    machine: Machine,
+}
+
+impl<I: Io> Decider<I> {
+    /// Opens the metadata log, and brings it up to date with this machine: a new cluster is begun, the broker is
+    /// registered, and partitions of shards that are gone get new ones.
+    ///
+    /// # Errors
+    /// The operating system's, and what makes the log unusable.
+    pub(crate) async fn open(shard: Rc<Shard<I>>) -> Result<Self> {
+        let setup = Arc::clone(&shard.setup);
+        let directory = setup.directories.first().expect("a broker has a log directory");
+        let (store, image) = MetadataStore::open(shard.io.clone(), &directory.path).await?;
+        let machine = Machine {
+            node: shard.config().node_id,
+            shards: u16::try_from(shard.mesh.shards().count()).expect("shards are numbered in 16 bits"),
+            directories: setup.directories.iter().map(|directory| directory.id).collect(),
+        };
+        let mut decider = Self { shard, store, image: Arc::new(image), machine };
+        let refused = |refusal: Refusal| std::io::Error::other(refusal.message);
+        let bootstrap =
+            decide_bootstrap(&decider.image, setup.cluster_id, SUPPORTED_FEATURES).map_err(refused)?;
+        decider.write(&bootstrap.records).await?;
+        let registration = decide_register_broker(&decider.image, decider.registration());
+        decider.write(&registration.records).await?;
+        let replacement = decide_replacement(&decider.image, &decider.machine);
+        for moved in &replacement.reply {
+            tracing::info!(topic_id = %moved.topic_id, partition = moved.partition.0, shard = moved.shard.0,
+                "the partition's shard no longer runs: moved");
+        }
+        decider.write(&replacement.records).await?;
+        Ok(decider)
+    }
+
+    /// The state of the cluster.
+    pub(crate) fn image(&self) -> &Arc<MetadataImage> {
+        &self.image
+    }
+
+    /// Decides for ever.
+    pub(crate) async fn run(mut self) {
+        let shard = Rc::clone(&self.shard);
+        loop {
+            let (command, asker) = shard.controller.next().await;
+            let result = self.carry_out(command).await;
+            match asker {
+                Asker::Local(promise) => promise.fulfil(result),
+                Asker::Remote(address) => shard.mesh.reply_to(address, Reply::Decided(Box::new(result))),
+            }
+            if let Err(error) = self.store.compact(&self.image).await {
+                tracing::error!(%error, "cannot write a metadata snapshot");
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, command: Command) -> CommandResult {
+        match self.decide(command) {
+            Err(refusal) => CommandResult::Refused(refusal),
+            Ok(Decision { records, reply }) if records.is_empty() => reply,
+            Ok(Decision { records, reply }) => match self.write(&records).await {
+                Ok(()) => {
+                    self.publish().await;
+                    reply
+                }
+                Err(error) => {
+                    tracing::error!(%error, "cannot write the metadata log");
+                    let message = format!("cannot write the metadata log: {error}");
+                    CommandResult::Refused(Refusal::new(ErrorCode::KafkaStorageError, message))
+                }
+            },
+        }
+    }
+
+    fn decide(&self, command: Command) -> std::result::Result<Decision<CommandResult>, Refusal> {
+        Ok(match command {
+            Command::CreateTopics { topics, validate_only } => {
+                let decision = self.decide_create(&topics)?.map(CommandResult::CreatedTopics);
+                if validate_only { decision.without_records() } else { decision }
+            }
+            Command::DeleteTopics(selectors) => {
+                decide_delete_topics(&self.image, &selectors).map(CommandResult::DeletedTopics)
+            }
+            Command::UpdateFeatures { updates, validate_only } => {
+                let node = self.machine.node;
+                let decision = decide_update_features(&self.image, &updates, SUPPORTED_FEATURES, node)?;
+                let decision = decision.map(|()| CommandResult::UpdatedFeatures);
+                if validate_only { decision.without_records() } else { decision }
+            }
+            Command::AllocateProducerIds => {
+                decide_producer_ids(&self.image, self.machine.node)?.map(CommandResult::ProducerIds)
+            }
+        })
+    }
+
+    fn decide_create(&self, topics: &[NewTopic]) -> std::result::Result<Decision<CreateTopicsReply>, Refusal> {
+        let config = self.shard.config();
+        let check_configs = |configs: &[(Str, Option<Str>)]| {
+            let configs = configs.iter().map(|(key, value)| (key.as_str(), value.as_ref().map(Str::as_str)));
+            validate_topic_config(&config.topic_defaults, configs).map(drop).map_err(|error| error.0)
+        };
+        let rules = CreateTopicsRules {
+            default_partitions: config.values.num_partitions,
+            default_replication_factor: i16::try_from(config.values.default_replication_factor).unwrap_or(1),
+            check_configs: &check_configs,
+            machine: &self.machine,
+        };
+        decide_create_topics(&self.image, topics, &rules)
+    }
+
+    /// Makes records durable and applies them.
+    async fn write(&mut self, records: &[MetadataRecord]) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let next = self.image.with(records).expect("a decision fits the image that it was made on");
+        self.store.append(&self.image, records).await?;
+        self.image = Arc::new(next);
+        Ok(())
+    }
+
+    /// Gives the image to every shard and waits until each has taken it over.
+    pub(crate) async fn publish(&self) {
+        let shard = &self.shard;
+        let others = shard.mesh.shards().filter(|other| *other != shard.id());
+        let told = others.map(|other| async move {
+            let image = Control::Image(Arc::clone(&self.image));
+            shard.mesh.control(other, image).await.await
+        });
+        futures_util::future::join(join_all(told), shard.take_over(Arc::clone(&self.image))).await;
+    }
+
+    fn registration(&self) -> RegisterBrokerRecord {
+        RegisterBrokerRecord {
+            broker_id: self.machine.node.0,
+            incarnation_id: random_uuid(&self.shard.io),
+            end_points: self
+                .shard
+                .advertise()
+                .endpoints()
+                .map(|(name, host, port)| BrokerEndpoint {
+                    name: name.clone(),
+                    host: host.clone(),
+                    port: u16::try_from(port).unwrap_or(0),
+                    security_protocol: 0,
+                })
+                .collect(),
+            rack: self.shard.config().values.broker_rack.as_deref().map(Into::into),
+            log_dirs: self.machine.directories.clone(),
+            ..RegisterBrokerRecord::default()
+        }
+    }
+}
+
+/// A random id.
+pub(crate) fn random_uuid(io: &impl Io) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&io.random().to_be_bytes());
+    bytes[8..].copy_from_slice(&io.random().to_be_bytes());
+    Uuid::from_random(bytes)
+}

@@ -1,0 +1,155 @@
+//! Reads and look-ups of partitions that this shard owns, for its own clients and for other shards.
+
+use std::collections::BTreeMap;
+
+use io::Io;
+use storage::ReadRequest;
+use types::{ErrorCode, LeaderEpoch, Offset, ShardId, TimestampMs};
+
+use crate::errors;
+use crate::message::{FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult, ReadJob, ReadResult, Reply, Request};
+use crate::partition::Partition;
+use crate::shard::Shard;
+
+/// Reads several partitions one after the other, all together at most `max_bytes`. Only the first that has records
+/// may exceed its limit.
+pub(crate) async fn read_all<I: Io>(shard: &Shard<I>, jobs: &[ReadJob], max_bytes: usize) -> Vec<ReadResult> {
+    let mut results = Vec::with_capacity(jobs.len());
+    let mut len_bytes = 0;
+    for job in jobs {
+        let job = ReadJob {
+            min_one_batch: job.min_one_batch && len_bytes == 0,
+            max_bytes: job.max_bytes.min(max_bytes.saturating_sub(len_bytes)),
+            ..*job
+        };
+        let result = read(shard, job).await;
+        len_bytes += result.len_bytes();
+        results.push(result);
+    }
+    results
+}
+
+/// Reads one partition.
+pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
+    match shard.partition(job.key) {
+        Ok(partition) => match read_partition(&partition, job).await {
+            Ok(result) => result,
+            Err(code) => ReadResult::failed(code),
+        },
+        Err(code) => ReadResult::failed(code),
+    }
+}
+
+async fn read_partition<I: Io>(partition: &Partition<I>, job: ReadJob) -> Result<ReadResult, ErrorCode> {
+    partition.check_epoch(job.current_leader_epoch)?;
+    let log = &partition.log;
+    let high_watermark = log.high_watermark();
+    let mut result = ReadResult {
+        error: None,
+        chunks: Vec::new(),
+        high_watermark,
+        log_start_offset: log.log_start_offset(),
+        leader_epoch: partition.leader_epoch(),
+        diverging: None,
+    };
+    if job.last_fetched_epoch != LeaderEpoch::NONE {
+        let (epoch, end) = log.end_offset_for_epoch(job.last_fetched_epoch);
+        if epoch == LeaderEpoch::NONE || end.0 < 0 {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
+        if epoch < job.last_fetched_epoch || end < job.offset {
+            result.diverging = Some((epoch, end));
+            return Ok(result);
+        }
+    }
+    if job.offset < result.log_start_offset || job.offset > log.log_end_offset() {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    if job.offset < high_watermark && (job.max_bytes > 0 || job.min_one_batch) {
+        let request = ReadRequest {
+            offset: job.offset,
+            max_bytes: job.max_bytes,
+            min_one_batch: job.min_one_batch,
+            end_offset: high_watermark,
+        };
+        let data = log.read(request).await.map_err(|error| {
+            tracing::warn!(dir = %log.dir().display(), %error, "cannot read a log");
+            errors::read(&error)
+        })?;
+        result.chunks = data.chunks;
+    }
+    Ok(result)
+}
+
+/// Looks up an offset.
+///
+/// # Errors
+/// Kafka's codes for unknown partitions and wrong epochs.
+pub(crate) async fn offsets<I: Io>(shard: &Shard<I>, job: OffsetsJob) -> OffsetsResult {
+    let partition = shard.partition(job.key)?;
+    partition.check_epoch(job.current_leader_epoch)?;
+    let log = &partition.log;
+    let epoch = partition.leader_epoch();
+    let without_time = |offset, leader_epoch| FoundOffset { offset, timestamp: TimestampMs::NONE, leader_epoch };
+    let nothing = without_time(Offset(-1), LeaderEpoch::NONE);
+    Ok(match job.question {
+        OffsetsQuestion::Earliest => {
+            let start = log.log_start_offset();
+            without_time(start, log.epoch_for_offset(start).unwrap_or(epoch))
+        }
+        OffsetsQuestion::Latest => without_time(log.last_stable_offset(), epoch),
+        OffsetsQuestion::EpochEnd(asked) => {
+            let (found, end) = log.end_offset_for_epoch(asked);
+            without_time(end, found)
+        }
+        OffsetsQuestion::MaxTimestamp => {
+            let found = log.max_timestamp_offset().await.map_err(|error| errors::read(&error))?;
+            found.map_or(nothing, |it| it.into())
+        }
+        OffsetsQuestion::AtTime(time) => {
+            let found = log.offset_for_timestamp(time).await.map_err(|error| errors::read(&error))?;
+            found.map_or(nothing, |it| it.into())
+        }
+    })
+}
+
+impl From<storage::TimestampOffset> for FoundOffset {
+    fn from(found: storage::TimestampOffset) -> Self {
+        Self {
+            offset: found.offset,
+            timestamp: found.timestamp,
+            leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::NONE),
+        }
+    }
+}
+
+/// Looks up offsets of any shard's partitions, in the order of the jobs.
+pub(crate) async fn offsets_anywhere<I: Io>(shard: &Shard<I>, jobs: &[OffsetsJob]) -> Vec<OffsetsResult> {
+    let view = shard.view();
+    let mut results: Vec<OffsetsResult> = vec![Err(ErrorCode::UnknownTopicOrPartition); jobs.len()];
+    let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
+    for (place, job) in jobs.iter().enumerate() {
+        match view.owner(job.key) {
+            Some(owner) if owner == shard.id() => results[place] = offsets(shard, *job).await,
+            Some(owner) => foreign.entry(owner).or_default().push(place),
+            None => {}
+        }
+    }
+    let mut pending = Vec::with_capacity(foreign.len());
+    for (owner, places) in foreign {
+        let jobs = places.iter().map(|place| jobs[*place]).collect();
+        pending.push((places, shard.mesh.request(owner, Request::Offsets(jobs)).await));
+    }
+    for (places, reply) in pending {
+        let Some(Reply::Offsets(answers)) = reply.await else {
+            for place in places {
+                results[place] = Err(ErrorCode::KafkaStorageError);
+            }
+            continue;
+        };
+        for (place, answer) in places.into_iter().zip(answers) {
+            results[place] = answer;
+        }
+    }
+    results
+}

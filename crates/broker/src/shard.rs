@@ -1,0 +1,288 @@
+//! One shard: its state, how it starts and how it ends.
+//!
+//! All state is plain values behind `Cell` and `RefCell`, on one thread. What runs on it are tasks: one for each
+//! connection, one for each mailbox, the sweep, and on shard 0 the controller.
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::BrokerConfig;
+use io::sync::{Notify, Semaphore, oneshot};
+use io::{Io, Receiver as _, Sender as _, Task as _, TaskClass};
+use metadata::{MetadataImage, Refusal};
+use records::Scratch;
+use rustc_hash::{FxHashMap, FxHashSet};
+use slab::Slab;
+use storage::{ShardStorage, StorageConfig};
+use types::{DurationMs, ErrorCode, ShardId, Uuid};
+
+use crate::advertise::Advertise;
+use crate::api::FetchSessions;
+use crate::budget::RequestBudget;
+use crate::connection::{self, Accepted, Connection, ReceiveBuffers};
+use crate::controller::{Asker, Command, CommandResult, Controller, Decider};
+use crate::limits::{Limits, LogLimit};
+use crate::mesh::{Mesh, MeshPort};
+use crate::message::{Control, PartitionKey, Reply};
+use crate::partition::Partition;
+use crate::producer_ids::ProducerIds;
+use crate::topics::View;
+
+mod lifecycle;
+mod serve;
+mod takeover;
+
+pub(crate) use serve::wait_for_growth;
+
+/// The shard that decides about metadata.
+pub(crate) const CONTROLLER: ShardId = ShardId(0);
+
+/// A log directory of this machine.
+#[derive(Clone, Debug)]
+pub struct LogDirectory {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its id in `meta.properties`.
+    pub id: Uuid,
+    /// Whether the broker before this one closed every log in it.
+    pub is_clean: bool,
+}
+
+/// What the process tells shard 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShardCommand {
+    /// Answer what is under way, close the logs, and end all shards.
+    Drain,
+}
+
+/// What shard 0 tells the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShardEvent {
+    /// Every shard has its logs: connections may come.
+    Ready,
+    /// The broker cannot start, and why.
+    Failed(String),
+    /// Every log is closed; the shards end.
+    Drained,
+}
+
+/// What a shard is born with; it moves to the shard's thread.
+pub struct ShardSeed<I: Io> {
+    /// Its ends of the mesh.
+    pub port: MeshPort<I>,
+    /// Where its connections come from.
+    pub accepted: I::Receiver<Accepted<I::Socket>>,
+    /// What the process tells it; only shard 0 is told anything.
+    pub commands: I::Receiver<ShardCommand>,
+    /// Where it reports; only shard 0 reports anything. It needs room for two events.
+    pub events: I::Sender<ShardEvent>,
+    /// What all shards share.
+    pub setup: Arc<ShardSetup>,
+}
+
+/// What every shard of a machine is told alike.
+#[derive(Debug)]
+pub struct ShardSetup {
+    /// The configuration.
+    pub config: BrokerConfig,
+    /// What clients are told about this machine.
+    pub advertise: Advertise,
+    /// The log directories, in the order of the configuration, at least one.
+    pub directories: Vec<LogDirectory>,
+    /// The cluster that `meta.properties` names.
+    pub cluster_id: Uuid,
+    /// `logan.cache.bytes` of the whole process.
+    pub cache_bytes: usize,
+}
+
+impl<I: Io> std::fmt::Debug for ShardSeed<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShardSeed").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// A shard.
+pub(crate) struct Shard<I: Io> {
+    pub(crate) io: I,
+    pub(crate) mesh: Mesh<I>,
+    pub(crate) setup: Arc<ShardSetup>,
+    pub(crate) limits: Limits,
+    pub(crate) log_limit: LogLimit,
+    pub(crate) storage: ShardStorage<I>,
+    pub(crate) receive_buffers: ReceiveBuffers,
+    pub(crate) request_budget: RequestBudget,
+    /// Bytes of records in responses that are not sent yet.
+    pub(crate) response_budget: Semaphore,
+    pub(crate) connections: RefCell<Slab<Rc<Connection>>>,
+    pub(crate) fetch_sessions: RefCell<FetchSessions>,
+    pub(crate) scratch: RefCell<Scratch>,
+    pub(crate) producer_ids: ProducerIds,
+    /// Used on the controller's shard only.
+    pub(crate) controller: Controller,
+    view: RefCell<Rc<View>>,
+    partitions: RefCell<FxHashMap<PartitionKey, Rc<Partition<I>>>>,
+    /// Partitions of this shard whose log could not be opened.
+    offline: RefCell<FxHashSet<PartitionKey>>,
+    is_draining: Cell<bool>,
+    ended: Notify,
+}
+
+impl<I: Io> Shard<I> {
+    fn new(io: I, mesh: Mesh<I>, setup: Arc<ShardSetup>) -> Self {
+        let shard_count = mesh.shards().count();
+        let limits = Limits::new(&setup.config, shard_count);
+        let storage = ShardStorage::new(io.clone(), storage_config(&setup, shard_count));
+        let view = View::new(Arc::new(MetadataImage::new()), None, &setup.config);
+        Self {
+            receive_buffers: ReceiveBuffers::default(),
+            request_budget: RequestBudget::new(limits.request_memory_bytes),
+            response_budget: Semaphore::new(limits.response_memory_bytes),
+            connections: RefCell::default(),
+            fetch_sessions: RefCell::new(FetchSessions::new(limits.fetch_sessions_max)),
+            scratch: RefCell::default(),
+            producer_ids: ProducerIds::new(),
+            controller: Controller::default(),
+            view: RefCell::new(Rc::new(view)),
+            partitions: RefCell::default(),
+            offline: RefCell::default(),
+            is_draining: Cell::new(false),
+            ended: Notify::new(),
+            log_limit: LogLimit::default(),
+            io,
+            mesh,
+            setup,
+            limits,
+            storage,
+        }
+    }
+
+    /// This shard's number.
+    pub(crate) fn id(&self) -> ShardId {
+        self.mesh.shard()
+    }
+
+    /// The configuration.
+    pub(crate) fn config(&self) -> &BrokerConfig {
+        &self.setup.config
+    }
+
+    /// What clients are told about this machine.
+    pub(crate) fn advertise(&self) -> &Advertise {
+        &self.setup.advertise
+    }
+
+    /// The state of the cluster as of the last decision.
+    pub(crate) fn view(&self) -> Rc<View> {
+        Rc::clone(&self.view.borrow())
+    }
+
+    /// A partition of this shard.
+    ///
+    /// # Errors
+    /// UNKNOWN_TOPIC_OR_PARTITION when it is not here, KAFKA_STORAGE_ERROR when its log could not be opened.
+    pub(crate) fn partition(&self, key: PartitionKey) -> Result<Rc<Partition<I>>, ErrorCode> {
+        if let Some(partition) = self.partitions.borrow().get(&key) {
+            return Ok(Rc::clone(partition));
+        }
+        Err(if self.offline.borrow().contains(&key) {
+            ErrorCode::KafkaStorageError
+        } else {
+            ErrorCode::UnknownTopicOrPartition
+        })
+    }
+
+    /// Whether the shard answers only what is under way.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.get()
+    }
+
+    /// Has the controller decide, wherever it is.
+    pub(crate) async fn decide(&self, command: Command) -> CommandResult {
+        let result = if self.id() == CONTROLLER {
+            let (promise, answer) = oneshot();
+            self.controller.submit(command, Asker::Local(promise));
+            answer.await
+        } else {
+            let reply = self.mesh.control(CONTROLLER, Control::Decide(Box::new(command))).await;
+            match reply.await {
+                Some(Reply::Decided(result)) => Some(*result),
+                _ => None,
+            }
+        };
+        result.unwrap_or_else(|| {
+            let message = "the broker is shutting down";
+            CommandResult::Refused(Refusal::new(ErrorCode::NotController, message))
+        })
+    }
+
+    fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) {
+        self.io.spawn(class, task).detach();
+    }
+}
+
+/// This shard's part of the machine's memory.
+fn storage_config(setup: &ShardSetup, shard_count: usize) -> StorageConfig {
+    let values = &setup.config.values;
+    let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+    StorageConfig {
+        cache_bytes: setup.cache_bytes / shard_count,
+        staging_bytes: bytes(values.logan_staging_memory_bytes) / shard_count,
+        disk_reserve_bytes: u64::try_from(values.logan_disk_reserve_bytes).unwrap_or(0),
+        producer_ids_max: usize::try_from(values.logan_producer_ids_max_per_partition).unwrap_or(0),
+        producer_id_expiration: DurationMs(i64::from(values.producer_id_expiration_ms)),
+        ..StorageConfig::default()
+    }
+}
+
+/// How long the last messages of an ending shard have to leave.
+const EXIT_GRACE: Duration = Duration::from_millis(1);
+
+/// Runs a shard until the process drains it.
+pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
+    let ShardSeed { port, accepted, commands, events, setup } = seed;
+    let (mesh, inboxes) = Mesh::new(port);
+    let shard = Rc::new(Shard::new(io, mesh, setup));
+    let ended = shard.ended.notified();
+    {
+        let (shard, replies) = (Rc::clone(&shard), inboxes.replies);
+        let deliver = Rc::clone(&shard);
+        shard.spawn(TaskClass::Control, async move { deliver.mesh.deliver_replies(&replies).await });
+    }
+    shard.spawn(TaskClass::Foreground, serve::serve_requests(Rc::clone(&shard), inboxes.requests));
+    shard.spawn(TaskClass::Control, serve::serve_control(Rc::clone(&shard), inboxes.control));
+    shard.spawn(TaskClass::Control, connection::sweep_connections(Rc::clone(&shard)));
+    if shard.id() == CONTROLLER {
+        match Decider::open(Rc::clone(&shard)).await {
+            Ok(decider) => {
+                lifecycle::set_strays_aside(&shard, decider.image()).await;
+                decider.publish().await;
+                shard.spawn(TaskClass::Control, decider.run());
+                shard.spawn(TaskClass::Background, lifecycle::write_checkpoints(Rc::clone(&shard)));
+                shard.spawn(TaskClass::Control, lifecycle::obey(Rc::clone(&shard), commands, events.clone()));
+                report::<I>(&events, ShardEvent::Ready);
+            }
+            Err(error) => report::<I>(&events, ShardEvent::Failed(format!("cannot open the metadata log: {error}"))),
+        }
+    }
+    shard.spawn(TaskClass::Foreground, accept(Rc::clone(&shard), accepted));
+    ended.await;
+    shard.io.sleep_until(shard.io.now() + EXIT_GRACE).await;
+}
+
+fn report<I: Io>(events: &I::Sender<ShardEvent>, event: ShardEvent) {
+    if events.try_send(event).is_err() {
+        tracing::debug!("nobody hears of the shard's events any more");
+    }
+}
+
+async fn accept<I: Io>(shard: Rc<Shard<I>>, accepted: I::Receiver<Accepted<I::Socket>>) {
+    while let Some(accepted) = accepted.recv().await {
+        // A drained shard lets the connection go by dropping it.
+        if !shard.is_draining() {
+            shard.spawn(TaskClass::Foreground, connection::serve(Rc::clone(&shard), accepted));
+        }
+    }
+}

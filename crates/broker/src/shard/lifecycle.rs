@@ -1,0 +1,235 @@
+//! Checkpoints, strays and the end: what spans the logs of all shards.
+//!
+//! A log directory has one file for the recovery points of all its logs, whichever shard owns them, so shard 0
+//! gathers and writes them.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::future::{join, join_all};
+use io::{Io, Receiver as _, TaskClass};
+use metadata::MetadataImage;
+use rustc_hash::FxHashMap;
+use storage::checkpoint::{self, PartitionOffset};
+use types::{Offset, PartitionIndex, Uuid};
+
+use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
+use crate::message::{Control, LogCheckpoint, Reply};
+
+/// What the checkpoint files of all log directories say.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoints {
+    recovery_points: FxHashMap<(Uuid, String, i32), Offset>,
+    log_starts: FxHashMap<(Uuid, String, i32), Offset>,
+}
+
+impl Checkpoints {
+    /// The recovery point and the log start offset of a log; 0 where there is none.
+    pub(super) fn of(&self, directory: &LogDirectory, topic: &str, partition: i32) -> (Offset, Offset) {
+        let key = (directory.id, topic.to_owned(), partition);
+        let find = |offsets: &FxHashMap<_, _>| offsets.get(&key).copied().unwrap_or(Offset(0));
+        (find(&self.recovery_points), find(&self.log_starts))
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// Reads the checkpoints of all log directories. What cannot be read counts as missing: more is recovered then.
+    pub(super) async fn read_checkpoints(&self) -> Checkpoints {
+        let mut found = Checkpoints::default();
+        for directory in &self.setup.directories {
+            for (file, offsets) in [
+                (checkpoint::RECOVERY_POINT_FILE, &mut found.recovery_points),
+                (checkpoint::LOG_START_OFFSET_FILE, &mut found.log_starts),
+            ] {
+                let path = directory.path.join(file);
+                let Ok(content) = self.io.read_file(&path, checkpoint::FILE_LEN_MAX).await else { continue };
+                match checkpoint::decode_offsets(&content) {
+                    Ok(lines) => offsets.extend(
+                        lines.into_iter().map(|line| ((directory.id, line.topic, line.partition.0), line.offset)),
+                    ),
+                    Err(error) => tracing::warn!(path = %path.display(), %error, "ignored a checkpoint"),
+                }
+            }
+        }
+        found
+    }
+
+    /// How far recovery of this shard's logs would have to look back now.
+    pub(super) fn checkpoints(&self) -> Vec<LogCheckpoint> {
+        let partitions = self.partitions.borrow();
+        let checkpoint = |partition: &Rc<crate::partition::Partition<I>>| {
+            let log = &partition.log;
+            let dir = log.dir();
+            let directory = self.setup.directories.iter().position(|it| dir.starts_with(&it.path))?;
+            Some(LogCheckpoint {
+                directory,
+                topic: (&*log.identity().topic).into(),
+                partition: partition.key.index,
+                recovery_point: log.recovery_point(),
+                log_start_offset: log.log_start_offset(),
+            })
+        };
+        partitions.values().filter_map(checkpoint).collect()
+    }
+
+    /// Answers what is under way, ends every connection and closes every log.
+    pub(super) async fn drain(self: &Rc<Self>) -> Vec<LogCheckpoint> {
+        self.is_draining.set(true);
+        let deadline = self.io.now() + self.limits.shutdown_timeout / 2;
+        for (_, connection) in self.connections.borrow().iter() {
+            connection.drain();
+        }
+        while !self.connections.borrow().is_empty() && self.io.now() < deadline {
+            let next_look = self.io.now() + std::time::Duration::from_millis(1);
+            self.io.sleep_until(next_look).await;
+        }
+        for (_, connection) in self.connections.borrow().iter() {
+            connection.close("the broker is shutting down");
+        }
+        let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
+        for (partition, closed) in partitions.iter().zip(join_all(partitions.iter().map(|it| it.log.close())).await) {
+            if let Err(error) = closed {
+                tracing::error!(dir = %partition.log.dir().display(), %error, "cannot close a log");
+            }
+        }
+        self.checkpoints()
+    }
+
+    /// Sends a message to every other shard and returns what they answer together with this shard's own answer.
+    async fn gather(&self, message: impl Fn() -> Control<I>, own: impl Future<Output = Vec<LogCheckpoint>>) -> Vec<LogCheckpoint> {
+        let others = self.mesh.shards().filter(|other| *other != self.id());
+        let asked = others.map(|other| {
+            let message = message();
+            async move { self.mesh.control(other, message).await.await }
+        });
+        let (answers, mut all) = join(join_all(asked), own).await;
+        for answer in answers {
+            if let Some(Reply::Checkpoints(checkpoints)) = answer {
+                all.extend(checkpoints);
+            }
+        }
+        all
+    }
+}
+
+/// Writes the recovery points and log start offsets of all logs, every `log.flush.offset.checkpoint.interval.ms`.
+pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
+    let interval = u64::try_from(shard.config().values.log_flush_offset_checkpoint_interval_ms).unwrap_or(0);
+    let interval = std::time::Duration::from_millis(interval.max(1));
+    loop {
+        shard.io.sleep_until(shard.io.now() + interval).await;
+        if shard.is_draining() {
+            return;
+        }
+        let own = async { shard.checkpoints() };
+        let all = shard.gather(|| Control::Checkpoint, own).await;
+        if !shard.is_draining() {
+            write_all(&shard, &all).await;
+        }
+    }
+}
+
+async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bool {
+    let mut all_written = true;
+    for (index, directory) in shard.setup.directories.iter().enumerate() {
+        let here = || checkpoints.iter().filter(|checkpoint| checkpoint.directory == index);
+        let line = |checkpoint: &LogCheckpoint, offset| PartitionOffset {
+            topic: checkpoint.topic.as_str().to_owned(),
+            partition: PartitionIndex(checkpoint.partition),
+            offset,
+        };
+        let recovery: Vec<_> = here().map(|it| line(it, it.recovery_point)).collect();
+        let starts: Vec<_> =
+            here().filter(|it| it.log_start_offset.0 > 0).map(|it| line(it, it.log_start_offset)).collect();
+        for (file, offsets) in
+            [(checkpoint::RECOVERY_POINT_FILE, recovery), (checkpoint::LOG_START_OFFSET_FILE, starts)]
+        {
+            let path = directory.path.join(file);
+            if let Err(error) = shard.io.replace_file(&path, checkpoint::encode_offsets(&offsets)).await {
+                tracing::error!(path = %path.display(), %error, "cannot write a checkpoint");
+                all_written = false;
+            }
+        }
+    }
+    all_written
+}
+
+/// Waits for the process's command to drain, and carries it out on all shards.
+pub(super) async fn obey<I: Io>(
+    shard: Rc<Shard<I>>,
+    commands: I::Receiver<ShardCommand>,
+    events: I::Sender<ShardEvent>,
+) {
+    let Some(ShardCommand::Drain) = commands.recv().await else { return };
+    let checkpoints = shard.gather(|| Control::Drain, shard.drain()).await;
+    let is_fenced = |it: &Rc<crate::partition::Partition<I>>| it.log.is_failed();
+    let any_failed = shard.partitions.borrow().values().any(is_fenced);
+    if write_all(&shard, &checkpoints).await && !any_failed {
+        for directory in &shard.setup.directories {
+            let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
+            if let Err(error) = shard.io.replace_file(&path, checkpoint::encode_clean_shutdown(-1)).await {
+                tracing::error!(path = %path.display(), %error, "cannot mark the clean shutdown");
+            }
+        }
+    }
+    report::<I>(&events, ShardEvent::Drained);
+    let others = shard.mesh.shards().filter(|other| *other != shard.id());
+    join_all(others.map(|other| {
+        let shard = &shard;
+        async move { shard.mesh.control(other, Control::Exit).await.await }
+    }))
+    .await;
+    shard.ended.notify_all();
+}
+
+/// Renames directories of partitions that the metadata does not know, so that a new topic of the same name begins
+/// empty, and removes what a deletion left behind.
+pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<MetadataImage>) {
+    for directory in &shard.setup.directories {
+        let entries = match shard.io.list_dir(&directory.path).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::error!(path = %directory.path.display(), %error, "cannot list a log directory");
+                continue;
+            }
+        };
+        for entry in entries.iter().filter(|entry| entry.is_dir) {
+            let path = directory.path.join(&entry.name);
+            if entry.name.ends_with(storage::DELETED_SUFFIX) {
+                let remover = Rc::clone(shard);
+                shard.spawn(TaskClass::Background, async move {
+                    if let Err(error) = storage::remove_dir_all(&remover.io, &path).await {
+                        tracing::warn!(path = %path.display(), %error, "cannot remove a deleted partition");
+                    }
+                });
+                continue;
+            }
+            if is_stray(shard, directory, &entry.name, image).await {
+                let aside = directory.path.join(format!("{}.{:016x}-stray", entry.name, shard.io.random()));
+                tracing::warn!(from = %path.display(), to = %aside.display(),
+                    "the metadata does not know this partition: set aside");
+                if let Err(error) = shard.io.rename(&path, &aside).await {
+                    tracing::error!(path = %path.display(), %error, "cannot set a stray partition aside");
+                }
+            }
+        }
+    }
+}
+
+async fn is_stray<I: Io>(shard: &Shard<I>, directory: &LogDirectory, name: &str, image: &MetadataImage) -> bool {
+    let Some((topic, Ok(partition))) = name.rsplit_once('-').map(|(topic, index)| (topic, index.parse::<i32>())) else {
+        return false;
+    };
+    if topic == metadata::CLUSTER_METADATA_TOPIC {
+        return false;
+    }
+    let Some(known) = image.topic_named(topic).filter(|it| it.partition(PartitionIndex(partition)).is_some()) else {
+        return true;
+    };
+    let path = directory.path.join(name).join(checkpoint::PARTITION_METADATA_FILE);
+    match shard.io.read_file(&path, checkpoint::FILE_LEN_MAX).await.map(|it| checkpoint::decode_partition_metadata(&it)) {
+        Ok(Ok(id)) => id != known.id,
+        // A crash during the creation leaves the directory without it.
+        Ok(Err(_)) | Err(_) => false,
+    }
+}

@@ -1,0 +1,154 @@
+//! What a shard does for the others: the loops over its mailboxes.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::select_all;
+use io::{Instant, Io, Receiver as _, TaskClass};
+use types::ErrorCode;
+
+use super::Shard;
+use crate::connection;
+use crate::controller::Asker;
+use crate::lookup;
+use crate::mesh::{Envelope, ReturnAddress};
+use crate::message::{
+    AppendJob, AppendResult, AppendedAt, Control, OffsetsJob, ReadJob, Reply, Request, WatchTarget,
+};
+use crate::partition::{Partition, Submitted};
+
+/// How long the loop serves requests before it lets the reactor poll.
+const TIME_SLICE: Duration = Duration::from_micros(100);
+
+/// Serves appends, reads and look-ups. Appends enter their logs in the order of arrival.
+pub(super) async fn serve_requests<I: Io>(shard: Rc<Shard<I>>, inbox: I::Receiver<Envelope<Request>>) {
+    let mut slice_began = shard.io.now();
+    while let Some(envelope) = inbox.recv().await {
+        let to = envelope.return_address();
+        match envelope.body {
+            Request::Append(job) => append(&shard, to, job),
+            Request::Read { jobs, max_bytes } => {
+                let mut read = Box::pin(answer_read(Rc::clone(&shard), to, jobs, max_bytes));
+                // What is in memory is answered here; what has to come from disk goes on by itself.
+                if read.as_mut().now_or_never().is_none() {
+                    shard.spawn(TaskClass::Foreground, read);
+                }
+            }
+            Request::Watch { targets, deadline } => {
+                shard.spawn(TaskClass::Foreground, answer_watch(Rc::clone(&shard), to, targets, deadline));
+            }
+            Request::Offsets(jobs) => {
+                shard.spawn(TaskClass::Foreground, answer_offsets(Rc::clone(&shard), to, jobs));
+            }
+        }
+        if shard.io.now().saturating_since(slice_began) > TIME_SLICE {
+            shard.io.reschedule().await;
+            slice_began = shard.io.now();
+        }
+    }
+}
+
+fn append<I: Io>(shard: &Rc<Shard<I>>, to: ReturnAddress, job: AppendJob) {
+    let partition = match shard.partition(job.key) {
+        Ok(partition) => partition,
+        Err(code) => return shard.mesh.reply_to(to, Reply::Appended(Err(code))),
+    };
+    let wait_durable = job.wait_durable;
+    match partition.submit(job) {
+        Submitted::Done(Ok(at)) if wait_durable => {
+            let replier = Rc::clone(shard);
+            shard.spawn(TaskClass::Foreground, async move {
+                let result = settle(&partition, at).await;
+                replier.mesh.reply_to(to, Reply::Appended(result));
+            });
+        }
+        Submitted::Done(result) => shard.mesh.reply_to(to, Reply::Appended(result)),
+        Submitted::Queued(answer) => {
+            let replier = Rc::clone(shard);
+            shard.spawn(TaskClass::Foreground, async move {
+                let result = match answer.await.unwrap_or(Err(ErrorCode::KafkaStorageError)) {
+                    Ok(at) if wait_durable => settle(&partition, at).await,
+                    result => result,
+                };
+                replier.mesh.reply_to(to, Reply::Appended(result));
+            });
+        }
+    }
+}
+
+async fn settle<I: Io>(partition: &Partition<I>, at: AppendedAt) -> AppendResult {
+    partition.wait_durable(at).await
+}
+
+async fn answer_read<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, jobs: Vec<ReadJob>, max_bytes: usize) {
+    let results = lookup::read_all(&shard, &jobs, max_bytes).await;
+    shard.mesh.reply_to(to, Reply::Read(results));
+}
+
+async fn answer_offsets<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, jobs: Vec<OffsetsJob>) {
+    let mut results = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        results.push(lookup::offsets(&shard, job).await);
+    }
+    shard.mesh.reply_to(to, Reply::Offsets(results));
+}
+
+async fn answer_watch<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, targets: Vec<WatchTarget>, deadline: Instant) {
+    let grown = wait_for_growth(&shard, &targets);
+    io::timeout(&shard.io, deadline, grown).await.ok();
+    shard.mesh.reply_to(to, Reply::Done);
+}
+
+/// Waits until a partition's high watermark differs from what its reader saw, or the partition has gone.
+pub(crate) async fn wait_for_growth<I: Io>(shard: &Shard<I>, targets: &[WatchTarget]) {
+    loop {
+        let mut waiters = Vec::with_capacity(targets.len());
+        for target in targets {
+            let Ok(partition) = shard.partition(target.key) else { return };
+            let grown = partition.log.watch_high_watermark();
+            if partition.log.high_watermark() != target.high_watermark || partition.log.is_fenced() {
+                return;
+            }
+            waiters.push(grown);
+        }
+        if waiters.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(waiters).await;
+    }
+}
+
+/// Serves metadata, migration and shutdown.
+pub(super) async fn serve_control<I: Io>(shard: Rc<Shard<I>>, inbox: I::Receiver<Envelope<Control<I>>>) {
+    while let Some(envelope) = inbox.recv().await {
+        let to = envelope.return_address();
+        match envelope.body {
+            Control::Image(image) => {
+                // The controller sends the next one only after this one is answered.
+                let taker = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    taker.take_over(image).await;
+                    taker.mesh.reply_to(to, Reply::Done);
+                });
+            }
+            Control::Decide(command) => shard.controller.submit(*command, Asker::Remote(to)),
+            Control::Migrate(migration) => {
+                shard.mesh.reply_to(to, Reply::Done);
+                shard.spawn(TaskClass::Foreground, connection::serve_migrated(Rc::clone(&shard), *migration));
+            }
+            Control::Checkpoint => shard.mesh.reply_to(to, Reply::Checkpoints(shard.checkpoints())),
+            Control::Drain => {
+                let drained = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let checkpoints = drained.drain().await;
+                    drained.mesh.reply_to(to, Reply::Checkpoints(checkpoints));
+                });
+            }
+            Control::Exit => {
+                shard.mesh.reply_to(to, Reply::Done);
+                shard.ended.notify_all();
+            }
+        }
+    }
+}

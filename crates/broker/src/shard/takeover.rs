@@ -1,0 +1,142 @@
+//! Taking over a new state of the cluster: logs are opened, created and deleted as it says.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use io::{Io, TaskClass};
+use metadata::{MetadataImage, PartitionImage, TopicImage};
+use storage::{Log, LogIdentity, OpenError};
+use types::{Offset, PartitionIndex};
+
+use super::{LogDirectory, Shard};
+use crate::message::PartitionKey;
+use crate::partition::Partition;
+use crate::topics::{TopicSettings, View};
+
+/// Logs that are opened at the same time, at the start.
+const OPENING_MAX: usize = 64;
+
+/// A log that has to be opened.
+struct Opening {
+    key: PartitionKey,
+    topic: Arc<TopicImage>,
+    settings: Rc<TopicSettings>,
+    directory: LogDirectory,
+    image: PartitionImage,
+}
+
+impl<I: Io> Shard<I> {
+    /// Takes over a new image. When it returns, every partition of this shard has its log, or is known to be offline.
+    pub(crate) async fn take_over(self: &Rc<Self>, image: Arc<MetadataImage>) {
+        let before = self.view();
+        let view = Rc::new(View::new(image, Some(&before), self.config()));
+        let openings = self.missing_logs(&view);
+        if !openings.is_empty() {
+            let checkpoints = self.read_checkpoints().await;
+            stream::iter(openings)
+                .for_each_concurrent(OPENING_MAX, |opening| self.open_log(opening, &checkpoints))
+                .await;
+        }
+        *self.view.borrow_mut() = Rc::clone(&view);
+        self.follow(&view);
+    }
+
+    fn missing_logs(&self, view: &View) -> Vec<Opening> {
+        let mut openings = Vec::new();
+        for topic in view.image.topics() {
+            let Some(settings) = view.settings(topic.id) else { continue };
+            for (index, image) in (0..).zip(&topic.partitions) {
+                let key = PartitionKey { topic_id: topic.id, index };
+                if image.shard != Some(self.id()) || self.partition(key).is_ok() {
+                    continue;
+                }
+                openings.push(Opening {
+                    key,
+                    topic: Arc::clone(topic),
+                    settings: Rc::clone(settings),
+                    directory: self.directory_of(image),
+                    image: image.clone(),
+                });
+            }
+        }
+        openings
+    }
+
+    /// The directory that holds this machine's replica.
+    fn directory_of(&self, image: &PartitionImage) -> LogDirectory {
+        let machine = self.advertise().machine();
+        let place = image.replicas.iter().position(|replica| *replica == machine);
+        let id = place.and_then(|place| image.directories.get(place));
+        let directories = &self.setup.directories;
+        let directory = directories.iter().find(|directory| Some(&directory.id) == id).or(directories.first());
+        directory.expect("a broker has a log directory").clone()
+    }
+
+    async fn open_log(self: &Rc<Self>, opening: Opening, checkpoints: &super::lifecycle::Checkpoints) {
+        let Opening { key, topic, settings, directory, image } = opening;
+        let path = log_path(&directory, &topic.name, key.index);
+        let identity = LogIdentity {
+            topic: Rc::from(topic.name.as_str()),
+            partition: PartitionIndex(key.index),
+            topic_id: topic.id,
+        };
+        let found = checkpoints.of(&directory, &topic.name, key.index);
+        let opened = self.open_or_create(&path, identity, &settings, directory.is_clean, found).await;
+        match opened {
+            Ok(log) => {
+                log.assign_leader_epoch(image.leader_epoch);
+                let partition = Partition::new(self.io.clone(), key, image.leader_epoch, settings.log.clone(), log);
+                self.offline.borrow_mut().remove(&key);
+                self.partitions.borrow_mut().insert(key, partition);
+            }
+            Err(error) => {
+                tracing::error!(topic = %topic.name, partition = key.index, %error, "the partition is offline");
+                self.offline.borrow_mut().insert(key);
+            }
+        }
+    }
+
+    async fn open_or_create(
+        &self,
+        path: &std::path::Path,
+        identity: LogIdentity,
+        settings: &TopicSettings,
+        is_clean: bool,
+        (recovery_point, log_start_offset): (Offset, Offset),
+    ) -> Result<Log<I>, OpenError> {
+        let recovery = storage::Recovery { is_clean, recovery_point, log_start_offset };
+        Log::open_or_create(&self.storage, path, identity, settings.log.clone(), recovery).await
+    }
+
+    /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
+    fn follow(self: &Rc<Self>, view: &View) {
+        let mut gone = Vec::new();
+        for (key, partition) in self.partitions.borrow().iter() {
+            let image = view.partition(*key).filter(|image| image.shard == Some(self.id()));
+            let Some(image) = image else {
+                gone.push(*key);
+                continue;
+            };
+            partition.set_leader_epoch(image.leader_epoch);
+            if let Some(settings) = view.settings(key.topic_id) {
+                partition.configure(&settings.log);
+            }
+        }
+        self.offline.borrow_mut().retain(|key| view.partition(*key).is_some());
+        for key in gone {
+            let partition = self.partitions.borrow_mut().remove(&key);
+            let is_deleted = view.image.topic(key.topic_id).is_none();
+            if let Some(partition) = partition {
+                self.spawn(TaskClass::Background, async move { partition.let_go(is_deleted).await });
+            }
+        }
+    }
+}
+
+/// Where a partition's files are.
+pub(super) fn log_path(directory: &LogDirectory, topic: &str, partition: i32) -> PathBuf {
+    directory.path.join(format!("{topic}-{partition}"))
+}
