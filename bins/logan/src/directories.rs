@@ -44,30 +44,55 @@ impl Directories {
                 None => format(path, cluster_id, node)?,
             };
             let is_clean = take_clean_mark(path)?;
-            list.push(LogDirectory { path: path.clone(), id, is_clean });
+            list.push(LogDirectory {
+                path: path.clone(),
+                id,
+                is_clean,
+            });
         }
-        Ok(Self { list, cluster_id, _locks: locks })
+        Ok(Self {
+            list,
+            cluster_id,
+            _locks: locks,
+        })
     }
 }
 
 fn lock(directory: &Path) -> Result<File> {
     let shown = directory.display();
-    fs::create_dir_all(directory).with_context(|| format!("cannot create the log directory {shown}"))?;
+    fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create the log directory {shown}"))?;
     let path = directory.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path);
     let file = match file {
         Ok(file) => file,
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
-            bail!("the log directory {shown} cannot be written: {error}; log.dirs must name directories of the broker's user")
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            bail!(
+                "the log directory {shown} cannot be written: {error}; log.dirs must name directories of the broker's user"
+            )
         }
         Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
     };
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("the log directory {shown} is in use by another running broker; stop it, or name another directory in log.dirs")
+            bail!(
+                "the log directory {shown} is in use by another running broker; stop it, or name another directory in log.dirs"
+            )
         }
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
@@ -75,7 +100,8 @@ fn read_properties(directory: &Path) -> Result<Option<MetaProperties>> {
     let path = directory.join(META_PROPERTIES_FILE);
     match fs::read(&path) {
         Ok(content) => {
-            let properties = MetaProperties::decode(&content).with_context(|| format!("cannot use {}", path.display()))?;
+            let properties = MetaProperties::decode(&content)
+                .with_context(|| format!("cannot use {}", path.display()))?;
             Ok(Some(properties))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -84,17 +110,29 @@ fn read_properties(directory: &Path) -> Result<Option<MetaProperties>> {
 }
 
 /// The cluster that all formatted directories name, or a new one.
-fn agreed_cluster(paths: &[PathBuf], found: &[Option<MetaProperties>], node: NodeId) -> Result<Uuid> {
+fn agreed_cluster(
+    paths: &[PathBuf],
+    found: &[Option<MetaProperties>],
+    node: NodeId,
+) -> Result<Uuid> {
     let mut agreed: Option<(&Path, Uuid)> = None;
     for (path, properties) in paths.iter().zip(found) {
-        let Some(properties) = properties else { continue };
+        let Some(properties) = properties else {
+            continue;
+        };
         let shown = path.join(META_PROPERTIES_FILE);
         let shown = shown.display();
         if properties.node_id != node.0 {
-            bail!("{shown} says node.id={}, the configuration says {node}; correct node.id or log.dirs", properties.node_id);
+            bail!(
+                "{shown} says node.id={}, the configuration says {node}; correct node.id or log.dirs",
+                properties.node_id
+            );
         }
         let Some(cluster_id) = Uuid::parse(&properties.cluster_id) else {
-            bail!("{shown}: cluster.id={} is not an id of 22 characters", properties.cluster_id);
+            bail!(
+                "{shown}: cluster.id={} is not an id of 22 characters",
+                properties.cluster_id
+            );
         };
         match agreed {
             Some((other, id)) if id != cluster_id => bail!(
@@ -109,10 +147,14 @@ fn agreed_cluster(paths: &[PathBuf], found: &[Option<MetaProperties>], node: Nod
 
 fn format(directory: &Path, cluster_id: Uuid, node: NodeId) -> Result<Uuid> {
     let id = random_id()?;
-    let properties =
-        MetaProperties { cluster_id: cluster_id.to_string(), node_id: node.0, directory_id: Some(id) };
+    let properties = MetaProperties {
+        cluster_id: cluster_id.to_string(),
+        node_id: node.0,
+        directory_id: Some(id),
+    };
     let path = directory.join(META_PROPERTIES_FILE);
-    replace(&path, &properties.encode()).with_context(|| format!("cannot write {}", path.display()))?;
+    replace(&path, &properties.encode())
+        .with_context(|| format!("cannot write {}", path.display()))?;
     sync_directory(directory)?;
     Ok(id)
 }

@@ -12,11 +12,18 @@ use runtime::{ConnectionLimits, ListenAddress, Listeners, RouterSettings};
 /// A host that has no address here, or a port that cannot be opened.
 pub(crate) fn open(config: &BrokerConfig) -> Result<Listeners> {
     let addresses = config.listeners.iter().map(|listener| {
-        let address = address_of(&listener.bind).with_context(|| format!("listener {}", listener.bind))?;
-        Ok(ListenAddress { address, shard: None })
+        let address =
+            address_of(&listener.bind).with_context(|| format!("listener {}", listener.bind))?;
+        Ok(ListenAddress {
+            address,
+            shard: None,
+        })
     });
     let addresses: Vec<_> = addresses.collect::<Result<_>>()?;
-    Ok(Listeners::bind(&addresses, config.values.socket_listen_backlog_size)?)
+    Ok(Listeners::bind(
+        &addresses,
+        config.values.socket_listen_backlog_size,
+    )?)
 }
 
 fn address_of(endpoint: &Endpoint) -> Result<SocketAddr> {
@@ -26,13 +33,19 @@ fn address_of(endpoint: &Endpoint) -> Result<SocketAddr> {
     let mut resolved = (endpoint.host.as_str(), endpoint.port)
         .to_socket_addrs()
         .with_context(|| format!("cannot resolve {}", endpoint.host))?;
-    resolved.next().with_context(|| format!("{} has no address", endpoint.host))
+    resolved
+        .next()
+        .with_context(|| format!("{} has no address", endpoint.host))
 }
 
 /// Every interface: by IPv6, which takes IPv4 clients too, unless the machine has no IPv6.
 fn wildcard(port: u16) -> SocketAddr {
     let has_ipv6 = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
-    if has_ipv6 { (Ipv6Addr::UNSPECIFIED, port).into() } else { (Ipv4Addr::UNSPECIFIED, port).into() }
+    if has_ipv6 {
+        (Ipv6Addr::UNSPECIFIED, port).into()
+    } else {
+        (Ipv4Addr::UNSPECIFIED, port).into()
+    }
 }
 
 /// What the router is told.
@@ -58,5 +71,9 @@ pub(crate) fn router_settings(config: &BrokerConfig) -> RouterSettings {
 pub(crate) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name.to_owned()
+    }
 }

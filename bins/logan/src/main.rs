@@ -17,7 +17,8 @@ use config::{BrokerConfig, ConfigError, ShardCores, Sources};
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
 use runtime::{
-    CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, Sender, Shards, Supervisor, Topology,
+    CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, Sender, Shards,
+    Supervisor, Topology,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -53,7 +54,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the process's last word goes to the terminal even if logging is off")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the process's last word goes to the terminal even if logging is off"
+)]
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     eprintln!("logan: {error}");
     ExitCode::from(code)
@@ -62,7 +66,11 @@ fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
 fn begin_logging() {
     let filter = EnvFilter::try_from_env("LOGAN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let has_colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(has_colours).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(has_colours)
+        .init();
 }
 
 fn configure(args: &Args) -> Result<BrokerConfig, ConfigError> {
@@ -79,23 +87,33 @@ fn configure(args: &Args) -> Result<BrokerConfig, ConfigError> {
 /// The broker's life.
 fn run(config: BrokerConfig) -> Result<()> {
     runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
-    let plan = CorePlan::new(&core_choice(&config.values.shard_cores), &Topology::detect()).context("shard.cores")?;
+    let plan = CorePlan::new(
+        &core_choice(&config.values.shard_cores),
+        &Topology::detect(),
+    )
+    .context("shard.cores")?;
     let shard_count = plan.shards.len();
     config.check_shards(shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config)?;
-    let shutdown_timeout = Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
+    let shutdown_timeout =
+        Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
     let settings = listen::router_settings(&config);
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (machine, seeds) = prepare(config, &directories, &listeners, shard_count);
-    let shards = Shards::start(&plan, &supervisor, seeds, |io: GlommioIo, seed: ShardSeed<GlommioIo>| async move {
-        if let Err(error) = prepare_disks(&io, &seed.setup).await {
-            // Only shard 0 is listened to, and every shard finds the same.
-            let _ignored = seed.events.try_send(ShardEvent::Failed(error));
-            return;
-        }
-        broker::run_shard(io, seed).await;
-    })?;
+    let shards = Shards::start(
+        &plan,
+        &supervisor,
+        seeds,
+        |io: GlommioIo, seed: ShardSeed<GlommioIo>| async move {
+            if let Err(error) = prepare_disks(&io, &seed.setup).await {
+                // Only shard 0 is listened to, and every shard finds the same.
+                let _ignored = seed.events.try_send(ShardEvent::Failed(error));
+                return;
+            }
+            broker::run_shard(io, seed).await;
+        },
+    )?;
     await_ready(&machine, &supervisor)?;
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, machine.accepted)?;
@@ -130,9 +148,14 @@ fn prepare(
     listeners: &Listeners,
     shard_count: usize,
 ) -> (Machine, Vec<ShardSeed<GlommioIo>>) {
-    let ports: Vec<u16> = listeners.addresses().iter().map(std::net::SocketAddr::port).collect();
+    let ports: Vec<u16> = listeners
+        .addresses()
+        .iter()
+        .map(std::net::SocketAddr::port)
+        .collect();
     let count = u16::try_from(shard_count).expect("a core plan has at most 65,535 shards");
-    let cache_bytes = usize::try_from(config.cache_bytes(machine_memory_bytes())).unwrap_or(usize::MAX);
+    let cache_bytes =
+        usize::try_from(config.cache_bytes(machine_memory_bytes())).unwrap_or(usize::MAX);
     let credits = broker::mesh_credits(&config, shard_count);
     let advertise = Advertise::new(&config, &ports, &listen::host_name(), count);
     let setup = Arc::new(ShardSetup {
@@ -145,28 +168,43 @@ fn prepare(
     let (events, events_in) = GlommioIo::mailbox(EVENTS_MAX * shard_count);
     let mut accepted = Vec::with_capacity(shard_count);
     let mut commands = Vec::with_capacity(shard_count);
-    let seeds = broker::mesh::<GlommioIo>(shard_count, credits).into_iter().map(|port| {
-        let (sender, accepted_in) = GlommioIo::mailbox(ACCEPTED_MAX);
-        accepted.push(sender);
-        let (sender, commands_in) = GlommioIo::mailbox(1);
-        commands.push(sender);
-        ShardSeed {
-            port,
-            accepted: accepted_in,
-            commands: commands_in,
-            events: events.clone(),
-            setup: Arc::clone(&setup),
-        }
-    });
+    let seeds = broker::mesh::<GlommioIo>(shard_count, credits)
+        .into_iter()
+        .map(|port| {
+            let (sender, accepted_in) = GlommioIo::mailbox(ACCEPTED_MAX);
+            accepted.push(sender);
+            let (sender, commands_in) = GlommioIo::mailbox(1);
+            commands.push(sender);
+            ShardSeed {
+                port,
+                accepted: accepted_in,
+                commands: commands_in,
+                events: events.clone(),
+                setup: Arc::clone(&setup),
+            }
+        });
     let seeds = seeds.collect();
     let commands = commands.swap_remove(0);
-    (Machine { setup, accepted, commands, events: events_in }, seeds)
+    (
+        Machine {
+            setup,
+            accepted,
+            commands,
+            events: events_in,
+        },
+        seeds,
+    )
 }
 
 async fn prepare_disks(io: &GlommioIo, setup: &ShardSetup) -> Result<(), String> {
     for directory in &setup.directories {
         let prepared = io.prepare_data_directory(&directory.path).await;
-        prepared.map_err(|error| format!("cannot use the log directory {}: {error}", directory.path.display()))?;
+        prepared.map_err(|error| {
+            format!(
+                "cannot use the log directory {}: {error}",
+                directory.path.display()
+            )
+        })?;
     }
     Ok(())
 }
@@ -212,26 +250,51 @@ fn start_router(
     let router = Router::start(listeners, settings, shards.len(), move |shard, accepted| {
         let runtime::Accepted { socket, listener } = accepted;
         let sent = shards[usize::from(shard.0)].try_send(broker::Accepted { socket, listener });
-        sent.map_err(|Full(broker::Accepted { socket, listener })| runtime::Accepted { socket, listener })
+        sent.map_err(
+            |Full(broker::Accepted { socket, listener })| runtime::Accepted { socket, listener },
+        )
     });
     router.context("cannot start the router")
 }
 
 fn ready_line(setup: &ShardSetup, listeners: &Listeners, shard_count: usize) -> String {
-    let addresses: Vec<_> = listeners.addresses().iter().map(ToString::to_string).collect();
-    let directories: Vec<_> = setup.directories.iter().map(|directory| directory.path.display().to_string()).collect();
-    let shards = if shard_count == 1 { "1 shard".to_owned() } else { format!("{shard_count} shards") };
-    format!("logan is ready on {} with {shards}, data in {}", addresses.join(", "), directories.join(", "))
+    let addresses: Vec<_> = listeners
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let directories: Vec<_> = setup
+        .directories
+        .iter()
+        .map(|directory| directory.path.display().to_string())
+        .collect();
+    let shards = if shard_count == 1 {
+        "1 shard".to_owned()
+    } else {
+        format!("{shard_count} shards")
+    };
+    format!(
+        "logan is ready on {} with {shards}, data in {}",
+        addresses.join(", "),
+        directories.join(", ")
+    )
 }
 
-#[expect(clippy::print_stdout, reason = "the one line that a person or a script waits for")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the one line that a person or a script waits for"
+)]
 fn announce(line: &str) {
     println!("{line}");
     // A script that waits for the line reads a pipe.
     let _ignored = std::io::stdout().flush();
 }
 
-fn drain(commands: &Sender<ShardCommand>, events: &Receiver<ShardEvent>, timeout: Duration) -> Result<()> {
+fn drain(
+    commands: &Sender<ShardCommand>,
+    events: &Receiver<ShardEvent>,
+    timeout: Duration,
+) -> Result<()> {
     if commands.try_send(ShardCommand::Drain).is_err() {
         bail!("the shards have ended without closing their logs");
     }

@@ -47,7 +47,10 @@ impl Advertise {
     /// When there is not one port for each listener.
     #[must_use]
     pub fn new(config: &BrokerConfig, ports: &[u16], host_name: &str, shards: u16) -> Self {
-        assert!(ports.len() == config.listeners.len(), "one port for each listener");
+        assert!(
+            ports.len() == config.listeners.len(),
+            "one port for each listener"
+        );
         let addresses = config
             .listeners
             .iter()
@@ -56,7 +59,11 @@ impl Advertise {
                 let told = listener.advertised.as_ref().unwrap_or(&listener.bind);
                 Address {
                     name: told.listener.as_str().into(),
-                    host: if told.host.is_empty() { host_name.into() } else { told.host.as_str().into() },
+                    host: if told.host.is_empty() {
+                        host_name.into()
+                    } else {
+                        told.host.as_str().into()
+                    },
                     port: i32::from(if told.port == 0 { *port } else { told.port }),
                 }
             })
@@ -96,7 +103,9 @@ impl Advertise {
     /// Every node, by the addresses of this listener.
     pub(crate) fn nodes(&self, listener: usize) -> Vec<AdvertisedNode> {
         let shards = if self.is_per_shard() { self.shards } else { 1 };
-        (0..shards).map(|shard| self.node(listener, ShardId(shard))).collect()
+        (0..shards)
+            .map(|shard| self.node(listener, ShardId(shard)))
+            .collect()
     }
 
     /// The node of a shard, by the address of this listener.
@@ -113,6 +122,8 @@ impl Advertise {
 
     /// The listeners' names, hosts and ports.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = (&Str, &Str, i32)> {
-        self.addresses.iter().map(|address| (&address.name, &address.host, address.port))
+        self.addresses
+            .iter()
+            .map(|address| (&address.name, &address.host, address.port))
     }
 }

@@ -47,10 +47,15 @@ impl RequestBudget {
 
     /// An empty reservation to be grown.
     pub(crate) fn reservation(&self) -> Reservation {
-        Reservation { shared: Rc::clone(&self.shared), bytes: 0, holds_overdraft: false }
+        Reservation {
+            shared: Rc::clone(&self.shared),
+            bytes: 0,
+            holds_overdraft: false,
+        }
     }
 
     /// Bytes charged now.
+    #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
         self.shared.used_bytes.get()
     }
@@ -94,7 +99,9 @@ impl Drop for Reservation {
         if self.bytes == 0 && !self.holds_overdraft {
             return;
         }
-        self.shared.used_bytes.set(self.shared.used_bytes.get() - self.bytes);
+        self.shared
+            .used_bytes
+            .set(self.shared.used_bytes.get() - self.bytes);
         if self.holds_overdraft {
             self.shared.overdraft_taken.set(false);
         }
@@ -111,7 +118,9 @@ mod tests {
     use super::RequestBudget;
 
     fn is_ready(future: impl Future) -> bool {
-        pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        pin!(future)
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
     }
 
     #[test]

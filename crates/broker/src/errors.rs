@@ -15,7 +15,9 @@ pub(crate) fn batch(error: &InvalidBatch) -> ErrorCode {
         | InvalidBatch::Malformed(_)
         | InvalidBatch::DecompressedTooLarge
         | InvalidBatch::MissingKey(_) => ErrorCode::InvalidRecord,
-        InvalidBatch::ZstdTooEarly | InvalidBatch::UnknownCompression => ErrorCode::UnsupportedCompressionType,
+        InvalidBatch::ZstdTooEarly | InvalidBatch::UnknownCompression => {
+            ErrorCode::UnsupportedCompressionType
+        }
         InvalidBatch::Corrupt(_) => ErrorCode::CorruptMessage,
         InvalidBatch::TooLarge { .. } => ErrorCode::MessageTooLarge,
         InvalidBatch::InvalidTimestamp { .. } => ErrorCode::InvalidTimestamp,

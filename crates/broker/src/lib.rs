@@ -30,7 +30,7 @@ mod topics;
 pub use advertise::Advertise;
 pub use connection::Accepted;
 pub use mesh::{MeshCredits, MeshPort, mesh};
-pub use shard::{LogDirectory, ShardCommand, ShardEvent, ShardSeed, run_shard};
+pub use shard::{LogDirectory, ShardCommand, ShardEvent, ShardSeed, ShardSetup, run_shard};
 
 use config::BrokerConfig;
 

@@ -43,14 +43,20 @@ impl Limits {
         Self {
             request_len_max_bytes: count(values.socket_request_max_bytes),
             request_memory_bytes: bytes(values.logan_request_memory_bytes),
-            response_memory_bytes: bytes(values.logan_response_queue_bytes).saturating_mul(RESPONSE_MEMORY_QUEUES),
+            response_memory_bytes: bytes(values.logan_response_queue_bytes)
+                .saturating_mul(RESPONSE_MEMORY_QUEUES),
             response_len_max_bytes: bytes(values.logan_response_queue_bytes),
-            responses_per_connection_max: count(values.queued_max_requests).clamp(1, RESPONSES_PER_CONNECTION_MAX),
-            request_bytes_per_second_min: u64::try_from(values.logan_request_bytes_per_second_min).unwrap_or(0),
+            responses_per_connection_max: count(values.queued_max_requests)
+                .clamp(1, RESPONSES_PER_CONNECTION_MAX),
+            request_bytes_per_second_min: u64::try_from(values.logan_request_bytes_per_second_min)
+                .unwrap_or(0),
             connection_idle_max: config.idle_limit(),
             fetch_len_max_bytes: count(values.fetch_max_bytes),
-            fetch_sessions_max: count(values.max_incremental_fetch_session_cache_slots).div_ceil(shard_count),
-            shutdown_timeout: Duration::from_millis(u64::try_from(values.logan_shutdown_timeout_ms).unwrap_or(0)),
+            fetch_sessions_max: count(values.max_incremental_fetch_session_cache_slots)
+                .div_ceil(shard_count),
+            shutdown_timeout: Duration::from_millis(
+                u64::try_from(values.logan_shutdown_timeout_ms).unwrap_or(0),
+            ),
         }
     }
 }

@@ -7,13 +7,19 @@ use storage::ReadRequest;
 use types::{ErrorCode, LeaderEpoch, Offset, ShardId, TimestampMs};
 
 use crate::errors;
-use crate::message::{FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult, ReadJob, ReadResult, Reply, Request};
+use crate::message::{
+    FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult, ReadJob, ReadResult, Reply, Request,
+};
 use crate::partition::Partition;
 use crate::shard::Shard;
 
 /// Reads several partitions one after the other, all together at most `max_bytes`. Only the first that has records
 /// may exceed its limit.
-pub(crate) async fn read_all<I: Io>(shard: &Shard<I>, jobs: &[ReadJob], max_bytes: usize) -> Vec<ReadResult> {
+pub(crate) async fn read_all<I: Io>(
+    shard: &Shard<I>,
+    jobs: &[ReadJob],
+    max_bytes: usize,
+) -> Vec<ReadResult> {
     let mut results = Vec::with_capacity(jobs.len());
     let mut len_bytes = 0;
     for job in jobs {
@@ -40,7 +46,10 @@ pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
     }
 }
 
-async fn read_partition<I: Io>(partition: &Partition<I>, job: ReadJob) -> Result<ReadResult, ErrorCode> {
+async fn read_partition<I: Io>(
+    partition: &Partition<I>,
+    job: ReadJob,
+) -> Result<ReadResult, ErrorCode> {
     partition.check_epoch(job.current_leader_epoch)?;
     let log = &partition.log;
     let high_watermark = log.high_watermark();
@@ -49,7 +58,6 @@ async fn read_partition<I: Io>(partition: &Partition<I>, job: ReadJob) -> Result
         chunks: Vec::new(),
         high_watermark,
         log_start_offset: log.log_start_offset(),
-        leader_epoch: partition.leader_epoch(),
         diverging: None,
     };
     if job.last_fetched_epoch != LeaderEpoch::NONE {
@@ -90,7 +98,11 @@ pub(crate) async fn offsets<I: Io>(shard: &Shard<I>, job: OffsetsJob) -> Offsets
     partition.check_epoch(job.current_leader_epoch)?;
     let log = &partition.log;
     let epoch = partition.leader_epoch();
-    let without_time = |offset, leader_epoch| FoundOffset { offset, timestamp: TimestampMs::NONE, leader_epoch };
+    let without_time = |offset, leader_epoch| FoundOffset {
+        offset,
+        timestamp: TimestampMs::NONE,
+        leader_epoch,
+    };
     let nothing = without_time(Offset(-1), LeaderEpoch::NONE);
     Ok(match job.question {
         OffsetsQuestion::Earliest => {
@@ -103,11 +115,17 @@ pub(crate) async fn offsets<I: Io>(shard: &Shard<I>, job: OffsetsJob) -> Offsets
             without_time(end, found)
         }
         OffsetsQuestion::MaxTimestamp => {
-            let found = log.max_timestamp_offset().await.map_err(|error| errors::read(&error))?;
+            let found = log
+                .max_timestamp_offset()
+                .await
+                .map_err(|error| errors::read(&error))?;
             found.map_or(nothing, |it| it.into())
         }
         OffsetsQuestion::AtTime(time) => {
-            let found = log.offset_for_timestamp(time).await.map_err(|error| errors::read(&error))?;
+            let found = log
+                .offset_for_timestamp(time)
+                .await
+                .map_err(|error| errors::read(&error))?;
             found.map_or(nothing, |it| it.into())
         }
     })
@@ -118,13 +136,16 @@ impl From<storage::TimestampOffset> for FoundOffset {
         Self {
             offset: found.offset,
             timestamp: found.timestamp,
-            leader_epoch: found.leader_epoch.unwrap_or(LeaderEpoch::NONE),
+            leader_epoch: found.leader_epoch,
         }
     }
 }
 
 /// Looks up offsets of any shard's partitions, in the order of the jobs.
-pub(crate) async fn offsets_anywhere<I: Io>(shard: &Shard<I>, jobs: &[OffsetsJob]) -> Vec<OffsetsResult> {
+pub(crate) async fn offsets_anywhere<I: Io>(
+    shard: &Shard<I>,
+    jobs: &[OffsetsJob],
+) -> Vec<OffsetsResult> {
     let view = shard.view();
     let mut results: Vec<OffsetsResult> = vec![Err(ErrorCode::UnknownTopicOrPartition); jobs.len()];
     let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
@@ -138,7 +159,10 @@ pub(crate) async fn offsets_anywhere<I: Io>(shard: &Shard<I>, jobs: &[OffsetsJob
     let mut pending = Vec::with_capacity(foreign.len());
     for (owner, places) in foreign {
         let jobs = places.iter().map(|place| jobs[*place]).collect();
-        pending.push((places, shard.mesh.request(owner, Request::Offsets(jobs)).await));
+        pending.push((
+            places,
+            shard.mesh.request(owner, Request::Offsets(jobs)).await,
+        ));
     }
     for (places, reply) in pending {
         let Some(Reply::Offsets(answers)) = reply.await else {

@@ -73,7 +73,9 @@ pub struct MeshPort<I: Io> {
 
 impl<I: Io> std::fmt::Debug for MeshPort<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MeshPort").field("shard", &self.shard).finish_non_exhaustive()
+        f.debug_struct("MeshPort")
+            .field("shard", &self.shard)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,7 +108,11 @@ pub fn mesh<I: Io>(shard_count: usize, credits: MeshCredits) -> Vec<MeshPort<I>>
         let (requests, requests_in) = I::mailbox((credits.requests + credits.watches) * others);
         let (control, control_in) = I::mailbox(credits.control * others);
         let (replies, replies_in) = I::mailbox(credits.total() * others);
-        senders.push(PeerSenders::<I> { requests, control, replies });
+        senders.push(PeerSenders::<I> {
+            requests,
+            control,
+            replies,
+        });
         receivers.push((requests_in, control_in, replies_in));
     }
     receivers
@@ -169,9 +175,16 @@ impl<I: Io> Mesh<I> {
                 control: Semaphore::new(credits.control),
             })
             .collect();
-        let mesh = Self { shard: port.shard, peers, waiting: RefCell::default() };
-        let inboxes =
-            Inboxes { requests: port.requests, control: port.control, replies: Replies(port.replies) };
+        let mesh = Self {
+            shard: port.shard,
+            peers,
+            waiting: RefCell::default(),
+        };
+        let inboxes = Inboxes {
+            requests: port.requests,
+            control: port.control,
+            replies: Replies(port.replies),
+        };
         (mesh, inboxes)
     }
 
@@ -188,26 +201,50 @@ impl<I: Io> Mesh<I> {
     /// Sends a request and returns when it is in the owner's mailbox; requests of one task arrive in order.
     pub(crate) async fn request(&self, to: ShardId, body: Request) -> PendingReply {
         let credit = self.credit(to, Lane::Request).await;
-        self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body)
+        self.post(
+            to,
+            credit,
+            |peer, envelope| peer.requests.try_send(envelope).is_ok(),
+            body,
+        )
     }
 
     /// Sends a long poll on its own lane.
     pub(crate) async fn watch(&self, to: ShardId, body: Request) -> PendingReply {
         let credit = self.credit(to, Lane::Watch).await;
-        self.post(to, credit, |peer, envelope| peer.requests.try_send(envelope).is_ok(), body)
+        self.post(
+            to,
+            credit,
+            |peer, envelope| peer.requests.try_send(envelope).is_ok(),
+            body,
+        )
     }
 
     /// Sends a control message; the reply is [`Reply::Done`] or the message's own.
     pub(crate) async fn control(&self, to: ShardId, body: Control<I>) -> PendingReply {
         let credit = self.credit(to, Lane::Control).await;
-        self.post(to, credit, |peer, envelope| peer.control.try_send(envelope).is_ok(), body)
+        self.post(
+            to,
+            credit,
+            |peer, envelope| peer.control.try_send(envelope).is_ok(),
+            body,
+        )
     }
 
     /// Answers a message.
     pub(crate) fn reply_to(&self, to: ReturnAddress, body: Reply) {
-        let envelope = ReplyEnvelope { slot: to.slot, body };
+        let envelope = ReplyEnvelope {
+            slot: to.slot,
+            body,
+        };
         // A full reply mailbox is impossible (see the module's comment); a closed one means that shard has ended.
-        if self.peer(to.shard).senders.replies.try_send(envelope).is_err() {
+        if self
+            .peer(to.shard)
+            .senders
+            .replies
+            .try_send(envelope)
+            .is_err()
+        {
             tracing::debug!(shard = to.shard.0, "a reply found its shard gone");
         }
     }
@@ -243,8 +280,15 @@ impl<I: Io> Mesh<I> {
         body: T,
     ) -> PendingReply {
         let (promise, answer) = oneshot();
-        let slot = self.waiting.borrow_mut().insert(Waiting { promise, _credit: credit });
-        let envelope = Envelope { from: self.shard, slot, body };
+        let slot = self.waiting.borrow_mut().insert(Waiting {
+            promise,
+            _credit: credit,
+        });
+        let envelope = Envelope {
+            from: self.shard,
+            slot,
+            body,
+        };
         if !send(&self.peer(to).senders, envelope) {
             // With a credit there is room, so the receiving shard has ended: the answer completes with `None`.
             drop(self.waiting.borrow_mut().try_remove(slot));
@@ -262,6 +306,9 @@ pub(crate) struct ReturnAddress {
 
 impl<T> Envelope<T> {
     pub(crate) fn return_address(&self) -> ReturnAddress {
-        ReturnAddress { shard: self.from, slot: self.slot }
+        ReturnAddress {
+            shard: self.from,
+            slot: self.slot,
+        }
     }
 }

@@ -28,9 +28,15 @@ pub(crate) enum Request {
     /// Append; answered when durable, or at once where `wait_durable` is false.
     Append(AppendJob),
     /// Read what is there now, all together at most `max_bytes` beyond the first batch.
-    Read { jobs: Vec<ReadJob>, max_bytes: usize },
+    Read {
+        jobs: Vec<ReadJob>,
+        max_bytes: usize,
+    },
     /// Answer when any of these partitions has grown beyond the named offset, or at the deadline.
-    Watch { targets: Vec<WatchTarget>, deadline: Instant },
+    Watch {
+        targets: Vec<WatchTarget>,
+        deadline: Instant,
+    },
     /// Look up offsets.
     Offsets(Vec<OffsetsJob>),
 }
@@ -59,7 +65,15 @@ pub(crate) enum Reply {
     Read(Vec<ReadResult>),
     Offsets(Vec<OffsetsResult>),
     Decided(Box<CommandResult>),
-    Checkpoints(Vec<LogCheckpoint>),
+    Checkpoints(ShardCheckpoints),
+}
+
+/// How far recovery of a shard's logs has to look back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ShardCheckpoints {
+    pub(crate) logs: Vec<LogCheckpoint>,
+    /// Whether a log failed, so that the next start has to look closer.
+    pub(crate) any_failed: bool,
 }
 
 /// What the checkpoint files of a log directory say about one log.
@@ -116,7 +130,6 @@ pub(crate) struct ReadResult {
     pub(crate) chunks: Vec<Bytes>,
     pub(crate) high_watermark: Offset,
     pub(crate) log_start_offset: Offset,
-    pub(crate) leader_epoch: LeaderEpoch,
     /// Set where the client's log has diverged: the epoch and its end offset here.
     pub(crate) diverging: Option<(LeaderEpoch, Offset)>,
 }
@@ -129,7 +142,6 @@ impl ReadResult {
             chunks: Vec::new(),
             high_watermark: Offset(-1),
             log_start_offset: Offset(-1),
-            leader_epoch: LeaderEpoch::NONE,
             diverging: None,
         }
     }

@@ -102,9 +102,13 @@ impl<I: Io> Partition<I> {
 
     /// Ends the log, and deletes its files if the topic is gone.
     pub(crate) async fn let_go(self: Rc<Self>, is_deleted: bool) {
-        let done = if is_deleted { self.log.delete().await } else { self.log.close().await };
-        if let Err(error) = done {
-            tracing::error!(dir = %self.log.dir().display(), %error, "cannot let go of a log");
+        let failure = if is_deleted {
+            self.log.delete().await.err().map(|error| error.to_string())
+        } else {
+            self.log.close().await.err().map(|error| error.to_string())
+        };
+        if let Some(error) = failure {
+            tracing::error!(dir = %self.log.dir().display(), error, "cannot let go of a log");
         }
     }
 
@@ -121,7 +125,12 @@ impl<I: Io> Partition<I> {
         self.queue.borrow_mut().push_back((job, promise));
         if !self.draining.replace(true) {
             let partition = Rc::clone(self);
-            self.io.spawn(TaskClass::Foreground, async move { partition.drain().await }).detach();
+            self.io
+                .spawn(
+                    TaskClass::Foreground,
+                    async move { partition.drain().await },
+                )
+                .detach();
         }
         Submitted::Queued(answer)
     }
@@ -133,8 +142,11 @@ impl<I: Io> Partition<I> {
                 None => break,
             };
             let admitted = self.log.admit(len).await;
-            let (job, promise) =
-                self.queue.borrow_mut().pop_front().expect("only this task takes from the queue");
+            let (job, promise) = self
+                .queue
+                .borrow_mut()
+                .pop_front()
+                .expect("only this task takes from the queue");
             // A batch whose client has gone is appended all the same: it may have sent others behind it.
             promise.fulfil(match admitted {
                 Ok(()) => self.append(&job),

@@ -21,7 +21,11 @@ pub(crate) struct ProducerIds {
 impl ProducerIds {
     /// None yet; the first client's request fetches a block.
     pub(crate) fn new() -> Self {
-        Self { next: Cell::new(0), remaining: Cell::new(0), asking: Semaphore::new(1) }
+        Self {
+            next: Cell::new(0),
+            remaining: Cell::new(0),
+            asking: Semaphore::new(1),
+        }
     }
 
     fn take(&self) -> Option<ProducerId> {

@@ -100,7 +100,9 @@ pub struct ShardSetup {
 
 impl<I: Io> std::fmt::Debug for ShardSeed<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ShardSeed").field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("ShardSeed")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -206,7 +208,10 @@ impl<I: Io> Shard<I> {
             self.controller.submit(command, Asker::Local(promise));
             answer.await
         } else {
-            let reply = self.mesh.control(CONTROLLER, Control::Decide(Box::new(command))).await;
+            let reply = self
+                .mesh
+                .control(CONTROLLER, Control::Decide(Box::new(command)))
+                .await;
             match reply.await {
                 Some(Reply::Decided(result)) => Some(*result),
                 _ => None,
@@ -242,29 +247,55 @@ const EXIT_GRACE: Duration = Duration::from_millis(1);
 
 /// Runs a shard until the process drains it.
 pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
-    let ShardSeed { port, accepted, commands, events, setup } = seed;
+    let ShardSeed {
+        port,
+        accepted,
+        commands,
+        events,
+        setup,
+    } = seed;
     let (mesh, inboxes) = Mesh::new(port);
     let shard = Rc::new(Shard::new(io, mesh, setup));
     let ended = shard.ended.notified();
     {
         let (shard, replies) = (Rc::clone(&shard), inboxes.replies);
         let deliver = Rc::clone(&shard);
-        shard.spawn(TaskClass::Control, async move { deliver.mesh.deliver_replies(&replies).await });
+        shard.spawn(TaskClass::Control, async move {
+            deliver.mesh.deliver_replies(&replies).await
+        });
     }
-    shard.spawn(TaskClass::Foreground, serve::serve_requests(Rc::clone(&shard), inboxes.requests));
-    shard.spawn(TaskClass::Control, serve::serve_control(Rc::clone(&shard), inboxes.control));
-    shard.spawn(TaskClass::Control, connection::sweep_connections(Rc::clone(&shard)));
+    shard.spawn(
+        TaskClass::Foreground,
+        serve::serve_requests(Rc::clone(&shard), inboxes.requests),
+    );
+    shard.spawn(
+        TaskClass::Control,
+        serve::serve_control(Rc::clone(&shard), inboxes.control),
+    );
+    shard.spawn(
+        TaskClass::Control,
+        connection::sweep_connections(Rc::clone(&shard)),
+    );
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
             Ok(decider) => {
                 lifecycle::set_strays_aside(&shard, decider.image()).await;
                 decider.publish().await;
                 shard.spawn(TaskClass::Control, decider.run());
-                shard.spawn(TaskClass::Background, lifecycle::write_checkpoints(Rc::clone(&shard)));
-                shard.spawn(TaskClass::Control, lifecycle::obey(Rc::clone(&shard), commands, events.clone()));
+                shard.spawn(
+                    TaskClass::Background,
+                    lifecycle::write_checkpoints(Rc::clone(&shard)),
+                );
+                shard.spawn(
+                    TaskClass::Control,
+                    lifecycle::obey(Rc::clone(&shard), commands, events.clone()),
+                );
                 report::<I>(&events, ShardEvent::Ready);
             }
-            Err(error) => report::<I>(&events, ShardEvent::Failed(format!("cannot open the metadata log: {error}"))),
+            Err(error) => report::<I>(
+                &events,
+                ShardEvent::Failed(format!("cannot open the metadata log: {error}")),
+            ),
         }
     }
     shard.spawn(TaskClass::Foreground, accept(Rc::clone(&shard), accepted));
@@ -282,7 +313,10 @@ async fn accept<I: Io>(shard: Rc<Shard<I>>, accepted: I::Receiver<Accepted<I::So
     while let Some(accepted) = accepted.recv().await {
         // A drained shard lets the connection go by dropping it.
         if !shard.is_draining() {
-            shard.spawn(TaskClass::Foreground, connection::serve(Rc::clone(&shard), accepted));
+            shard.spawn(
+                TaskClass::Foreground,
+                connection::serve(Rc::clone(&shard), accepted),
+            );
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use config::{BrokerConfig, CompressionType, Durability, ProduceValidation, TimestampType, TopicConfig, TopicDefaults};
+use config::{
+    BrokerConfig, CompressionType, Durability, ProduceValidation, TimestampType, TopicConfig,
+    TopicDefaults,
+};
 use metadata::{MetadataImage, PartitionImage, TopicImage};
 use protocol::Str;
 use records::{Compression, CompressionLevels, ProduceRules, ValidationLevel};
@@ -36,7 +39,11 @@ pub(crate) struct View {
 
 impl View {
     /// Parses what is new in `image`; unchanged topics keep their parsed configuration.
-    pub(crate) fn new(image: Arc<MetadataImage>, previous: Option<&Self>, config: &BrokerConfig) -> Self {
+    pub(crate) fn new(
+        image: Arc<MetadataImage>,
+        previous: Option<&Self>,
+        config: &BrokerConfig,
+    ) -> Self {
         let settings = image
             .topics()
             .map(|topic| {
@@ -58,12 +65,20 @@ impl View {
 
     /// The cluster's id as text.
     pub(crate) fn cluster_id(&self) -> Str {
-        self.image.cluster_id().unwrap_or(Uuid::ZERO).to_string().into()
+        self.image
+            .cluster_id()
+            .unwrap_or(Uuid::ZERO)
+            .to_string()
+            .into()
     }
 
     /// A topic by name, or by id where the name is empty.
     pub(crate) fn topic(&self, name: &Str, id: Uuid) -> Option<&Arc<TopicImage>> {
-        if name.is_empty() { self.image.topic(id) } else { self.image.topic_named(name) }
+        if name.is_empty() {
+            self.image.topic(id)
+        } else {
+            self.image.topic_named(name)
+        }
     }
 
     /// The shard that owns a partition.
@@ -73,12 +88,16 @@ impl View {
 
     /// A partition.
     pub(crate) fn partition(&self, key: PartitionKey) -> Option<&PartitionImage> {
-        self.image.partition(key.topic_id, PartitionIndex(key.index))
+        self.image
+            .partition(key.topic_id, PartitionIndex(key.index))
     }
 }
 
 fn settings_of(topic: &TopicImage, config: &BrokerConfig) -> TopicSettings {
-    let overrides = topic.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let overrides = topic
+        .configs
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
     let parsed = TopicConfig::from_overrides(&config.topic_defaults, overrides).unwrap_or_else(|error| {
         // The controller checked them; a broker default that changed since may contradict them.
         tracing::warn!(topic = %topic.name, %error, "a topic's configuration is not valid; the defaults apply");
@@ -120,7 +139,10 @@ fn rules(config: &TopicConfig, level: ValidationLevel) -> ProduceRules {
             CompressionType::Lz4 => Some(Compression::Lz4),
             CompressionType::Zstd => Some(Compression::Zstd),
         },
-        levels: CompressionLevels { gzip: config.compression_gzip_level, zstd: config.compression_zstd_level },
+        levels: CompressionLevels {
+            gzip: config.compression_gzip_level,
+            zstd: config.compression_zstd_level,
+        },
         allows_zstd: true,
         decompressed_max_bytes: batch_size_max_bytes
             .saturating_mul(DECOMPRESSED_RATIO_MAX)

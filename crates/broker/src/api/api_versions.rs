@@ -3,7 +3,9 @@
 //! Source: KIP-35, KIP-511, KIP-584; `ApiVersionsRequest.isValid` and `ApiVersionsResponse` of Kafka 4.3.1.
 
 use io::Io;
-use protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use protocol::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use protocol::{ApiKey, versions};
 use types::ErrorCode;
@@ -17,16 +19,25 @@ const SOFTWARE_SINCE: i16 = 3;
 /// Before this version a feature's lowest level 0 cannot be told (KAFKA-17011).
 const LEVEL_ZERO_SINCE: i16 = 4;
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: ApiVersionsRequest) -> Outcome<ApiVersionsResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: ApiVersionsRequest,
+) -> Outcome<ApiVersionsResponse> {
     if call.version >= SOFTWARE_SINCE {
-        let (name, version) = (&request.client_software_name, &request.client_software_version);
+        let (name, version) = (
+            &request.client_software_name,
+            &request.client_software_version,
+        );
         if !is_valid_software(name) || !is_valid_software(version) {
             return Outcome::Answer(ApiVersionsResponse {
                 error_code: ErrorCode::InvalidRequest.code(),
                 ..ApiVersionsResponse::default()
             });
         }
-        let software = ClientSoftware { name: name.as_str().to_owned(), version: version.as_str().to_owned() };
+        let software = ClientSoftware {
+            name: name.as_str().to_owned(),
+            version: version.as_str().to_owned(),
+        };
         call.connection.software.replace(Some(software));
     }
     let view = call.shard.view();
@@ -73,15 +84,25 @@ pub(super) fn unsupported_version(correlation_id: i32) -> Response {
 
 fn offer(key: ApiKey) -> ApiVersion {
     let (min_version, max_version) = versions::advertised(key);
-    ApiVersion { api_key: key as i16, min_version, max_version }
+    ApiVersion {
+        api_key: key as i16,
+        min_version,
+        max_version,
+    }
 }
 
 /// Kafka's pattern: letters, digits, `-` and `.`, beginning and ending with a letter or digit.
 fn is_valid_software(text: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric();
     let bytes = text.as_bytes();
-    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    is_word(*first) && is_word(*last) && bytes.iter().all(|byte| is_word(*byte) || matches!(byte, b'-' | b'.'))
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    is_word(*first)
+        && is_word(*last)
+        && bytes
+            .iter()
+            .all(|byte| is_word(*byte) || matches!(byte, b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -90,7 +111,13 @@ mod tests {
 
     #[test]
     fn software_names_follow_kafkas_pattern() {
-        for valid in ["a", "librdkafka", "apache-kafka-java", "4.3.1", "v2.15.0-RC1"] {
+        for valid in [
+            "a",
+            "librdkafka",
+            "apache-kafka-java",
+            "4.3.1",
+            "v2.15.0-RC1",
+        ] {
             assert!(is_valid_software(valid), "{valid}");
         }
         for invalid in ["", "-a", "a.", "a b", "ä", "a_b"] {

@@ -16,23 +16,41 @@ use super::{Call, Finished, Outcome};
 use crate::controller::{Command, CommandResult, random_uuid};
 use crate::shard::Shard;
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: CreateTopicsRequest) -> Outcome<CreateTopicsResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: CreateTopicsRequest,
+) -> Outcome<CreateTopicsResponse> {
     let shard = Rc::clone(&call.shard);
-    let topics: Vec<_> = request.topics.iter().map(|topic| new_topic(&shard.io, topic)).collect();
+    let topics: Vec<_> = request
+        .topics
+        .iter()
+        .map(|topic| new_topic(&shard.io, topic))
+        .collect();
     let validate_only = request.validate_only;
     drop(request);
     Outcome::Later(Box::pin(async move {
-        let command = Command::CreateTopics { topics: topics.clone(), validate_only };
+        let command = Command::CreateTopics {
+            topics: topics.clone(),
+            validate_only,
+        };
         let verdicts = match shard.decide(command).await {
             CommandResult::CreatedTopics(verdicts) => verdicts,
-            CommandResult::Refused(refusal) => topics.iter().map(|_| Err(refusal.clone())).collect(),
+            CommandResult::Refused(refusal) => {
+                topics.iter().map(|_| Err(refusal.clone())).collect()
+            }
             _ => Vec::new(),
         };
-        let results = topics.iter().zip(verdicts).map(|(topic, verdict)| match verdict {
-            Ok(created) => success(&shard, topic, created, validate_only),
-            Err(refusal) => failure(topic, refusal),
-        });
-        Finished::Answer(CreateTopicsResponse { throttle_time_ms: 0, topics: results.collect() })
+        let results = topics
+            .iter()
+            .zip(verdicts)
+            .map(|(topic, verdict)| match verdict {
+                Ok(created) => success(&shard, topic, created, validate_only),
+                Err(refusal) => failure(topic, refusal),
+            });
+        Finished::Answer(CreateTopicsResponse {
+            throttle_time_ms: 0,
+            topics: results.collect(),
+        })
     }))
 }
 
@@ -51,24 +69,45 @@ fn new_topic(io: &impl Io, topic: &CreatableTopic) -> NewTopic {
         configs: topic
             .configs
             .iter()
-            .map(|config| (config.name.detached(), config.value.as_ref().map(Str::detached)))
+            .map(|config| {
+                (
+                    config.name.detached(),
+                    config.value.as_ref().map(Str::detached),
+                )
+            })
             .collect(),
     }
 }
 
-fn success<I: Io>(shard: &Shard<I>, topic: &NewTopic, created: CreatedTopic, validate_only: bool) -> CreatableTopicResult {
-    let overrides: BTreeMap<&str, &str> =
-        topic.configs.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_ref()?.as_str()))).collect();
-    let configs = shard.config().describe_topic(overrides).into_iter().map(|entry| CreatableTopicConfigs {
-        name: entry.name.into(),
-        value: entry.value.map(Into::into),
-        read_only: entry.read_only,
-        config_source: entry.source.code(),
-        is_sensitive: entry.is_sensitive,
-    });
+fn success<I: Io>(
+    shard: &Shard<I>,
+    topic: &NewTopic,
+    created: CreatedTopic,
+    validate_only: bool,
+) -> CreatableTopicResult {
+    let overrides: BTreeMap<&str, &str> = topic
+        .configs
+        .iter()
+        .filter_map(|(key, value)| Some((key.as_str(), value.as_ref()?.as_str())))
+        .collect();
+    let configs = shard
+        .config()
+        .describe_topic(overrides)
+        .into_iter()
+        .map(|entry| CreatableTopicConfigs {
+            name: entry.name.into(),
+            value: entry.value.map(Into::into),
+            read_only: entry.read_only,
+            config_source: entry.source.code(),
+            is_sensitive: entry.is_sensitive,
+        });
     CreatableTopicResult {
         name: topic.name.clone(),
-        topic_id: if validate_only { types::Uuid::ZERO } else { created.id },
+        topic_id: if validate_only {
+            types::Uuid::ZERO
+        } else {
+            created.id
+        },
         num_partitions: created.partitions,
         replication_factor: created.replication_factor,
         configs: Some(configs.collect()),

@@ -17,21 +17,35 @@ use crate::controller::{Command, CommandResult};
 /// The first version that selects topics by name or by id.
 const SELECTORS_SINCE: i16 = 6;
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: DeleteTopicsRequest) -> Outcome<DeleteTopicsResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: DeleteTopicsRequest,
+) -> Outcome<DeleteTopicsResponse> {
     let selectors: Vec<TopicSelector> = if call.version >= SELECTORS_SINCE {
-        let selector = |topic: protocol::messages::delete_topics_request::DeleteTopicState| TopicSelector {
-            name: topic.name.as_ref().map(Str::detached),
-            id: topic.topic_id,
-        };
+        let selector =
+            |topic: protocol::messages::delete_topics_request::DeleteTopicState| TopicSelector {
+                name: topic.name.as_ref().map(Str::detached),
+                id: topic.topic_id,
+            };
         request.topics.into_iter().map(selector).collect()
     } else {
-        let selector = |name: Str| TopicSelector { name: Some(name.detached()), id: Uuid::ZERO };
+        let selector = |name: Str| TopicSelector {
+            name: Some(name.detached()),
+            id: Uuid::ZERO,
+        };
         request.topic_names.into_iter().map(selector).collect()
     };
     let shard = Rc::clone(&call.shard);
     if !shard.config().values.delete_topic_enable {
-        let code = if call.version < 3 { ErrorCode::InvalidRequest } else { ErrorCode::TopicDeletionDisabled };
-        return Outcome::Answer(respond(refused(selectors, &Refusal::new(code, "Topic deletion is disabled."))));
+        let code = if call.version < 3 {
+            ErrorCode::InvalidRequest
+        } else {
+            ErrorCode::TopicDeletionDisabled
+        };
+        return Outcome::Answer(respond(refused(
+            selectors,
+            &Refusal::new(code, "Topic deletion is disabled."),
+        )));
     }
     Outcome::Later(Box::pin(async move {
         let deleted = match shard.decide(Command::DeleteTopics(selectors.clone())).await {
@@ -62,5 +76,8 @@ fn respond(deleted: Vec<DeletedTopic>) -> DeleteTopicsResponse {
             error_message: refusal.map(|refusal| refusal.message.into()),
         }
     };
-    DeleteTopicsResponse { throttle_time_ms: 0, responses: deleted.into_iter().map(result).collect() }
+    DeleteTopicsResponse {
+        throttle_time_ms: 0,
+        responses: deleted.into_iter().map(result).collect(),
+    }
 }

@@ -19,7 +19,11 @@ pub(super) async fn handle<I: Io>(
 ) -> Outcome<DescribeClusterResponse> {
     if request.endpoint_type != BROKERS {
         let is_known = request.endpoint_type == 2;
-        let code = if is_known { ErrorCode::MismatchedEndpointType } else { ErrorCode::UnsupportedEndpointType };
+        let code = if is_known {
+            ErrorCode::MismatchedEndpointType
+        } else {
+            ErrorCode::UnsupportedEndpointType
+        };
         return Outcome::Answer(DescribeClusterResponse {
             error_code: code.code(),
             error_message: Some("The request was sent to an endpoint of type BROKER.".into()),

@@ -29,9 +29,17 @@ pub(super) async fn handle<I: Io>(
         };
         let wanted = |entry: &ConfigEntry| {
             let keys = resource.configuration_keys.as_deref();
-            keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| key.as_str() == entry.name))
+            keys.is_none_or(|keys| {
+                keys.is_empty() || keys.iter().any(|key| key.as_str() == entry.name)
+            })
         };
-        let result = |entry| describe_entry(entry, request.include_synonyms, request.include_documentation);
+        let result = |entry| {
+            describe_entry(
+                entry,
+                request.include_synonyms,
+                request.include_documentation,
+            )
+        };
         DescribeConfigsResult {
             error_code: code.code(),
             error_message: message,
@@ -40,7 +48,10 @@ pub(super) async fn handle<I: Io>(
             configs: entries.into_iter().filter(wanted).map(result).collect(),
         }
     });
-    Outcome::Answer(DescribeConfigsResponse { throttle_time_ms: 0, results: results.collect() })
+    Outcome::Answer(DescribeConfigsResponse {
+        throttle_time_ms: 0,
+        results: results.collect(),
+    })
 }
 
 fn describe<I: Io>(
@@ -50,31 +61,52 @@ fn describe<I: Io>(
     let name = resource.resource_name.as_str();
     match resource.resource_type {
         TOPIC => {
-            validate_topic_name(name).map_err(|message| (ErrorCode::InvalidTopicException, message))?;
+            validate_topic_name(name)
+                .map_err(|message| (ErrorCode::InvalidTopicException, message))?;
             let view = shard.view();
-            let unknown = || (ErrorCode::UnknownTopicOrPartition, ErrorCode::UnknownTopicOrPartition.name().to_owned());
+            let unknown = || {
+                (
+                    ErrorCode::UnknownTopicOrPartition,
+                    ErrorCode::UnknownTopicOrPartition.name().to_owned(),
+                )
+            };
             let topic = view.image.topic_named(name).ok_or_else(unknown)?;
-            let overrides = topic.configs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            let overrides = topic
+                .configs
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()));
             Ok(shard.config().describe_topic(overrides))
         }
         // The configuration that all brokers would inherit: there is none as long as nothing can set it.
         BROKER if name.is_empty() => Ok(Vec::new()),
         BROKER => {
             let id = name.parse().map_err(|_| {
-                (ErrorCode::InvalidRequest, format!("Broker id must be an integer, but it is: {name}"))
+                (
+                    ErrorCode::InvalidRequest,
+                    format!("Broker id must be an integer, but it is: {name}"),
+                )
             })?;
             if !shard.advertise().is_this_machine(NodeId(id)) {
                 let own = shard.advertise().machine();
-                let message = format!("Unexpected broker id, expected {own} or empty string, but received {name}");
+                let message = format!(
+                    "Unexpected broker id, expected {own} or empty string, but received {name}"
+                );
                 return Err((ErrorCode::InvalidRequest, message));
             }
             Ok(shard.config().describe_broker())
         }
-        other => Err((ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),
+        other => Err((
+            ErrorCode::InvalidRequest,
+            format!("Unsupported resource type: {other}"),
+        )),
     }
 }
 
-fn describe_entry(entry: ConfigEntry, synonyms: bool, documentation: bool) -> DescribeConfigsResourceResult {
+fn describe_entry(
+    entry: ConfigEntry,
+    synonyms: bool,
+    documentation: bool,
+) -> DescribeConfigsResourceResult {
     DescribeConfigsResourceResult {
         name: entry.name.into(),
         value: entry.value.map(Into::into),

@@ -5,7 +5,9 @@
 use io::Io;
 use metadata::{CLUSTER_METADATA_TOPIC, log};
 use protocol::messages::describe_quorum_request;
-use protocol::messages::describe_quorum_response::{Listener, Node, PartitionData, ReplicaState, TopicData};
+use protocol::messages::describe_quorum_response::{
+    Listener, Node, PartitionData, ReplicaState, TopicData,
+};
 use protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
 use types::ErrorCode;
 
@@ -15,14 +17,32 @@ use crate::shard::Shard;
 /// The first version that names the voters' addresses.
 const NODES_SINCE: i16 = 2;
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: DescribeQuorumRequest) -> Outcome<DescribeQuorumResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: DescribeQuorumRequest,
+) -> Outcome<DescribeQuorumResponse> {
     let shard = &call.shard;
-    let topics: Vec<_> = request.topics.iter().map(|topic| describe_topic(shard, topic)).collect();
-    let nodes = if call.version >= NODES_SINCE { vec![this_node(shard)] } else { Vec::new() };
-    Outcome::Answer(DescribeQuorumResponse { topics, nodes, ..DescribeQuorumResponse::default() })
+    let topics: Vec<_> = request
+        .topics
+        .iter()
+        .map(|topic| describe_topic(shard, topic))
+        .collect();
+    let nodes = if call.version >= NODES_SINCE {
+        vec![this_node(shard)]
+    } else {
+        Vec::new()
+    };
+    Outcome::Answer(DescribeQuorumResponse {
+        topics,
+        nodes,
+        ..DescribeQuorumResponse::default()
+    })
 }
 
-fn describe_topic<I: Io>(shard: &Shard<I>, topic: &describe_quorum_request::TopicData) -> TopicData {
+fn describe_topic<I: Io>(
+    shard: &Shard<I>,
+    topic: &describe_quorum_request::TopicData,
+) -> TopicData {
     let partitions = topic.partitions.iter().map(|partition| {
         if topic.topic_name == *CLUSTER_METADATA_TOPIC && partition.partition_index == 0 {
             return quorum(shard);
@@ -33,7 +53,10 @@ fn describe_topic<I: Io>(shard: &Shard<I>, topic: &describe_quorum_request::Topi
             ..PartitionData::default()
         }
     });
-    TopicData { topic_name: topic.topic_name.clone(), partitions: partitions.collect() }
+    TopicData {
+        topic_name: topic.topic_name.clone(),
+        partitions: partitions.collect(),
+    }
 }
 
 fn quorum<I: Io>(shard: &Shard<I>) -> PartitionData {
@@ -42,7 +65,11 @@ fn quorum<I: Io>(shard: &Shard<I>) -> PartitionData {
     let leader_id = shard.advertise().machine().0;
     let voter = ReplicaState {
         replica_id: leader_id,
-        replica_directory_id: shard.setup.directories.first().map_or(types::Uuid::ZERO, |directory| directory.id),
+        replica_directory_id: shard
+            .setup
+            .directories
+            .first()
+            .map_or(types::Uuid::ZERO, |directory| directory.id),
         log_end_offset: end_offset,
         last_fetch_timestamp: now,
         last_caught_up_timestamp: now,
@@ -63,5 +90,8 @@ fn this_node<I: Io>(shard: &Shard<I>) -> Node {
         host: host.clone(),
         port: u16::try_from(port).unwrap_or(0),
     };
-    Node { node_id: shard.advertise().machine().0, listeners: shard.advertise().endpoints().map(listener).collect() }
+    Node {
+        node_id: shard.advertise().machine().0,
+        listeners: shard.advertise().endpoints().map(listener).collect(),
+    }
 }

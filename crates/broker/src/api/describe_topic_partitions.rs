@@ -21,22 +21,36 @@ pub(super) async fn handle<I: Io>(
     request: DescribeTopicPartitionsRequest,
 ) -> Outcome<DescribeTopicPartitionsResponse> {
     let shard = &call.shard;
-    let limit = shard.config().values.max_request_partition_size_limit.min(request.response_partition_limit);
+    let limit = shard
+        .config()
+        .values
+        .max_request_partition_size_limit
+        .min(request.response_partition_limit);
     let cursor = request.cursor.as_ref();
     let mut names: Vec<Str> = request.topics.into_iter().map(|topic| topic.name).collect();
     let view = shard.view();
     if names.is_empty() {
         let first = cursor.map_or("", |cursor| cursor.topic_name.as_str());
-        names = view.image.topics_from(first).map(|topic| topic.name.clone()).collect();
+        names = view
+            .image
+            .topics_from(first)
+            .map(|topic| topic.name.clone())
+            .collect();
     } else {
         names.retain(|name| cursor.is_none_or(|cursor| *name >= cursor.topic_name));
         names.sort();
         names.dedup();
     }
-    let mut page = Page { shard, remaining: usize::try_from(limit).unwrap_or(0), topics: Vec::new() };
+    let mut page = Page {
+        shard,
+        remaining: usize::try_from(limit).unwrap_or(0),
+        topics: Vec::new(),
+    };
     let mut next_cursor = None;
     for name in names {
-        let first = cursor.filter(|cursor| cursor.topic_name == name).map_or(0, |cursor: &AskedCursor| cursor.partition_index);
+        let first = cursor
+            .filter(|cursor| cursor.topic_name == name)
+            .map_or(0, |cursor: &AskedCursor| cursor.partition_index);
         match view.image.topic_named(&name) {
             Some(topic) => next_cursor = page.add(topic, first),
             None => page.add_unknown(name),
@@ -62,7 +76,9 @@ struct Page<'a, I: Io> {
 impl<I: Io> Page<'_, I> {
     /// Adds a topic from its partition `first` on, and returns where the next page begins if the page is full.
     fn add(&mut self, topic: &TopicImage, first: i32) -> Option<Cursor> {
-        let first = usize::try_from(first).unwrap_or(0).min(topic.partitions.len());
+        let first = usize::try_from(first)
+            .unwrap_or(0)
+            .min(topic.partitions.len());
         let end = topic.partitions.len().min(first + self.remaining);
         let next = |index: usize| Cursor {
             topic_name: topic.name.clone(),
@@ -72,20 +88,24 @@ impl<I: Io> Page<'_, I> {
             return Some(next(first));
         }
         self.remaining -= end - first;
-        let partitions = (0..).zip(&topic.partitions).skip(first).take(end - first).map(|(index, partition)| {
-            let nodes = Nodes::of(self.shard, partition);
-            DescribeTopicPartitionsResponsePartition {
-                error_code: ErrorCode::None.code(),
-                partition_index: index,
-                leader_id: nodes.leader,
-                leader_epoch: partition.leader_epoch.0,
-                replica_nodes: nodes.replicas,
-                isr_nodes: nodes.isr,
-                eligible_leader_replicas: Some(Vec::new()),
-                last_known_elr: Some(Vec::new()),
-                offline_replicas: Vec::new(),
-            }
-        });
+        let partitions = (0..)
+            .zip(&topic.partitions)
+            .skip(first)
+            .take(end - first)
+            .map(|(index, partition)| {
+                let nodes = Nodes::of(self.shard, partition);
+                DescribeTopicPartitionsResponsePartition {
+                    error_code: ErrorCode::None.code(),
+                    partition_index: index,
+                    leader_id: nodes.leader,
+                    leader_epoch: partition.leader_epoch.0,
+                    replica_nodes: nodes.replicas,
+                    isr_nodes: nodes.isr,
+                    eligible_leader_replicas: Some(Vec::new()),
+                    last_known_elr: Some(Vec::new()),
+                    offline_replicas: Vec::new(),
+                }
+            });
         self.topics.push(DescribeTopicPartitionsResponseTopic {
             error_code: ErrorCode::None.code(),
             name: Some(topic.name.clone()),

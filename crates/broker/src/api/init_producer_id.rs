@@ -10,7 +10,10 @@ use types::ErrorCode;
 
 use super::{Call, Finished, Outcome};
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: InitProducerIdRequest) -> Outcome<InitProducerIdResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: InitProducerIdRequest,
+) -> Outcome<InitProducerIdResponse> {
     if request.transactional_id.is_some() {
         // There is no transaction coordinator, and no API that would lead a client to one.
         return Outcome::Answer(refusal(ErrorCode::InvalidRequest));
@@ -19,7 +22,11 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: InitProducerIdRequest)
     Outcome::Later(Box::pin(async move {
         // A client that had an id gets a new one, as in Kafka: only transactional ids keep theirs.
         Finished::Answer(match shard.producer_ids.allocate(&shard).await {
-            Ok(id) => InitProducerIdResponse { producer_id: id.0, producer_epoch: 0, ..InitProducerIdResponse::default() },
+            Ok(id) => InitProducerIdResponse {
+                producer_id: id.0,
+                producer_epoch: 0,
+                ..InitProducerIdResponse::default()
+            },
             Err(code) => refusal(code),
         })
     }))

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use io::Io;
-use protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
 use protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 
@@ -28,7 +30,10 @@ enum Plan {
     Answer(OffsetsResult),
 }
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: ListOffsetsRequest) -> Outcome<ListOffsetsResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: ListOffsetsRequest,
+) -> Outcome<ListOffsetsResponse> {
     let shard = Rc::clone(&call.shard);
     let view = shard.view();
     let mut jobs = Vec::new();
@@ -36,8 +41,12 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: ListOffsetsRequest) ->
     for topic in request.topics {
         let id = view.topic(&topic.name, Uuid::ZERO).map(|topic| topic.id);
         let mut seen = HashSet::new();
-        let repeated: HashSet<i32> =
-            topic.partitions.iter().map(|it| it.partition_index).filter(|index| !seen.insert(*index)).collect();
+        let repeated: HashSet<i32> = topic
+            .partitions
+            .iter()
+            .map(|it| it.partition_index)
+            .filter(|index| !seen.insert(*index))
+            .collect();
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in topic.partitions {
             let index = partition.partition_index;
@@ -68,15 +77,27 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: ListOffsetsRequest) ->
             name,
             partitions: partitions.into_iter().map(response).collect(),
         };
-        Finished::Answer(ListOffsetsResponse { throttle_time_ms: 0, topics: topics.into_iter().map(topic).collect() })
+        Finished::Answer(ListOffsetsResponse {
+            throttle_time_ms: 0,
+            topics: topics.into_iter().map(topic).collect(),
+        })
     }))
 }
 
 /// What a timestamp asks for, or the answer if it asks for nothing that there could be.
 fn question(timestamp: i64, version: i16) -> Result<OffsetsQuestion, OffsetsResult> {
-    let nothing =
-        Ok(FoundOffset { offset: Offset(-1), timestamp: TimestampMs::NONE, leader_epoch: LeaderEpoch::NONE });
-    let since = |first: i16, answer| if version >= first { answer } else { Err(Err(ErrorCode::UnsupportedVersion)) };
+    let nothing = Ok(FoundOffset {
+        offset: Offset(-1),
+        timestamp: TimestampMs::NONE,
+        leader_epoch: LeaderEpoch::NONE,
+    });
+    let since = |first: i16, answer| {
+        if version >= first {
+            answer
+        } else {
+            Err(Err(ErrorCode::UnsupportedVersion))
+        }
+    };
     match timestamp {
         LATEST => Ok(OffsetsQuestion::Latest),
         EARLIEST => Ok(OffsetsQuestion::Earliest),

@@ -36,8 +36,15 @@ enum Wanted {
     Id(Uuid),
 }
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: MetadataRequest) -> Outcome<MetadataResponse> {
-    let (shard, version, listener) = (Rc::clone(&call.shard), call.version, call.connection.listener);
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: MetadataRequest,
+) -> Outcome<MetadataResponse> {
+    let (shard, version, listener) = (
+        Rc::clone(&call.shard),
+        call.version,
+        call.connection.listener,
+    );
     let wanted = match request.topics {
         None => None,
         Some(topics) if topics.is_empty() && version < EMPTY_MEANS_NONE_SINCE => None,
@@ -53,13 +60,22 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: MetadataRequest) -> Ou
     };
     let may_create = shard.config().values.auto_create_topics_enable
         && (request.allow_auto_topic_creation || version < AUTO_CREATION_CHOICE_SINCE);
-    let missing = wanted.as_deref().map(|wanted| missing(&shard, wanted)).unwrap_or_default();
+    let missing = wanted
+        .as_deref()
+        .map(|wanted| missing(&shard, wanted))
+        .unwrap_or_default();
     if missing.is_empty() || !may_create {
         return Outcome::Answer(respond(&shard, listener, version, wanted.as_deref(), &[]));
     }
     Outcome::Later(Box::pin(async move {
         let refused = create(&shard, missing).await;
-        Finished::Answer(respond(&shard, listener, version, wanted.as_deref(), &refused))
+        Finished::Answer(respond(
+            &shard,
+            listener,
+            version,
+            wanted.as_deref(),
+            &refused,
+        ))
     }))
 }
 
@@ -88,7 +104,13 @@ async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> Vec<(Str, ErrorCode
         configs: Vec::new(),
     };
     let topics = names.iter().map(topic).collect();
-    match shard.decide(Command::CreateTopics { topics, validate_only: false }).await {
+    match shard
+        .decide(Command::CreateTopics {
+            topics,
+            validate_only: false,
+        })
+        .await
+    {
         CommandResult::CreatedTopics(verdicts) => names
             .into_iter()
             .zip(verdicts)
@@ -96,7 +118,9 @@ async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> Vec<(Str, ErrorCode
             // Another client was faster.
             .filter(|(_, code)| *code != ErrorCode::TopicAlreadyExists)
             .collect(),
-        CommandResult::Refused(refusal) => names.into_iter().map(|name| (name, refusal.code)).collect(),
+        CommandResult::Refused(refusal) => {
+            names.into_iter().map(|name| (name, refusal.code)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -110,7 +134,11 @@ fn respond<I: Io>(
 ) -> MetadataResponse {
     let view = shard.view();
     let topics = match wanted {
-        None => view.image.topics().map(|topic| describe(shard, topic)).collect(),
+        None => view
+            .image
+            .topics()
+            .map(|topic| describe(shard, topic))
+            .collect(),
         Some(wanted) => wanted
             .iter()
             .map(|wanted| match wanted {
@@ -118,10 +146,10 @@ fn respond<I: Io>(
                     || unknown_name(name, refused),
                     |topic| describe(shard, topic),
                 ),
-                Wanted::Id(id) => view.image.topic(*id).map_or_else(
-                    || unknown_id(*id, version),
-                    |topic| describe(shard, topic),
-                ),
+                Wanted::Id(id) => view
+                    .image
+                    .topic(*id)
+                    .map_or_else(|| unknown_id(*id, version), |topic| describe(shard, topic)),
             })
             .collect(),
     };
@@ -143,7 +171,10 @@ fn respond<I: Io>(
 }
 
 fn unknown_name(name: &Str, refused: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
-    let refusal = refused.iter().find(|(refused, _)| refused == name).map(|(_, code)| *code);
+    let refusal = refused
+        .iter()
+        .find(|(refused, _)| refused == name)
+        .map(|(_, code)| *code);
     let code = match refusal {
         // Kafka's word for a name that no topic can have, whatever is wrong with it.
         Some(ErrorCode::InvalidTopicException) => ErrorCode::InvalidTopicException,
@@ -208,7 +239,11 @@ impl Nodes {
         };
         Self {
             leader: node(partition.leader),
-            replicas: partition.replicas.iter().map(|replica| node(*replica)).collect(),
+            replicas: partition
+                .replicas
+                .iter()
+                .map(|replica| node(*replica))
+                .collect(),
             isr: partition.isr.iter().map(|replica| node(*replica)).collect(),
         }
     }

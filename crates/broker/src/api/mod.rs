@@ -25,7 +25,7 @@ use futures_util::future::LocalBoxFuture;
 use io::Io;
 use io::sync::Permit;
 use protocol::messages as kafka;
-use protocol::{ApiKey, Decoder, Message as _, Request, RequestPrefix, Str, versions};
+use protocol::{ApiKey, Decoder, Request, RequestPrefix, versions};
 use types::ShardId;
 
 use crate::budget::Reservation;
@@ -34,15 +34,13 @@ use crate::shard::Shard;
 
 pub(crate) use fetch::FetchSessions;
 
-/// A request on its way through its handler.
+/// A request on its way through its handler. Its strings are slices of its frame: what outlives it copies them.
 pub(crate) struct Call<I: Io> {
     pub(crate) shard: Rc<Shard<I>>,
     pub(crate) connection: Rc<Connection>,
     pub(crate) key: ApiKey,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
-    /// A slice of the request's frame, as every string of the request is: what outlives it copies them.
-    pub(crate) client_id: Option<Str>,
     /// What the frame was charged.
     pub(crate) reservation: Option<Reservation>,
 }
@@ -123,17 +121,28 @@ pub(crate) async fn dispatch<I: Io>(
     };
     let key = ApiKey::from_code(prefix.api_key).filter(|key| IMPLEMENTED.contains(key));
     let Some(key) = key else {
-        return refuse(shard, connection, "a request for an API that is not offered");
+        return refuse(
+            shard,
+            connection,
+            "a request for an API that is not offered",
+        );
     };
     let (first, last) = versions::stable(key);
     if !(first..=last).contains(&prefix.api_version) {
         if key == ApiKey::ApiVersions {
-            return Dispatched::Respond(Pending::Ready(api_versions::unsupported_version(prefix.correlation_id)));
+            return Dispatched::Respond(Pending::Ready(api_versions::unsupported_version(
+                prefix.correlation_id,
+            )));
         }
-        return refuse(shard, connection, "a request of a version that is not offered");
+        return refuse(
+            shard,
+            connection,
+            "a request of a version that is not offered",
+        );
     }
     let mut decoder = Decoder::new(frame.bytes);
-    let Ok(Ok(header)) = io::contain::contain(|| protocol::decode_request_header(&mut decoder, prefix)) else {
+    let Ok(Ok(_)) = io::contain::contain(|| protocol::decode_request_header(&mut decoder, prefix))
+    else {
         return refuse(shard, connection, "a malformed request header");
     };
     let call = Call {
@@ -142,7 +151,6 @@ pub(crate) async fn dispatch<I: Io>(
         key,
         version: prefix.api_version,
         correlation_id: prefix.correlation_id,
-        client_id: header.client_id,
         reservation: frame.reservation,
     };
     handle(call, decoder).await
@@ -178,7 +186,11 @@ impl<I: Io> Call<I> {
     }
 
     fn reply(&self) -> ReplyTo {
-        ReplyTo { key: self.key, version: self.version, correlation_id: self.correlation_id }
+        ReplyTo {
+            key: self.key,
+            version: self.version,
+            correlation_id: self.correlation_id,
+        }
     }
 }
 
@@ -193,7 +205,9 @@ struct ReplyTo {
 impl ReplyTo {
     fn dispatched<R: protocol::Message + 'static>(self, outcome: Outcome<R>) -> Dispatched {
         match outcome {
-            Outcome::Answer(response) => Dispatched::Respond(Pending::Ready(self.encode(&response, None))),
+            Outcome::Answer(response) => {
+                Dispatched::Respond(Pending::Ready(self.encode(&response, None)))
+            }
             Outcome::Later(finished) => Dispatched::Respond(Pending::Later(Box::pin(async move {
                 match finished.await {
                     Finished::Answer(response) => self.encode(&response, None),
@@ -207,7 +221,11 @@ impl ReplyTo {
     }
 
     fn encode<R: protocol::Message>(self, response: &R, permit: Option<Permit>) -> Response {
-        let Self { key, version, correlation_id } = self;
+        let Self {
+            key,
+            version,
+            correlation_id,
+        } = self;
         let encoded = io::contain::contain(|| {
             protocol::encode_response_frame(key, version, correlation_id, response)
         });

@@ -14,7 +14,8 @@ use io::Io;
 use metadata::TopicImage;
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::produce_response::{
-    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::{Records, Str};
@@ -35,7 +36,10 @@ const ZSTD_SINCE: i16 = 7;
 /// What is known of one partition's batch when the handler returns.
 enum Progress<I: Io> {
     Refused(Failure),
-    Appended { partition: Rc<Partition<I>>, at: AppendedAt },
+    Appended {
+        partition: Rc<Partition<I>>,
+        at: AppendedAt,
+    },
     /// Under way at another shard.
     Sent(PendingReply),
 }
@@ -50,7 +54,12 @@ struct Failure {
 
 impl From<ErrorCode> for Failure {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None, record: None, leader: None }
+        Self {
+            code,
+            message: None,
+            record: None,
+            leader: None,
+        }
     }
 }
 
@@ -67,7 +76,10 @@ struct TopicProgress<I: Io> {
     partitions: Vec<PartitionProgress<I>>,
 }
 
-pub(super) async fn handle<I: Io>(mut call: Call<I>, request: ProduceRequest) -> Outcome<ProduceResponse> {
+pub(super) async fn handle<I: Io>(
+    mut call: Call<I>,
+    request: ProduceRequest,
+) -> Outcome<ProduceResponse> {
     let shard = Rc::clone(&call.shard);
     if let Some(target) = foreign_target(&call, &request) {
         return Outcome::Migrate(target);
@@ -110,7 +122,10 @@ fn foreign_target<I: Io>(call: &Call<I>, request: &ProduceRequest) -> Option<Sha
     let view = call.shard.view();
     let owner = request.topic_data.iter().find_map(|topic| {
         let id = view.topic(&topic.name, topic.topic_id)?.id;
-        let keys = topic.partition_data.iter().map(|data| PartitionKey { topic_id: id, index: data.index });
+        let keys = topic.partition_data.iter().map(|data| PartitionKey {
+            topic_id: id,
+            index: data.index,
+        });
         keys.into_iter().find_map(|key| view.owner(key))
     })?;
     (owner != call.shard.id()).then_some(owner)
@@ -132,22 +147,36 @@ impl<I: Io> Pass<'_, I> {
     async fn topic(&mut self, data: TopicProduceData) -> TopicProgress<I> {
         let view = self.shard.view();
         let topic = view.topic(&data.name, data.topic_id).map(Arc::clone);
-        let settings = topic.as_ref().and_then(|topic| view.settings(topic.id)).map(Rc::clone);
+        let settings = topic
+            .as_ref()
+            .and_then(|topic| view.settings(topic.id))
+            .map(Rc::clone);
         let mut progress = TopicProgress {
             name: data.name.detached(),
             id: data.topic_id,
-            is_append_time: settings.as_ref().is_some_and(|settings| settings.is_append_time),
+            is_append_time: settings
+                .as_ref()
+                .is_some_and(|settings| settings.is_append_time),
             partitions: Vec::with_capacity(data.partition_data.len()),
         };
-        let unknown = if data.name.is_empty() { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+        let unknown = if data.name.is_empty() {
+            ErrorCode::UnknownTopicId
+        } else {
+            ErrorCode::UnknownTopicOrPartition
+        };
         for partition in data.partition_data {
             let index = partition.index;
             let done = match (self.refuse_all, &topic, &settings) {
                 (Some(code), _, _) => Progress::Refused(code.into()),
-                (None, Some(topic), Some(settings)) => self.partition(topic, &settings.rules, partition).await,
+                (None, Some(topic), Some(settings)) => {
+                    self.partition(topic, &settings.rules, partition).await
+                }
                 (None, _, _) => Progress::Refused(unknown.into()),
             };
-            progress.partitions.push(PartitionProgress { index, progress: done });
+            progress.partitions.push(PartitionProgress {
+                index,
+                progress: done,
+            });
         }
         progress
     }
@@ -158,21 +187,35 @@ impl<I: Io> Pass<'_, I> {
         rules: &ProduceRules,
         data: PartitionProduceData,
     ) -> Progress<I> {
-        let key = PartitionKey { topic_id: topic.id, index: data.index };
+        let key = PartitionKey {
+            topic_id: topic.id,
+            index: data.index,
+        };
         let Some(owner) = self.shard.view().owner(key) else {
             return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
         };
         let is_local = owner == self.shard.id();
         if !is_local && self.shard.advertise().is_per_shard() {
-            let epoch = self.shard.view().partition(key).map_or(LeaderEpoch::NONE, |it| it.leader_epoch);
+            let epoch = self
+                .shard
+                .view()
+                .partition(key)
+                .map_or(LeaderEpoch::NONE, |it| it.leader_epoch);
             let leader = Some((owner, epoch));
-            return Progress::Refused(Failure { leader, ..ErrorCode::NotLeaderOrFollower.into() });
+            return Progress::Refused(Failure {
+                leader,
+                ..ErrorCode::NotLeaderOrFollower.into()
+            });
         }
         let job = match self.validated(key, rules, data.records) {
             Ok(job) => job,
             Err(failure) => return Progress::Refused(failure),
         };
-        if is_local { self.append(job).await } else { self.send(owner, job).await }
+        if is_local {
+            self.append(job).await
+        } else {
+            self.send(owner, job).await
+        }
     }
 
     /// Checks the batch and makes it ready to be appended.
@@ -182,15 +225,25 @@ impl<I: Io> Pass<'_, I> {
         rules: &ProduceRules,
         records: Option<Records>,
     ) -> Result<AppendJob, Failure> {
-        let rules = ProduceRules { allows_zstd: self.version >= ZSTD_SINCE, ..*rules };
+        let rules = ProduceRules {
+            allows_zstd: self.version >= ZSTD_SINCE,
+            ..*rules
+        };
         let records = records.unwrap_or_default().into_bytes();
         let mut scratch = self.shard.scratch.borrow_mut();
-        let valid = validate_produce(&records, &rules, self.now, &mut scratch).map_err(|error| failure(&error))?;
+        let valid = validate_produce(&records, &rules, self.now, &mut scratch)
+            .map_err(|error| failure(&error))?;
         if valid.header.is_transactional() {
             return Err(ErrorCode::InvalidTxnState.into());
         }
         let batch = valid.replacement.clone().unwrap_or(records);
-        Ok(AppendJob { key, batch, valid, now: self.now, wait_durable: self.wait_durable })
+        Ok(AppendJob {
+            key,
+            batch,
+            valid,
+            now: self.now,
+            wait_durable: self.wait_durable,
+        })
     }
 
     async fn append(&self, job: AppendJob) -> Progress<I> {
@@ -226,10 +279,17 @@ impl<I: Io> Pass<'_, I> {
 
 fn failure(error: &InvalidBatch) -> Failure {
     let record = match error {
-        InvalidBatch::MissingKey(fault) | InvalidBatch::InvalidTimestamp { fault, .. } => Some(fault.index),
+        InvalidBatch::MissingKey(fault) | InvalidBatch::InvalidTimestamp { fault, .. } => {
+            Some(fault.index)
+        }
         _ => None,
     };
-    Failure { code: errors::batch(error), message: Some(error.to_string().into()), record, leader: None }
+    Failure {
+        code: errors::batch(error),
+        message: Some(error.to_string().into()),
+        record,
+        leader: None,
+    }
 }
 
 /// Waits until everything is durable, and makes the response.
@@ -250,10 +310,19 @@ async fn finish<I: Io>(
         for partition in topic.partitions {
             let settled = settle(partition.progress, wait_durable).await;
             failed |= settled.is_err();
-            if let Err(Failure { leader: Some((owner, _)), .. }) = &settled {
+            if let Err(Failure {
+                leader: Some((owner, _)),
+                ..
+            }) = &settled
+            {
                 add_endpoint(&mut response.node_endpoints, shard, listener, *owner);
             }
-            answer.partition_responses.push(partition_response(shard, partition.index, topic.is_append_time, settled));
+            answer.partition_responses.push(partition_response(
+                shard,
+                partition.index,
+                topic.is_append_time,
+                settled,
+            ));
         }
         response.responses.push(answer);
     }
@@ -292,7 +361,11 @@ fn partition_response<I: Io>(
         Ok(at) => PartitionProduceResponse {
             index,
             base_offset: at.base_offset.0,
-            log_append_time_ms: if is_append_time { at.append_time.0 } else { TimestampMs::NONE.0 },
+            log_append_time_ms: if is_append_time {
+                at.append_time.0
+            } else {
+                TimestampMs::NONE.0
+            },
             log_start_offset: at.log_start_offset.0,
             ..PartitionProduceResponse::default()
         },
@@ -311,17 +384,30 @@ fn partition_response<I: Io>(
                 .into_iter()
                 .collect(),
             error_message: failure.message,
-            current_leader: failure.leader.map_or_else(LeaderIdAndEpoch::default, |(owner, epoch)| LeaderIdAndEpoch {
-                leader_id: shard.advertise().node_of(owner).0,
-                leader_epoch: epoch.0,
-            }),
+            current_leader: failure.leader.map_or_else(
+                LeaderIdAndEpoch::default,
+                |(owner, epoch)| LeaderIdAndEpoch {
+                    leader_id: shard.advertise().node_of(owner).0,
+                    leader_epoch: epoch.0,
+                },
+            ),
         },
     }
 }
 
-fn add_endpoint<I: Io>(endpoints: &mut Vec<NodeEndpoint>, shard: &Shard<I>, listener: usize, owner: ShardId) {
+fn add_endpoint<I: Io>(
+    endpoints: &mut Vec<NodeEndpoint>,
+    shard: &Shard<I>,
+    listener: usize,
+    owner: ShardId,
+) {
     let node = shard.advertise().node(listener, owner);
     if endpoints.iter().all(|known| known.node_id != node.id.0) {
-        endpoints.push(NodeEndpoint { node_id: node.id.0, host: node.host, port: node.port, rack: node.rack });
+        endpoints.push(NodeEndpoint {
+            node_id: node.id.0,
+            host: node.host,
+            port: node.port,
+            rack: node.rack,
+        });
     }
 }

@@ -18,7 +18,10 @@ const UPGRADE_TYPE_SINCE: i16 = 1;
 /// the last version that reports on each feature.
 const RESULTS_UNTIL: i16 = 1;
 
-pub(super) async fn handle<I: Io>(call: Call<I>, request: UpdateFeaturesRequest) -> Outcome<UpdateFeaturesResponse> {
+pub(super) async fn handle<I: Io>(
+    call: Call<I>,
+    request: UpdateFeaturesRequest,
+) -> Outcome<UpdateFeaturesResponse> {
     let (shard, version) = (Rc::clone(&call.shard), call.version);
     let updates: Vec<_> = request
         .feature_updates
@@ -38,13 +41,21 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: UpdateFeaturesRequest)
     let validate_only = request.validate_only;
     Outcome::Later(Box::pin(async move {
         let names: Vec<_> = updates.iter().map(|update| update.name.clone()).collect();
-        let result = shard.decide(Command::UpdateFeatures { updates, validate_only }).await;
+        let result = shard
+            .decide(Command::UpdateFeatures {
+                updates,
+                validate_only,
+            })
+            .await;
         let mut response = UpdateFeaturesResponse::default();
         if let CommandResult::Refused(refusal) = result {
             response.error_code = refusal.code.code();
             response.error_message = Some(refusal.message.into());
         } else if version <= RESULTS_UNTIL {
-            let succeeded = |feature| UpdatableFeatureResult { feature, ..UpdatableFeatureResult::default() };
+            let succeeded = |feature| UpdatableFeatureResult {
+                feature,
+                ..UpdatableFeatureResult::default()
+            };
             response.results = names.into_iter().map(succeeded).collect();
         }
         Finished::Answer(response)

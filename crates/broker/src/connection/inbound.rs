@@ -50,7 +50,10 @@ pub(crate) struct ReceiveBuffers {
 
 impl ReceiveBuffers {
     fn take_hot(&self) -> BytesMut {
-        self.hot.borrow_mut().pop().unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES))
+        self.hot
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES))
     }
 
     fn give_back_hot(&self, buffer: BytesMut) {
@@ -122,7 +125,13 @@ struct Partial {
 impl Inbound {
     /// Begins with `read_ahead`, the bytes that came before the connection arrived on this shard.
     pub(crate) fn new(frame_len_max: usize, budget: RequestBudget, read_ahead: Bytes) -> Self {
-        Self { frame_len_max, budget, read_ahead, partial: None, lent: None }
+        Self {
+            frame_len_max,
+            budget,
+            read_ahead,
+            partial: None,
+            lent: None,
+        }
     }
 
     /// The next request, or `None` when the client has closed the connection between requests.
@@ -169,17 +178,24 @@ impl Inbound {
     }
 
     fn cut_complete_frame(&mut self) -> Result<Option<Frame>> {
-        let Some(len) = self.next_frame_len()? else { return Ok(None) };
+        let Some(len) = self.next_frame_len()? else {
+            return Ok(None);
+        };
         if self.read_ahead.len() < SIZE_FIELD_BYTES + len {
             return Ok(None);
         }
         let mut bytes = self.read_ahead.split_to(SIZE_FIELD_BYTES + len);
         drop(bytes.split_to(SIZE_FIELD_BYTES));
-        Ok(Some(Frame { bytes, reservation: None }))
+        Ok(Some(Frame {
+            bytes,
+            reservation: None,
+        }))
     }
 
     fn next_frame_len(&self) -> Result<Option<usize>> {
-        let Some(size) = self.read_ahead.first_chunk::<SIZE_FIELD_BYTES>() else { return Ok(None) };
+        let Some(size) = self.read_ahead.first_chunk::<SIZE_FIELD_BYTES>() else {
+            return Ok(None);
+        };
         let size = i32::from_be_bytes(*size);
         match usize::try_from(size) {
             Ok(len) if len <= self.frame_len_max => Ok(Some(len)),
@@ -211,7 +227,11 @@ impl Inbound {
                 progress.waits_for_budget.set(false);
                 let mut buffer = buffers.take_frame(total);
                 buffer[..head.len()].copy_from_slice(&head);
-                self.partial = Some(Partial { buffer, filled: head.len(), reservation });
+                self.partial = Some(Partial {
+                    buffer,
+                    filled: head.len(),
+                    reservation,
+                });
             }
         }
         Ok(())
@@ -252,7 +272,9 @@ impl Inbound {
                 buffers.give_back_hot(hot);
                 return Ok(false);
             }
-            progress.received_bytes.set(progress.received_bytes.get() + received as u64);
+            progress
+                .received_bytes
+                .set(progress.received_bytes.get() + received as u64);
             hot[..head_len].copy_from_slice(&self.read_ahead);
             let lent = hot.freeze();
             self.read_ahead = lent.slice(..head_len + received);
@@ -278,13 +300,20 @@ async fn fill(
             progress.waits_for_budget.set(false);
         }
         let end = partial.reservation.bytes().min(total);
-        let received = stream.read(&mut partial.buffer[partial.filled..end]).await?;
+        let received = stream
+            .read(&mut partial.buffer[partial.filled..end])
+            .await?;
         if received == 0 {
             return Err(Error::from(ErrorKind::UnexpectedEof));
         }
-        progress.received_bytes.set(progress.received_bytes.get() + received as u64);
+        progress
+            .received_bytes
+            .set(progress.received_bytes.get() + received as u64);
         partial.filled += received;
     }
     let bytes = partial.buffer.freeze().slice(SIZE_FIELD_BYTES..);
-    Ok(Frame { bytes, reservation: Some(partial.reservation) })
+    Ok(Frame {
+        bytes,
+        reservation: Some(partial.reservation),
+    })
 }

@@ -109,7 +109,10 @@ enum Exit {
     Ended,
     /// The shard drains: what is owed is sent, nothing more is read.
     Drained,
-    Migrate { target: ShardId, unread: Bytes },
+    Migrate {
+        target: ShardId,
+        unread: Bytes,
+    },
 }
 
 /// Serves a connection until it ends or moves to another shard.
@@ -119,7 +122,11 @@ pub(crate) async fn serve<I: Io>(shard: Rc<Shard<I>>, accepted: Accepted<I::Sock
 
 /// Serves a connection that another shard gave away.
 pub(crate) async fn serve_migrated<I: Io>(shard: Rc<Shard<I>>, migration: Migration<I>) {
-    let Migration { accepted, unread, software } = migration;
+    let Migration {
+        accepted,
+        unread,
+        software,
+    } = migration;
     serve_from(shard, accepted, unread, Some(software)).await;
 }
 
@@ -152,8 +159,14 @@ async fn serve_from<I: Io>(
         is_draining: Cell::new(shard.is_draining()),
         sweep: Cell::default(),
     });
-    let key = shard.connections.borrow_mut().insert(Rc::clone(&connection));
-    let _registered = Registered { shard: Rc::clone(&shard), key };
+    let key = shard
+        .connections
+        .borrow_mut()
+        .insert(Rc::clone(&connection));
+    let _registered = Registered {
+        shard: Rc::clone(&shard),
+        key,
+    };
     run(&shard, &connection, stream, unread).await;
 }
 
@@ -165,8 +178,11 @@ async fn run<I: Io>(
     unread: Bytes,
 ) {
     let (mut read, mut write) = stream.split();
-    let mut inbound =
-        Inbound::new(shard.limits.request_len_max_bytes, shard.request_budget.clone(), unread);
+    let mut inbound = Inbound::new(
+        shard.limits.request_len_max_bytes,
+        shard.request_budget.clone(),
+        unread,
+    );
     let exit = {
         let reader = pin!(read_requests(shard, connection, &mut read, &mut inbound));
         let writer = pin!(connection.outbound.send_all(&mut write));
@@ -176,7 +192,9 @@ async fn run<I: Io>(
             Either::Left((Ok(exit), rest)) => {
                 connection.outbound.finish();
                 match (rest.await, exit) {
-                    (Either::Left((Ok(()), _)), Exit::Migrate { target, unread }) => Some((target, unread)),
+                    (Either::Left((Ok(()), _)), Exit::Migrate { target, unread }) => {
+                        Some((target, unread))
+                    }
                     _ => None,
                 }
             }
@@ -197,7 +215,14 @@ async fn run<I: Io>(
         }
     };
     if let Some((target, unread)) = exit {
-        migrate(shard, connection, I::Stream::detach(read, write), target, unread).await;
+        migrate(
+            shard,
+            connection,
+            I::Stream::detach(read, write),
+            target,
+            unread,
+        )
+        .await;
     }
 }
 
@@ -215,10 +240,21 @@ async fn migrate<I: Io>(
             return;
         }
     };
-    let accepted = Accepted { socket, listener: connection.listener };
+    let accepted = Accepted {
+        socket,
+        listener: connection.listener,
+    };
     let software = connection.software.borrow().clone();
-    let migration = Box::new(Migration { accepted, unread, software });
-    shard.mesh.control(target, Control::Migrate(migration)).await.await;
+    let migration = Box::new(Migration {
+        accepted,
+        unread,
+        software,
+    });
+    shard
+        .mesh
+        .control(target, Control::Migrate(migration))
+        .await
+        .await;
 }
 
 async fn read_requests<I: Io>(
@@ -233,15 +269,21 @@ async fn read_requests<I: Io>(
         if connection.is_draining.get() {
             return Ok(Exit::Drained);
         }
-        let next = pin!(async {
-            connection.outbound.has_room().await;
-            inbound.next_frame(stream, &shard.receive_buffers, &connection.progress).await
-        });
-        let frame = match select(next, draining).await {
-            Either::Left((frame, _)) => frame?,
-            Either::Right(_) => return Ok(Exit::Drained),
+        let frame = {
+            let next = pin!(async {
+                connection.outbound.has_room().await;
+                inbound
+                    .next_frame(stream, &shard.receive_buffers, &connection.progress)
+                    .await
+            });
+            match select(next, draining).await {
+                Either::Left((frame, _)) => frame?,
+                Either::Right(_) => return Ok(Exit::Drained),
+            }
         };
-        let Some(frame) = frame else { return Ok(Exit::Ended) };
+        let Some(frame) = frame else {
+            return Ok(Exit::Ended);
+        };
         let now = shard.io.now();
         connection.last_request.set(now);
         let is_own_buffer = frame.reservation.is_some();

@@ -130,7 +130,12 @@ impl Outbound {
 
     /// Waits for the oldest response and adds those behind it that are ready.
     async fn gather(&self) -> Gathered {
-        let mut gathered = Gathered { chunks: Vec::new(), permits: Vec::new(), responses: 0, is_last: false };
+        let mut gathered = Gathered {
+            chunks: Vec::new(),
+            permits: Vec::new(),
+            responses: 0,
+            is_last: false,
+        };
         let mut bytes = 0;
         while bytes < GATHER_MAX_BYTES {
             let Some(response) = self.next(gathered.chunks.is_empty()).await else {
@@ -163,7 +168,8 @@ impl Outbound {
                 Some(Pending::Ready(response)) => return Some(response),
                 Some(Pending::Later(future)) if may_wait => return Some(future.await),
                 Some(Pending::Later(mut future)) => {
-                    let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+                    let polled =
+                        poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
                     let Poll::Ready(response) = polled else {
                         self.queue.borrow_mut().push_front(Pending::Later(future));
                         return None;

@@ -42,7 +42,11 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
         let limits = Limits {
             idle_max: shard.limits.connection_idle_max,
             request_bytes_min: shard.limits.request_bytes_per_second_min,
-            response_grace: if is_short { STALL_GRACE_UNDER_PRESSURE } else { STALL_GRACE },
+            response_grace: if is_short {
+                STALL_GRACE_UNDER_PRESSURE
+            } else {
+                STALL_GRACE
+            },
         };
         for (_, connection) in shard.connections.borrow().iter() {
             if let Some(reason) = connection.reason_to_close(now, limits) {

@@ -19,10 +19,10 @@ use io::Io;
 use io::sync::{Notify, Promise};
 use metadata::record::{BrokerEndpoint, RegisterBrokerRecord};
 use metadata::{
-    CreateTopicsReply, CreateTopicsRules, Decision, DeletedTopic, FeatureUpdate, Machine, MetadataImage,
-    MetadataRecord, NewTopic, ProducerIdBlock, Refusal, SUPPORTED_FEATURES, TopicSelector, decide_bootstrap,
-    decide_create_topics, decide_delete_topics, decide_producer_ids, decide_register_broker, decide_replacement,
-    decide_update_features,
+    CreateTopicsReply, CreateTopicsRules, Decision, DeletedTopic, FeatureUpdate, Machine,
+    MetadataImage, MetadataRecord, NewTopic, ProducerIdBlock, Refusal, SUPPORTED_FEATURES,
+    TopicSelector, decide_bootstrap, decide_create_topics, decide_delete_topics,
+    decide_producer_ids, decide_register_broker, decide_replacement, decide_update_features,
 };
 use protocol::Str;
 use types::{ErrorCode, Uuid};
@@ -35,10 +35,18 @@ use store::MetadataStore;
 /// A change to decide.
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
-    CreateTopics { topics: Vec<NewTopic>, validate_only: bool },
+    CreateTopics {
+        topics: Vec<NewTopic>,
+        validate_only: bool,
+    },
     DeleteTopics(Vec<TopicSelector>),
-    UpdateFeatures { updates: Vec<FeatureUpdate>, validate_only: bool },
+    UpdateFeatures {
+        updates: Vec<FeatureUpdate>,
+        validate_only: bool,
+    },
     AllocateProducerIds,
+    /// Accept no more commands and close the metadata log.
+    Close,
 }
 
 /// The answer to the [`Command`] of the same name.
@@ -48,6 +56,7 @@ pub(crate) enum CommandResult {
     DeletedTopics(Vec<DeletedTopic>),
     UpdatedFeatures,
     ProducerIds(ProducerIdBlock),
+    Closed,
     /// The whole command is refused.
     Refused(Refusal),
 }
@@ -99,17 +108,30 @@ impl<I: Io> Decider<I> {
     /// The operating system's, and what makes the log unusable.
     pub(crate) async fn open(shard: Rc<Shard<I>>) -> Result<Self> {
         let setup = Arc::clone(&shard.setup);
-        let directory = setup.directories.first().expect("a broker has a log directory");
+        let directory = setup
+            .directories
+            .first()
+            .expect("a broker has a log directory");
         let (store, image) = MetadataStore::open(shard.io.clone(), &directory.path).await?;
         let machine = Machine {
             node: shard.config().node_id,
-            shards: u16::try_from(shard.mesh.shards().count()).expect("shards are numbered in 16 bits"),
-            directories: setup.directories.iter().map(|directory| directory.id).collect(),
+            shards: u16::try_from(shard.mesh.shards().count())
+                .expect("shards are numbered in 16 bits"),
+            directories: setup
+                .directories
+                .iter()
+                .map(|directory| directory.id)
+                .collect(),
         };
-        let mut decider = Self { shard, store, image: Arc::new(image), machine };
+        let mut decider = Self {
+            shard,
+            store,
+            image: Arc::new(image),
+            machine,
+        };
         let refused = |refusal: Refusal| std::io::Error::other(refusal.message);
-        let bootstrap =
-            decide_bootstrap(&decider.image, setup.cluster_id, SUPPORTED_FEATURES).map_err(refused)?;
+        let bootstrap = decide_bootstrap(&decider.image, setup.cluster_id, SUPPORTED_FEATURES)
+            .map_err(refused)?;
         decider.write(&bootstrap.records).await?;
         let registration = decide_register_broker(&decider.image, decider.registration());
         decider.write(&registration.records).await?;
@@ -127,15 +149,21 @@ impl<I: Io> Decider<I> {
         &self.image
     }
 
-    /// Decides for ever.
+    /// Decides until it is told to close.
     pub(crate) async fn run(mut self) {
         let shard = Rc::clone(&self.shard);
         loop {
             let (command, asker) = shard.controller.next().await;
+            let is_last = matches!(command, Command::Close);
             let result = self.carry_out(command).await;
             match asker {
                 Asker::Local(promise) => promise.fulfil(result),
-                Asker::Remote(address) => shard.mesh.reply_to(address, Reply::Decided(Box::new(result))),
+                Asker::Remote(address) => shard
+                    .mesh
+                    .reply_to(address, Reply::Decided(Box::new(result))),
+            }
+            if is_last {
+                return;
             }
             if let Err(error) = self.store.compact(&self.image).await {
                 tracing::error!(%error, "cannot write a metadata snapshot");
@@ -144,6 +172,12 @@ impl<I: Io> Decider<I> {
     }
 
     async fn carry_out(&mut self, command: Command) -> CommandResult {
+        if matches!(command, Command::Close) {
+            if let Err(error) = self.store.close().await {
+                tracing::error!(%error, "cannot close the metadata log");
+            }
+            return CommandResult::Closed;
+        }
         match self.decide(command) {
             Err(refusal) => CommandResult::Refused(refusal),
             Ok(Decision { records, reply }) if records.is_empty() => reply,
@@ -163,34 +197,63 @@ impl<I: Io> Decider<I> {
 
     fn decide(&self, command: Command) -> std::result::Result<Decision<CommandResult>, Refusal> {
         Ok(match command {
-            Command::CreateTopics { topics, validate_only } => {
-                let decision = self.decide_create(&topics)?.map(CommandResult::CreatedTopics);
-                if validate_only { decision.without_records() } else { decision }
+            Command::CreateTopics {
+                topics,
+                validate_only,
+            } => {
+                let decision = self
+                    .decide_create(&topics)?
+                    .map(CommandResult::CreatedTopics);
+                if validate_only {
+                    decision.without_records()
+                } else {
+                    decision
+                }
             }
             Command::DeleteTopics(selectors) => {
                 decide_delete_topics(&self.image, &selectors).map(CommandResult::DeletedTopics)
             }
-            Command::UpdateFeatures { updates, validate_only } => {
+            Command::UpdateFeatures {
+                updates,
+                validate_only,
+            } => {
                 let node = self.machine.node;
-                let decision = decide_update_features(&self.image, &updates, SUPPORTED_FEATURES, node)?;
+                let decision =
+                    decide_update_features(&self.image, &updates, SUPPORTED_FEATURES, node)?;
                 let decision = decision.map(|()| CommandResult::UpdatedFeatures);
-                if validate_only { decision.without_records() } else { decision }
+                if validate_only {
+                    decision.without_records()
+                } else {
+                    decision
+                }
             }
             Command::AllocateProducerIds => {
                 decide_producer_ids(&self.image, self.machine.node)?.map(CommandResult::ProducerIds)
             }
+            Command::Close => Decision {
+                records: Vec::new(),
+                reply: CommandResult::Closed,
+            },
         })
     }
 
-    fn decide_create(&self, topics: &[NewTopic]) -> std::result::Result<Decision<CreateTopicsReply>, Refusal> {
+    fn decide_create(
+        &self,
+        topics: &[NewTopic],
+    ) -> std::result::Result<Decision<CreateTopicsReply>, Refusal> {
         let config = self.shard.config();
         let check_configs = |configs: &[(Str, Option<Str>)]| {
-            let configs = configs.iter().map(|(key, value)| (key.as_str(), value.as_ref().map(Str::as_str)));
-            validate_topic_config(&config.topic_defaults, configs).map(drop).map_err(|error| error.0)
+            let configs = configs
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_ref().map(Str::as_str)));
+            validate_topic_config(&config.topic_defaults, configs)
+                .map(drop)
+                .map_err(|error| error.0)
         };
         let rules = CreateTopicsRules {
             default_partitions: config.values.num_partitions,
-            default_replication_factor: i16::try_from(config.values.default_replication_factor).unwrap_or(1),
+            default_replication_factor: i16::try_from(config.values.default_replication_factor)
+                .unwrap_or(1),
             check_configs: &check_configs,
             machine: &self.machine,
         };
@@ -202,7 +265,10 @@ impl<I: Io> Decider<I> {
         if records.is_empty() {
             return Ok(());
         }
-        let next = self.image.with(records).expect("a decision fits the image that it was made on");
+        let next = self
+            .image
+            .with(records)
+            .expect("a decision fits the image that it was made on");
         self.store.append(&self.image, records).await?;
         self.image = Arc::new(next);
         Ok(())
@@ -234,7 +300,13 @@ impl<I: Io> Decider<I> {
                     security_protocol: 0,
                 })
                 .collect(),
-            rack: self.shard.config().values.broker_rack.as_deref().map(Into::into),
+            rack: self
+                .shard
+                .config()
+                .values
+                .broker_rack
+                .as_deref()
+                .map(Into::into),
             log_dirs: self.machine.directories.clone(),
             ..RegisterBrokerRecord::default()
         }

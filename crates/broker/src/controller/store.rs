@@ -41,7 +41,10 @@ impl<I: Io> MetadataStore<I> {
     /// # Errors
     /// The operating system's, and `InvalidData` with the [`metadata::MetadataError`] for content that must not be
     /// ignored.
-    pub(super) async fn open(io: I, log_directory: &std::path::Path) -> Result<(Self, MetadataImage)> {
+    pub(super) async fn open(
+        io: I,
+        log_directory: &std::path::Path,
+    ) -> Result<(Self, MetadataImage)> {
         let directory = log_directory.join(log::DIRECTORY);
         io.create_dir_all(&directory).await?;
         io.sync_dir(log_directory).await?;
@@ -56,7 +59,14 @@ impl<I: Io> MetadataStore<I> {
         file.set_len(valid as u64).await?;
         file.sync_data().await?;
         let tail = content[valid - valid % ALIGNMENT..valid].to_vec();
-        let store = Self { io, directory, file, len_bytes: valid, tail, is_failed: false };
+        let store = Self {
+            io,
+            directory,
+            file,
+            len_bytes: valid,
+            tail,
+            is_failed: false,
+        };
         Ok((store, replay.image))
     }
 
@@ -64,9 +74,15 @@ impl<I: Io> MetadataStore<I> {
     ///
     /// # Errors
     /// The operating system's. Nothing more is accepted then: the state on disk is unknown until the next start.
-    pub(super) async fn append(&mut self, image: &MetadataImage, records: &[MetadataRecord]) -> Result<()> {
+    pub(super) async fn append(
+        &mut self,
+        image: &MetadataImage,
+        records: &[MetadataRecord],
+    ) -> Result<()> {
         if self.is_failed {
-            return Err(Error::other("the metadata log failed before; restart the broker"));
+            return Err(Error::other(
+                "the metadata log failed before; restart the broker",
+            ));
         }
         let now = self.io.wall_clock();
         let batch = log::encode_batch(records, image.end_offset(), log::LEADER_EPOCH, now);
@@ -107,9 +123,14 @@ impl<I: Io> MetadataStore<I> {
         if self.len_bytes < SNAPSHOT_AFTER_BYTES || self.is_failed {
             return Ok(());
         }
-        let id = SnapshotId { end_offset: image.end_offset(), epoch: log::LEADER_EPOCH };
+        let id = SnapshotId {
+            end_offset: image.end_offset(),
+            epoch: log::LEADER_EPOCH,
+        };
         let content = snapshot::encode(image, id.epoch, self.io.wall_clock());
-        self.io.replace_file(&self.directory.join(id.file_name()), content.into()).await?;
+        self.io
+            .replace_file(&self.directory.join(id.file_name()), content.into())
+            .await?;
         // From here on the log's records are all in the snapshot; a crash before the next line loses nothing.
         self.is_failed = true;
         let path = self.directory.join(log::FILE);
@@ -144,13 +165,21 @@ async fn newest_snapshot<I: Io>(io: &I, directory: &std::path::Path) -> Result<M
     let Some((id, name)) = snapshots(io, directory).await?.into_iter().max() else {
         return Ok(MetadataImage::new());
     };
-    let content = io.read_file(&directory.join(name), FILE_LEN_MAX_BYTES).await?;
+    let content = io
+        .read_file(&directory.join(name), FILE_LEN_MAX_BYTES)
+        .await?;
     snapshot::decode(id, &content).map_err(Error::other)
 }
 
-async fn snapshots<I: Io>(io: &I, directory: &std::path::Path) -> Result<Vec<(SnapshotId, String)>> {
+async fn snapshots<I: Io>(
+    io: &I,
+    directory: &std::path::Path,
+) -> Result<Vec<(SnapshotId, String)>> {
     let entries = io.list_dir(directory).await?;
-    Ok(entries.into_iter().filter_map(|entry| Some((SnapshotId::parse(&entry.name)?, entry.name))).collect())
+    Ok(entries
+        .into_iter()
+        .filter_map(|entry| Some((SnapshotId::parse(&entry.name)?, entry.name)))
+        .collect())
 }
 
 /// The length of whole blocks that hold `len` bytes.

@@ -14,7 +14,8 @@ use storage::checkpoint::{self, PartitionOffset};
 use types::{Offset, PartitionIndex, Uuid};
 
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
-use crate::message::{Control, LogCheckpoint, Reply};
+use crate::controller::Command;
+use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
 
 /// What the checkpoint files of all log directories say.
 #[derive(Debug, Default)]
@@ -25,7 +26,12 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// The recovery point and the log start offset of a log; 0 where there is none.
-    pub(super) fn of(&self, directory: &LogDirectory, topic: &str, partition: i32) -> (Offset, Offset) {
+    pub(super) fn of(
+        &self,
+        directory: &LogDirectory,
+        topic: &str,
+        partition: i32,
+    ) -> (Offset, Offset) {
         let key = (directory.id, topic.to_owned(), partition);
         let find = |offsets: &FxHashMap<_, _>| offsets.get(&key).copied().unwrap_or(Offset(0));
         (find(&self.recovery_points), find(&self.log_starts))
@@ -42,12 +48,18 @@ impl<I: Io> Shard<I> {
                 (checkpoint::LOG_START_OFFSET_FILE, &mut found.log_starts),
             ] {
                 let path = directory.path.join(file);
-                let Ok(content) = self.io.read_file(&path, checkpoint::FILE_LEN_MAX).await else { continue };
+                let Ok(content) = self.io.read_file(&path, checkpoint::FILE_LEN_MAX).await else {
+                    continue;
+                };
                 match checkpoint::decode_offsets(&content) {
-                    Ok(lines) => offsets.extend(
-                        lines.into_iter().map(|line| ((directory.id, line.topic, line.partition.0), line.offset)),
-                    ),
-                    Err(error) => tracing::warn!(path = %path.display(), %error, "ignored a checkpoint"),
+                    Ok(lines) => {
+                        offsets.extend(lines.into_iter().map(|line| {
+                            ((directory.id, line.topic, line.partition.0), line.offset)
+                        }))
+                    }
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), %error, "ignored a checkpoint")
+                    }
                 }
             }
         }
@@ -55,12 +67,16 @@ impl<I: Io> Shard<I> {
     }
 
     /// How far recovery of this shard's logs would have to look back now.
-    pub(super) fn checkpoints(&self) -> Vec<LogCheckpoint> {
+    pub(super) fn checkpoints(&self) -> ShardCheckpoints {
         let partitions = self.partitions.borrow();
         let checkpoint = |partition: &Rc<crate::partition::Partition<I>>| {
             let log = &partition.log;
             let dir = log.dir();
-            let directory = self.setup.directories.iter().position(|it| dir.starts_with(&it.path))?;
+            let directory = self
+                .setup
+                .directories
+                .iter()
+                .position(|it| dir.starts_with(&it.path))?;
             Some(LogCheckpoint {
                 directory,
                 topic: (&*log.identity().topic).into(),
@@ -69,11 +85,14 @@ impl<I: Io> Shard<I> {
                 log_start_offset: log.log_start_offset(),
             })
         };
-        partitions.values().filter_map(checkpoint).collect()
+        ShardCheckpoints {
+            logs: partitions.values().filter_map(checkpoint).collect(),
+            any_failed: !self.offline.borrow().is_empty(),
+        }
     }
 
     /// Answers what is under way, ends every connection and closes every log.
-    pub(super) async fn drain(self: &Rc<Self>) -> Vec<LogCheckpoint> {
+    pub(super) async fn drain(self: &Rc<Self>) -> ShardCheckpoints {
         self.is_draining.set(true);
         let deadline = self.io.now() + self.limits.shutdown_timeout / 2;
         for (_, connection) in self.connections.borrow().iter() {
@@ -87,16 +106,23 @@ impl<I: Io> Shard<I> {
             connection.close("the broker is shutting down");
         }
         let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
-        for (partition, closed) in partitions.iter().zip(join_all(partitions.iter().map(|it| it.log.close())).await) {
+        let closed = join_all(partitions.iter().map(|partition| partition.log.close())).await;
+        let mut checkpoints = self.checkpoints();
+        for (partition, closed) in partitions.iter().zip(closed) {
             if let Err(error) = closed {
                 tracing::error!(dir = %partition.log.dir().display(), %error, "cannot close a log");
+                checkpoints.any_failed = true;
             }
         }
-        self.checkpoints()
+        checkpoints
     }
 
     /// Sends a message to every other shard and returns what they answer together with this shard's own answer.
-    async fn gather(&self, message: impl Fn() -> Control<I>, own: impl Future<Output = Vec<LogCheckpoint>>) -> Vec<LogCheckpoint> {
+    async fn gather(
+        &self,
+        message: impl Fn() -> Control<I>,
+        own: impl Future<Output = ShardCheckpoints>,
+    ) -> ShardCheckpoints {
         let others = self.mesh.shards().filter(|other| *other != self.id());
         let asked = others.map(|other| {
             let message = message();
@@ -104,8 +130,12 @@ impl<I: Io> Shard<I> {
         });
         let (answers, mut all) = join(join_all(asked), own).await;
         for answer in answers {
-            if let Some(Reply::Checkpoints(checkpoints)) = answer {
-                all.extend(checkpoints);
+            match answer {
+                Some(Reply::Checkpoints(checkpoints)) => {
+                    all.logs.extend(checkpoints.logs);
+                    all.any_failed |= checkpoints.any_failed;
+                }
+                _ => all.any_failed = true,
             }
         }
         all
@@ -114,7 +144,13 @@ impl<I: Io> Shard<I> {
 
 /// Writes the recovery points and log start offsets of all logs, every `log.flush.offset.checkpoint.interval.ms`.
 pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
-    let interval = u64::try_from(shard.config().values.log_flush_offset_checkpoint_interval_ms).unwrap_or(0);
+    let interval = u64::try_from(
+        shard
+            .config()
+            .values
+            .log_flush_offset_checkpoint_interval_ms,
+    )
+    .unwrap_or(0);
     let interval = std::time::Duration::from_millis(interval.max(1));
     loop {
         shard.io.sleep_until(shard.io.now() + interval).await;
@@ -124,7 +160,7 @@ pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
         let own = async { shard.checkpoints() };
         let all = shard.gather(|| Control::Checkpoint, own).await;
         if !shard.is_draining() {
-            write_all(&shard, &all).await;
+            write_all(&shard, &all.logs).await;
         }
     }
 }
@@ -132,20 +168,31 @@ pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
 async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bool {
     let mut all_written = true;
     for (index, directory) in shard.setup.directories.iter().enumerate() {
-        let here = || checkpoints.iter().filter(|checkpoint| checkpoint.directory == index);
+        let here = || {
+            checkpoints
+                .iter()
+                .filter(|checkpoint| checkpoint.directory == index)
+        };
         let line = |checkpoint: &LogCheckpoint, offset| PartitionOffset {
             topic: checkpoint.topic.as_str().to_owned(),
             partition: PartitionIndex(checkpoint.partition),
             offset,
         };
         let recovery: Vec<_> = here().map(|it| line(it, it.recovery_point)).collect();
-        let starts: Vec<_> =
-            here().filter(|it| it.log_start_offset.0 > 0).map(|it| line(it, it.log_start_offset)).collect();
-        for (file, offsets) in
-            [(checkpoint::RECOVERY_POINT_FILE, recovery), (checkpoint::LOG_START_OFFSET_FILE, starts)]
-        {
+        let starts: Vec<_> = here()
+            .filter(|it| it.log_start_offset.0 > 0)
+            .map(|it| line(it, it.log_start_offset))
+            .collect();
+        for (file, offsets) in [
+            (checkpoint::RECOVERY_POINT_FILE, recovery),
+            (checkpoint::LOG_START_OFFSET_FILE, starts),
+        ] {
             let path = directory.path.join(file);
-            if let Err(error) = shard.io.replace_file(&path, checkpoint::encode_offsets(&offsets)).await {
+            if let Err(error) = shard
+                .io
+                .replace_file(&path, checkpoint::encode_offsets(&offsets))
+                .await
+            {
                 tracing::error!(path = %path.display(), %error, "cannot write a checkpoint");
                 all_written = false;
             }
@@ -160,14 +207,19 @@ pub(super) async fn obey<I: Io>(
     commands: I::Receiver<ShardCommand>,
     events: I::Sender<ShardEvent>,
 ) {
-    let Some(ShardCommand::Drain) = commands.recv().await else { return };
+    let Some(ShardCommand::Drain) = commands.recv().await else {
+        return;
+    };
     let checkpoints = shard.gather(|| Control::Drain, shard.drain()).await;
-    let is_fenced = |it: &Rc<crate::partition::Partition<I>>| it.log.is_failed();
-    let any_failed = shard.partitions.borrow().values().any(is_fenced);
-    if write_all(&shard, &checkpoints).await && !any_failed {
+    shard.decide(Command::Close).await;
+    if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed {
         for directory in &shard.setup.directories {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
-            if let Err(error) = shard.io.replace_file(&path, checkpoint::encode_clean_shutdown(-1)).await {
+            if let Err(error) = shard
+                .io
+                .replace_file(&path, checkpoint::encode_clean_shutdown(-1))
+                .await
+            {
                 tracing::error!(path = %path.display(), %error, "cannot mark the clean shutdown");
             }
         }
@@ -193,19 +245,20 @@ pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<Me
                 continue;
             }
         };
+        let remover = Rc::clone(shard);
+        let parent = directory.path.clone();
+        shard.spawn(TaskClass::Background, async move {
+            if let Err(error) = remover.storage.remove_deleted(&parent).await {
+                tracing::warn!(path = %parent.display(), %error, "cannot remove deleted partitions");
+            }
+        });
         for entry in entries.iter().filter(|entry| entry.is_dir) {
             let path = directory.path.join(&entry.name);
-            if entry.name.ends_with(storage::DELETED_SUFFIX) {
-                let remover = Rc::clone(shard);
-                shard.spawn(TaskClass::Background, async move {
-                    if let Err(error) = storage::remove_dir_all(&remover.io, &path).await {
-                        tracing::warn!(path = %path.display(), %error, "cannot remove a deleted partition");
-                    }
-                });
-                continue;
-            }
             if is_stray(shard, directory, &entry.name, image).await {
-                let aside = directory.path.join(format!("{}.{:016x}-stray", entry.name, shard.io.random()));
+                let aside =
+                    directory
+                        .path
+                        .join(format!("{}.{:016x}-stray", entry.name, shard.io.random()));
                 tracing::warn!(from = %path.display(), to = %aside.display(),
                     "the metadata does not know this partition: set aside");
                 if let Err(error) = shard.io.rename(&path, &aside).await {
@@ -216,18 +269,37 @@ pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<Me
     }
 }
 
-async fn is_stray<I: Io>(shard: &Shard<I>, directory: &LogDirectory, name: &str, image: &MetadataImage) -> bool {
-    let Some((topic, Ok(partition))) = name.rsplit_once('-').map(|(topic, index)| (topic, index.parse::<i32>())) else {
+async fn is_stray<I: Io>(
+    shard: &Shard<I>,
+    directory: &LogDirectory,
+    name: &str,
+    image: &MetadataImage,
+) -> bool {
+    let Some((topic, Ok(partition))) = name
+        .rsplit_once('-')
+        .map(|(topic, index)| (topic, index.parse::<i32>()))
+    else {
         return false;
     };
     if topic == metadata::CLUSTER_METADATA_TOPIC {
         return false;
     }
-    let Some(known) = image.topic_named(topic).filter(|it| it.partition(PartitionIndex(partition)).is_some()) else {
+    let Some(known) = image
+        .topic_named(topic)
+        .filter(|it| it.partition(PartitionIndex(partition)).is_some())
+    else {
         return true;
     };
-    let path = directory.path.join(name).join(checkpoint::PARTITION_METADATA_FILE);
-    match shard.io.read_file(&path, checkpoint::FILE_LEN_MAX).await.map(|it| checkpoint::decode_partition_metadata(&it)) {
+    let path = directory
+        .path
+        .join(name)
+        .join(checkpoint::PARTITION_METADATA_FILE);
+    match shard
+        .io
+        .read_file(&path, checkpoint::FILE_LEN_MAX)
+        .await
+        .map(|it| checkpoint::decode_partition_metadata(&it))
+    {
         Ok(Ok(id)) => id != known.id,
         // A crash during the creation leaves the directory without it.
         Ok(Err(_)) | Err(_) => false,

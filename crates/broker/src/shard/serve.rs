@@ -22,7 +22,10 @@ use crate::partition::{Partition, Submitted};
 const TIME_SLICE: Duration = Duration::from_micros(100);
 
 /// Serves appends, reads and look-ups. Appends enter their logs in the order of arrival.
-pub(super) async fn serve_requests<I: Io>(shard: Rc<Shard<I>>, inbox: I::Receiver<Envelope<Request>>) {
+pub(super) async fn serve_requests<I: Io>(
+    shard: Rc<Shard<I>>,
+    inbox: I::Receiver<Envelope<Request>>,
+) {
     let mut slice_began = shard.io.now();
     while let Some(envelope) = inbox.recv().await {
         let to = envelope.return_address();
@@ -36,10 +39,16 @@ pub(super) async fn serve_requests<I: Io>(shard: Rc<Shard<I>>, inbox: I::Receive
                 }
             }
             Request::Watch { targets, deadline } => {
-                shard.spawn(TaskClass::Foreground, answer_watch(Rc::clone(&shard), to, targets, deadline));
+                shard.spawn(
+                    TaskClass::Foreground,
+                    answer_watch(Rc::clone(&shard), to, targets, deadline),
+                );
             }
             Request::Offsets(jobs) => {
-                shard.spawn(TaskClass::Foreground, answer_offsets(Rc::clone(&shard), to, jobs));
+                shard.spawn(
+                    TaskClass::Foreground,
+                    answer_offsets(Rc::clone(&shard), to, jobs),
+                );
             }
         }
         if shard.io.now().saturating_since(slice_began) > TIME_SLICE {
@@ -81,7 +90,12 @@ async fn settle<I: Io>(partition: &Partition<I>, at: AppendedAt) -> AppendResult
     partition.wait_durable(at).await
 }
 
-async fn answer_read<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, jobs: Vec<ReadJob>, max_bytes: usize) {
+async fn answer_read<I: Io>(
+    shard: Rc<Shard<I>>,
+    to: ReturnAddress,
+    jobs: Vec<ReadJob>,
+    max_bytes: usize,
+) {
     let results = lookup::read_all(&shard, &jobs, max_bytes).await;
     shard.mesh.reply_to(to, Reply::Read(results));
 }
@@ -94,9 +108,15 @@ async fn answer_offsets<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, jobs: Vec
     shard.mesh.reply_to(to, Reply::Offsets(results));
 }
 
-async fn answer_watch<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, targets: Vec<WatchTarget>, deadline: Instant) {
+async fn answer_watch<I: Io>(
+    shard: Rc<Shard<I>>,
+    to: ReturnAddress,
+    targets: Vec<WatchTarget>,
+    deadline: Instant,
+) {
     let grown = wait_for_growth(&shard, &targets);
-    io::timeout(&shard.io, deadline, grown).await.ok();
+    let patience = deadline.saturating_since(shard.io.now());
+    io::timeout(&shard.io, patience, grown).await.ok();
     shard.mesh.reply_to(to, Reply::Done);
 }
 
@@ -105,9 +125,12 @@ pub(crate) async fn wait_for_growth<I: Io>(shard: &Shard<I>, targets: &[WatchTar
     loop {
         let mut waiters = Vec::with_capacity(targets.len());
         for target in targets {
-            let Ok(partition) = shard.partition(target.key) else { return };
+            let Ok(partition) = shard.partition(target.key) else {
+                return;
+            };
             let grown = partition.log.watch_high_watermark();
-            if partition.log.high_watermark() != target.high_watermark || partition.log.is_fenced() {
+            if partition.log.high_watermark() != target.high_watermark || partition.log.is_fenced()
+            {
                 return;
             }
             waiters.push(grown);
@@ -120,7 +143,10 @@ pub(crate) async fn wait_for_growth<I: Io>(shard: &Shard<I>, targets: &[WatchTar
 }
 
 /// Serves metadata, migration and shutdown.
-pub(super) async fn serve_control<I: Io>(shard: Rc<Shard<I>>, inbox: I::Receiver<Envelope<Control<I>>>) {
+pub(super) async fn serve_control<I: Io>(
+    shard: Rc<Shard<I>>,
+    inbox: I::Receiver<Envelope<Control<I>>>,
+) {
     while let Some(envelope) = inbox.recv().await {
         let to = envelope.return_address();
         match envelope.body {
@@ -135,9 +161,14 @@ pub(super) async fn serve_control<I: Io>(shard: Rc<Shard<I>>, inbox: I::Receiver
             Control::Decide(command) => shard.controller.submit(*command, Asker::Remote(to)),
             Control::Migrate(migration) => {
                 shard.mesh.reply_to(to, Reply::Done);
-                shard.spawn(TaskClass::Foreground, connection::serve_migrated(Rc::clone(&shard), *migration));
+                shard.spawn(
+                    TaskClass::Foreground,
+                    connection::serve_migrated(Rc::clone(&shard), *migration),
+                );
             }
-            Control::Checkpoint => shard.mesh.reply_to(to, Reply::Checkpoints(shard.checkpoints())),
+            Control::Checkpoint => shard
+                .mesh
+                .reply_to(to, Reply::Checkpoints(shard.checkpoints())),
             Control::Drain => {
                 let drained = Rc::clone(&shard);
                 shard.spawn(TaskClass::Foreground, async move {

@@ -47,9 +47,14 @@ impl<I: Io> Shard<I> {
     fn missing_logs(&self, view: &View) -> Vec<Opening> {
         let mut openings = Vec::new();
         for topic in view.image.topics() {
-            let Some(settings) = view.settings(topic.id) else { continue };
+            let Some(settings) = view.settings(topic.id) else {
+                continue;
+            };
             for (index, image) in (0..).zip(&topic.partitions) {
-                let key = PartitionKey { topic_id: topic.id, index };
+                let key = PartitionKey {
+                    topic_id: topic.id,
+                    index,
+                };
                 if image.shard != Some(self.id()) || self.partition(key).is_ok() {
                     continue;
                 }
@@ -68,15 +73,31 @@ impl<I: Io> Shard<I> {
     /// The directory that holds this machine's replica.
     fn directory_of(&self, image: &PartitionImage) -> LogDirectory {
         let machine = self.advertise().machine();
-        let place = image.replicas.iter().position(|replica| *replica == machine);
+        let place = image
+            .replicas
+            .iter()
+            .position(|replica| *replica == machine);
         let id = place.and_then(|place| image.directories.get(place));
         let directories = &self.setup.directories;
-        let directory = directories.iter().find(|directory| Some(&directory.id) == id).or(directories.first());
+        let directory = directories
+            .iter()
+            .find(|directory| Some(&directory.id) == id)
+            .or(directories.first());
         directory.expect("a broker has a log directory").clone()
     }
 
-    async fn open_log(self: &Rc<Self>, opening: Opening, checkpoints: &super::lifecycle::Checkpoints) {
-        let Opening { key, topic, settings, directory, image } = opening;
+    async fn open_log(
+        self: &Rc<Self>,
+        opening: Opening,
+        checkpoints: &super::lifecycle::Checkpoints,
+    ) {
+        let Opening {
+            key,
+            topic,
+            settings,
+            directory,
+            image,
+        } = opening;
         let path = log_path(&directory, &topic.name, key.index);
         let identity = LogIdentity {
             topic: Rc::from(topic.name.as_str()),
@@ -84,11 +105,19 @@ impl<I: Io> Shard<I> {
             topic_id: topic.id,
         };
         let found = checkpoints.of(&directory, &topic.name, key.index);
-        let opened = self.open_or_create(&path, identity, &settings, directory.is_clean, found).await;
+        let opened = self
+            .open_or_create(&path, identity, &settings, directory.is_clean, found)
+            .await;
         match opened {
             Ok(log) => {
                 log.assign_leader_epoch(image.leader_epoch);
-                let partition = Partition::new(self.io.clone(), key, image.leader_epoch, settings.log.clone(), log);
+                let partition = Partition::new(
+                    self.io.clone(),
+                    key,
+                    image.leader_epoch,
+                    settings.log.clone(),
+                    log,
+                );
                 self.offline.borrow_mut().remove(&key);
                 self.partitions.borrow_mut().insert(key, partition);
             }
@@ -107,15 +136,28 @@ impl<I: Io> Shard<I> {
         is_clean: bool,
         (recovery_point, log_start_offset): (Offset, Offset),
     ) -> Result<Log<I>, OpenError> {
-        let recovery = storage::Recovery { is_clean, recovery_point, log_start_offset };
-        Log::open_or_create(&self.storage, path, identity, settings.log.clone(), recovery).await
+        let recovery = storage::Recovery {
+            is_clean,
+            recovery_point,
+            log_start_offset,
+        };
+        Log::open_or_create(
+            &self.storage,
+            path,
+            identity,
+            settings.log.clone(),
+            recovery,
+        )
+        .await
     }
 
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
     fn follow(self: &Rc<Self>, view: &View) {
         let mut gone = Vec::new();
         for (key, partition) in self.partitions.borrow().iter() {
-            let image = view.partition(*key).filter(|image| image.shard == Some(self.id()));
+            let image = view
+                .partition(*key)
+                .filter(|image| image.shard == Some(self.id()));
             let Some(image) = image else {
                 gone.push(*key);
                 continue;
@@ -125,12 +167,16 @@ impl<I: Io> Shard<I> {
                 partition.configure(&settings.log);
             }
         }
-        self.offline.borrow_mut().retain(|key| view.partition(*key).is_some());
+        self.offline
+            .borrow_mut()
+            .retain(|key| view.partition(*key).is_some());
         for key in gone {
             let partition = self.partitions.borrow_mut().remove(&key);
             let is_deleted = view.image.topic(key.topic_id).is_none();
             if let Some(partition) = partition {
-                self.spawn(TaskClass::Background, async move { partition.let_go(is_deleted).await });
+                self.spawn(TaskClass::Background, async move {
+                    partition.let_go(is_deleted).await
+                });
             }
         }
     }

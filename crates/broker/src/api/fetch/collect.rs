@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, select_all};
 use io::{Instant, Io};
-use types::{ErrorCode, Offset, ShardId};
+use types::{ErrorCode, ShardId};
 
 use super::plan::Plan;
 use super::session::SessionPartition;
@@ -32,8 +32,12 @@ pub(super) enum Outlook {
 
 impl Collected {
     pub(super) fn outlook(&self, min_bytes: usize) -> Outlook {
-        let has_verdict = self.results.iter().any(|result| result.error.is_some() || result.diverging.is_some());
-        if self.len_bytes >= min_bytes || has_verdict || self.has_unknown || self.results.is_empty() {
+        let has_verdict = self
+            .results
+            .iter()
+            .any(|result| result.error.is_some() || result.diverging.is_some());
+        if self.len_bytes >= min_bytes || has_verdict || self.has_unknown || self.results.is_empty()
+        {
             Outlook::Answer
         } else {
             Outlook::Wait
@@ -44,7 +48,10 @@ impl Collected {
 /// Reads at most `max_bytes`, but at least one batch if there is one.
 pub(super) async fn collect<I: Io>(shard: &Shard<I>, plan: &Plan, max_bytes: usize) -> Collected {
     let mut collected = Collected {
-        results: vec![ReadResult::failed(ErrorCode::UnknownTopicOrPartition); plan.partitions.len()],
+        results: vec![
+            ReadResult::failed(ErrorCode::UnknownTopicOrPartition);
+            plan.partitions.len()
+        ],
         len_bytes: 0,
         has_unknown: !plan.unknown.is_empty(),
     };
@@ -74,8 +81,14 @@ async fn collect_from<I: Io>(
 ) {
     let remaining = max_bytes.saturating_sub(collected.len_bytes);
     let is_first = collected.len_bytes == 0;
-    let jobs = places.iter().map(|place| read_job(&plan.partitions[*place], remaining, is_first)).collect();
-    let request = Request::Read { jobs, max_bytes: remaining };
+    let jobs = places
+        .iter()
+        .map(|place| read_job(&plan.partitions[*place], remaining, is_first))
+        .collect();
+    let request = Request::Read {
+        jobs,
+        max_bytes: remaining,
+    };
     let Some(Reply::Read(results)) = shard.mesh.request(owner, request).await.await else {
         for place in places {
             collected.results[*place] = ReadResult::failed(ErrorCode::KafkaStorageError);
@@ -89,14 +102,22 @@ async fn collect_from<I: Io>(
 }
 
 /// The places of the plan by the shard that owns them, in the order of each shard's first one.
-fn by_owner<I: Io>(shard: &Shard<I>, plan: &Plan, results: &mut [ReadResult]) -> Vec<(ShardId, Vec<usize>)> {
+fn by_owner<I: Io>(
+    shard: &Shard<I>,
+    plan: &Plan,
+    results: &mut [ReadResult],
+) -> Vec<(ShardId, Vec<usize>)> {
     let view = shard.view();
     let mut owners: Vec<(ShardId, Vec<usize>)> = Vec::new();
     for (place, partition) in plan.partitions.iter().enumerate() {
         let key = partition.wanted.key;
         let Some(owner) = view.owner(key) else {
             let is_known = view.image.topic(key.topic_id).is_some() || !plan.names.is_empty();
-            let code = if is_known { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::UnknownTopicId };
+            let code = if is_known {
+                ErrorCode::UnknownTopicOrPartition
+            } else {
+                ErrorCode::UnknownTopicId
+            };
             results[place] = ReadResult::failed(code);
             continue;
         };
@@ -125,13 +146,23 @@ fn read_job(partition: &SessionPartition, remaining: usize, is_first: bool) -> R
 }
 
 /// Waits until a partition of the plan has moved on from what `seen` says, or until the deadline.
-pub(super) async fn wait_for_more<I: Io>(shard: &Rc<Shard<I>>, plan: &Plan, seen: Collected, deadline: Instant) {
+pub(super) async fn wait_for_more<I: Io>(
+    shard: &Rc<Shard<I>>,
+    plan: &Plan,
+    seen: Collected,
+    deadline: Instant,
+) {
     let view = shard.view();
     let mut by_shard: Vec<(ShardId, Vec<WatchTarget>)> = Vec::new();
     for (partition, result) in plan.partitions.iter().zip(&seen.results) {
         let key = partition.wanted.key;
-        let Some(owner) = view.owner(key) else { continue };
-        let target = WatchTarget { key, high_watermark: known_high_watermark(result) };
+        let Some(owner) = view.owner(key) else {
+            continue;
+        };
+        let target = WatchTarget {
+            key,
+            high_watermark: result.high_watermark,
+        };
         match by_shard.iter_mut().find(|(known, _)| *known == owner) {
             Some((_, targets)) => targets.push(target),
             None => by_shard.push((owner, vec![target])),
@@ -158,9 +189,6 @@ pub(super) async fn wait_for_more<I: Io>(shard: &Rc<Shard<I>>, plan: &Plan, seen
         return;
     }
     let any = select_all(waits);
-    io::timeout(&shard.io, deadline, any).await.ok();
-}
-
-fn known_high_watermark(result: &ReadResult) -> Offset {
-    result.high_watermark
+    let patience = deadline.saturating_since(shard.io.now());
+    io::timeout(&shard.io, patience, any).await.ok();
 }

@@ -40,23 +40,35 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
     let shard = Rc::clone(&call.shard);
     let plan = match plan(&shard, call.version, &request) {
         Ok(plan) => plan,
-        Err(code) => return Outcome::Answer(FetchResponse { error_code: code.code(), ..FetchResponse::default() }),
+        Err(code) => {
+            return Outcome::Answer(FetchResponse {
+                error_code: code.code(),
+                ..FetchResponse::default()
+            });
+        }
     };
     // With a node id for each shard, the first partition shows which shard the connection is meant for.
     if shard.advertise().is_per_shard() && !call.connection.is_settled.replace(true) {
         let view = shard.view();
-        let owner = plan.partitions.iter().find_map(|partition| view.owner(partition.wanted.key));
+        let owner = plan
+            .partitions
+            .iter()
+            .find_map(|partition| view.owner(partition.wanted.key));
         if let Some(owner) = owner.filter(|owner| *owner != shard.id()) {
             return Outcome::Migrate(owner);
         }
     }
     let plan = plan.settled(&shard);
-    let wait = u64::try_from(request.max_wait_ms).map_or(Duration::ZERO, Duration::from_millis).min(WAIT_MAX);
+    let wait = u64::try_from(request.max_wait_ms)
+        .map_or(Duration::ZERO, Duration::from_millis)
+        .min(WAIT_MAX);
     let fetch = Fetch {
         version: call.version,
         listener: call.connection.listener,
         min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
-        max_bytes: usize::try_from(request.max_bytes).unwrap_or(0).min(shard.limits.fetch_len_max_bytes),
+        max_bytes: usize::try_from(request.max_bytes)
+            .unwrap_or(0)
+            .min(shard.limits.fetch_len_max_bytes),
         read_committed: request.isolation_level == 1,
         deadline: shard.io.now() + wait,
         plan,
@@ -86,9 +98,13 @@ impl<I: Io> Fetch<I> {
         loop {
             let wanted = self.max_bytes.min(self.shard.limits.response_len_max_bytes);
             let mut permit = self.shard.response_budget.acquire(wanted).await;
-            let collected = collect(&self.shard, &self.plan, permit.units().min(self.max_bytes)).await;
+            let collected =
+                collect(&self.shard, &self.plan, permit.units().min(self.max_bytes)).await;
             let is_late = self.shard.io.now() >= self.deadline;
-            if is_late || collected.outlook(self.min_bytes) == Outlook::Answer || self.shard.is_draining() {
+            if is_late
+                || collected.outlook(self.min_bytes) == Outlook::Answer
+                || self.shard.is_draining()
+            {
                 permit.release(permit.units().saturating_sub(collected.len_bytes));
                 return (collected, permit);
             }
@@ -98,7 +114,10 @@ impl<I: Io> Fetch<I> {
     }
 
     fn respond(&self, collected: Collected) -> FetchResponse {
-        let mut response = FetchResponse { session_id: self.plan.session_id, ..FetchResponse::default() };
+        let mut response = FetchResponse {
+            session_id: self.plan.session_id,
+            ..FetchResponse::default()
+        };
         let mut told = Vec::new();
         for (partition, result) in self.plan.partitions.iter().zip(collected.results) {
             let news = session::Told {
@@ -134,7 +153,10 @@ impl<I: Io> Fetch<I> {
             add(&mut response.responses, topic.clone(), *id, data);
         }
         if self.plan.session_id != 0 {
-            self.shard.fetch_sessions.borrow_mut().told(self.plan.session_id, &told);
+            self.shard
+                .fetch_sessions
+                .borrow_mut()
+                .told(self.plan.session_id, &told);
         }
         response
     }
@@ -163,7 +185,10 @@ impl<I: Io> Fetch<I> {
             ..PartitionData::default()
         };
         if let Some((epoch, end)) = result.diverging {
-            data.diverging_epoch = EpochEndOffset { epoch: epoch.0, end_offset: end.0 };
+            data.diverging_epoch = EpochEndOffset {
+                epoch: epoch.0,
+                end_offset: end.0,
+            };
         }
         let is_misdirected = matches!(
             result.error,
@@ -171,9 +196,15 @@ impl<I: Io> Fetch<I> {
         );
         if self.version >= LEADERS_SINCE && is_misdirected {
             let view = self.shard.view();
-            if let Some((owner, epoch)) = view.partition(key).and_then(|it| Some((it.shard?, it.leader_epoch))) {
+            if let Some((owner, epoch)) = view
+                .partition(key)
+                .and_then(|it| Some((it.shard?, it.leader_epoch)))
+            {
                 let node = self.shard.advertise().node(self.listener, owner);
-                data.current_leader = LeaderIdAndEpoch { leader_id: node.id.0, leader_epoch: epoch.0 };
+                data.current_leader = LeaderIdAndEpoch {
+                    leader_id: node.id.0,
+                    leader_epoch: epoch.0,
+                };
                 if endpoints.iter().all(|known| known.node_id != node.id.0) {
                     endpoints.push(NodeEndpoint {
                         node_id: node.id.0,
@@ -191,7 +222,13 @@ impl<I: Io> Fetch<I> {
 /// Adds a partition to its topic, which nearly always is the last one.
 fn add(topics: &mut Vec<FetchableTopicResponse>, topic: Str, topic_id: Uuid, data: PartitionData) {
     match topics.last_mut() {
-        Some(last) if last.topic_id == topic_id && last.topic == topic => last.partitions.push(data),
-        _ => topics.push(FetchableTopicResponse { topic, topic_id, partitions: vec![data] }),
+        Some(last) if last.topic_id == topic_id && last.topic == topic => {
+            last.partitions.push(data)
+        }
+        _ => topics.push(FetchableTopicResponse {
+            topic,
+            topic_id,
+            partitions: vec![data],
+        }),
     }
 }

@@ -32,7 +32,11 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// Kafka's codes for sessions that are unknown or out of step.
-pub(super) fn plan<I: Io>(shard: &Shard<I>, version: i16, request: &FetchRequest) -> Result<Plan, ErrorCode> {
+pub(super) fn plan<I: Io>(
+    shard: &Shard<I>,
+    version: i16,
+    request: &FetchRequest,
+) -> Result<Plan, ErrorCode> {
     let uses_ids = version >= IDS_SINCE;
     let mut asked = Asked::of(shard, request, uses_ids);
     let is_full = request.session_epoch == EPOCH_INITIAL || request.session_epoch == EPOCH_FINAL;
@@ -54,13 +58,27 @@ pub(super) fn plan<I: Io>(shard: &Shard<I>, version: i16, request: &FetchRequest
     }
     let view = shard.view();
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| {
-        let id = view.topic(&topic.topic, topic.topic_id).map_or(topic.topic_id, |topic| topic.id);
-        topic.partitions.iter().map(move |index| PartitionKey { topic_id: id, index: *index })
+        let id = view
+            .topic(&topic.topic, topic.topic_id)
+            .map_or(topic.topic_id, |topic| topic.id);
+        topic.partitions.iter().map(move |index| PartitionKey {
+            topic_id: id,
+            index: *index,
+        })
     });
-    let change = Change { wanted: asked.wanted, forgotten: forgotten.collect() };
+    let change = Change {
+        wanted: asked.wanted,
+        forgotten: forgotten.collect(),
+    };
     let now = shard.io.now();
     let mut sessions = shard.fetch_sessions.borrow_mut();
-    let partitions = sessions.resume(request.session_id, request.session_epoch, uses_ids, &change, now)?;
+    let partitions = sessions.resume(
+        request.session_id,
+        request.session_epoch,
+        uses_ids,
+        &change,
+        now,
+    )?;
     if !uses_ids {
         for partition in &partitions {
             let id = partition.wanted.key.topic_id;
@@ -89,7 +107,11 @@ impl Plan {
         if self.begins_session {
             let id = i32::try_from(shard.io.random() >> 33).expect("31 bits");
             let (partitions, now) = (self.partitions.clone(), shard.io.now());
-            self.session_id = shard.fetch_sessions.borrow_mut().begin(id, self.uses_ids, partitions, now);
+            self.session_id =
+                shard
+                    .fetch_sessions
+                    .borrow_mut()
+                    .begin(id, self.uses_ids, partitions, now);
         }
         self
     }
@@ -105,20 +127,35 @@ struct Asked {
 impl Asked {
     fn of<I: Io>(shard: &Shard<I>, request: &FetchRequest, uses_ids: bool) -> Self {
         let view = shard.view();
-        let mut asked = Self { wanted: Vec::new(), unknown: Vec::new(), names: FxHashMap::default() };
+        let mut asked = Self {
+            wanted: Vec::new(),
+            unknown: Vec::new(),
+            names: FxHashMap::default(),
+        };
         for topic in &request.topics {
             let known = view.topic(&topic.topic, topic.topic_id);
             let Some(known) = known else {
-                let code = if uses_ids { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
+                let code = if uses_ids {
+                    ErrorCode::UnknownTopicId
+                } else {
+                    ErrorCode::UnknownTopicOrPartition
+                };
                 let name = topic.topic.detached();
-                let unknown = |partition: &FetchPartition| (name.clone(), topic.topic_id, partition.partition, code);
+                let unknown = |partition: &FetchPartition| {
+                    (name.clone(), topic.topic_id, partition.partition, code)
+                };
                 asked.unknown.extend(topic.partitions.iter().map(unknown));
                 continue;
             };
             if !uses_ids {
                 asked.names.insert(known.id, known.name.clone());
             }
-            asked.wanted.extend(topic.partitions.iter().map(|partition| wanted(known.id, partition)));
+            asked.wanted.extend(
+                topic
+                    .partitions
+                    .iter()
+                    .map(|partition| wanted(known.id, partition)),
+            );
         }
         asked
     }
@@ -126,7 +163,10 @@ impl Asked {
 
 fn wanted(topic_id: Uuid, partition: &FetchPartition) -> Wanted {
     Wanted {
-        key: PartitionKey { topic_id, index: partition.partition },
+        key: PartitionKey {
+            topic_id,
+            index: partition.partition,
+        },
         offset: Offset(partition.fetch_offset),
         max_bytes: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
         current_leader_epoch: LeaderEpoch(partition.current_leader_epoch),

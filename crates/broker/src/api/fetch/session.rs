@@ -67,11 +67,21 @@ pub(crate) struct FetchSessions {
 impl FetchSessions {
     /// An empty cache for `sessions_max` sessions.
     pub(crate) fn new(sessions_max: usize) -> Self {
-        Self { sessions_max, partitions: 0, sessions: FxHashMap::default() }
+        Self {
+            sessions_max,
+            partitions: 0,
+            sessions: FxHashMap::default(),
+        }
     }
 
     /// Begins a session and returns its id, or 0 when there is no room. `id` is a random positive number.
-    pub(crate) fn begin(&mut self, id: i32, uses_ids: bool, partitions: Vec<SessionPartition>, now: Instant) -> i32 {
+    pub(crate) fn begin(
+        &mut self,
+        id: i32,
+        uses_ids: bool,
+        partitions: Vec<SessionPartition>,
+        now: Instant,
+    ) -> i32 {
         if partitions.is_empty() || id <= 0 || self.sessions.contains_key(&id) {
             return 0;
         }
@@ -82,7 +92,15 @@ impl FetchSessions {
             }
         }
         self.partitions += count;
-        self.sessions.insert(id, Session { epoch: 1, uses_ids, last_used: now, partitions });
+        self.sessions.insert(
+            id,
+            Session {
+                epoch: 1,
+                uses_ids,
+                last_used: now,
+                partitions,
+            },
+        );
         id
     }
 
@@ -106,7 +124,10 @@ impl FetchSessions {
         change: &Change,
         now: Instant,
     ) -> Result<Vec<SessionPartition>, ErrorCode> {
-        let session = self.sessions.get_mut(&id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
+        let session = self
+            .sessions
+            .get_mut(&id)
+            .ok_or(ErrorCode::FetchSessionIdNotFound)?;
         if session.epoch != epoch {
             return Err(ErrorCode::InvalidFetchSessionEpoch);
         }
@@ -127,22 +148,32 @@ impl FetchSessions {
     /// Notes what the client is being told. Partitions that had records move behind the others, so that each gets
     /// its turn.
     pub(crate) fn told(&mut self, id: i32, told: &[(PartitionKey, Told, bool)]) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let told: FxHashMap<PartitionKey, (Told, bool)> =
-            told.iter().map(|(key, told, had_records)| (*key, (*told, *had_records))).collect();
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let told: FxHashMap<PartitionKey, (Told, bool)> = told
+            .iter()
+            .map(|(key, told, had_records)| (*key, (*told, *had_records)))
+            .collect();
         for partition in &mut session.partitions {
             if let Some((news, _)) = told.get(&partition.wanted.key) {
                 partition.told = Some(*news);
             }
         }
         session.partitions.sort_by_key(|partition| {
-            told.get(&partition.wanted.key).is_some_and(|(_, had_records)| *had_records)
+            told.get(&partition.wanted.key)
+                .is_some_and(|(_, had_records)| *had_records)
         });
     }
 
     fn evict_stale(&mut self, now: Instant) -> bool {
-        let oldest = self.sessions.iter().min_by_key(|(_, session)| session.last_used);
-        let Some((id, session)) = oldest else { return false };
+        let oldest = self
+            .sessions
+            .iter()
+            .min_by_key(|(_, session)| session.last_used);
+        let Some((id, session)) = oldest else {
+            return false;
+        };
         if now.saturating_since(session.last_used) < EVICTION_AGE {
             return false;
         }
@@ -167,14 +198,20 @@ impl Change {
         if self.wanted.is_empty() {
             return;
         }
-        let mut known: FxHashMap<PartitionKey, usize> =
-            partitions.iter().enumerate().map(|(index, it)| (it.wanted.key, index)).collect();
+        let mut known: FxHashMap<PartitionKey, usize> = partitions
+            .iter()
+            .enumerate()
+            .map(|(index, it)| (it.wanted.key, index))
+            .collect();
         for wanted in &self.wanted {
             match known.get(&wanted.key) {
                 Some(index) => partitions[*index].wanted = *wanted,
                 None => {
                     known.insert(wanted.key, partitions.len());
-                    partitions.push(SessionPartition { wanted: *wanted, told: None });
+                    partitions.push(SessionPartition {
+                        wanted: *wanted,
+                        told: None,
+                    });
                 }
             }
         }
@@ -195,7 +232,10 @@ mod tests {
 
     fn wanted(index: i32, offset: i64) -> Wanted {
         Wanted {
-            key: PartitionKey { topic_id: Uuid([1; 16]), index },
+            key: PartitionKey {
+                topic_id: Uuid([1; 16]),
+                index,
+            },
             offset: Offset(offset),
             max_bytes: 1,
             current_leader_epoch: LeaderEpoch::NONE,
@@ -204,7 +244,10 @@ mod tests {
     }
 
     fn partition(index: i32) -> SessionPartition {
-        SessionPartition { wanted: wanted(index, 0), told: None }
+        SessionPartition {
+            wanted: wanted(index, 0),
+            told: None,
+        }
     }
 
     fn indexes(partitions: &[SessionPartition]) -> Vec<i32> {
@@ -214,12 +257,22 @@ mod tests {
     #[test]
     fn an_incremental_request_changes_adds_and_forgets() {
         let mut sessions = FetchSessions::new(4);
-        assert_eq!(sessions.begin(7, true, vec![partition(0), partition(1)], START), 7);
-        let change = Change { wanted: vec![wanted(0, 5), wanted(2, 0)], forgotten: vec![wanted(1, 0).key] };
-        let now = sessions.resume(7, 1, true, &change, START).expect("the session goes on");
+        assert_eq!(
+            sessions.begin(7, true, vec![partition(0), partition(1)], START),
+            7
+        );
+        let change = Change {
+            wanted: vec![wanted(0, 5), wanted(2, 0)],
+            forgotten: vec![wanted(1, 0).key],
+        };
+        let now = sessions
+            .resume(7, 1, true, &change, START)
+            .expect("the session goes on");
         assert_eq!(indexes(&now), [0, 2]);
         assert_eq!(now[0].wanted.offset, Offset(5));
-        let same = sessions.resume(7, 2, true, &Change::default(), START).expect("the epoch rose");
+        let same = sessions
+            .resume(7, 2, true, &Change::default(), START)
+            .expect("the epoch rose");
         assert_eq!(same.len(), 2);
     }
 
@@ -227,10 +280,20 @@ mod tests {
     fn wrong_sessions_epochs_and_topic_ids_get_kafkas_codes() {
         let mut sessions = FetchSessions::new(4);
         sessions.begin(7, true, vec![partition(0)], START);
-        let mut resume = |id, epoch, ids| sessions.resume(id, epoch, ids, &Change::default(), START).err();
+        let mut resume = |id, epoch, ids| {
+            sessions
+                .resume(id, epoch, ids, &Change::default(), START)
+                .err()
+        };
         assert_eq!(resume(8, 1, true), Some(ErrorCode::FetchSessionIdNotFound));
-        assert_eq!(resume(7, 3, true), Some(ErrorCode::InvalidFetchSessionEpoch));
-        assert_eq!(resume(7, 1, false), Some(ErrorCode::FetchSessionTopicIdError));
+        assert_eq!(
+            resume(7, 3, true),
+            Some(ErrorCode::InvalidFetchSessionEpoch)
+        );
+        assert_eq!(
+            resume(7, 1, false),
+            Some(ErrorCode::FetchSessionTopicIdError)
+        );
         assert_eq!(resume(7, 1, true), None);
     }
 
@@ -238,18 +301,50 @@ mod tests {
     fn a_full_cache_evicts_only_what_has_not_been_used_for_long() {
         let mut sessions = FetchSessions::new(1);
         assert_eq!(sessions.begin(1, true, vec![partition(0)], START), 1);
-        assert_eq!(sessions.begin(2, true, vec![partition(0)], START + Duration::from_secs(119)), 0);
-        assert_eq!(sessions.begin(2, true, vec![partition(0)], START + Duration::from_secs(120)), 2);
+        assert_eq!(
+            sessions.begin(
+                2,
+                true,
+                vec![partition(0)],
+                START + Duration::from_secs(119)
+            ),
+            0
+        );
+        assert_eq!(
+            sessions.begin(
+                2,
+                true,
+                vec![partition(0)],
+                START + Duration::from_secs(120)
+            ),
+            2
+        );
         assert_eq!(sessions.partitions, 1);
     }
 
     #[test]
     fn partitions_that_had_records_are_served_last() {
         let mut sessions = FetchSessions::new(1);
-        sessions.begin(1, true, vec![partition(0), partition(1), partition(2)], START);
-        let told = Told { high_watermark: Offset(1), log_start_offset: Offset(0) };
-        sessions.told(1, &[(wanted(0, 0).key, told, true), (wanted(1, 0).key, told, false)]);
-        let now = sessions.resume(1, 1, true, &Change::default(), START).expect("the session goes on");
+        sessions.begin(
+            1,
+            true,
+            vec![partition(0), partition(1), partition(2)],
+            START,
+        );
+        let told = Told {
+            high_watermark: Offset(1),
+            log_start_offset: Offset(0),
+        };
+        sessions.told(
+            1,
+            &[
+                (wanted(0, 0).key, told, true),
+                (wanted(1, 0).key, told, false),
+            ],
+        );
+        let now = sessions
+            .resume(1, 1, true, &Change::default(), START)
+            .expect("the session goes on");
         assert_eq!(indexes(&now), [1, 2, 0]);
     }
 }
