@@ -1,5 +1,6 @@
 //! Taking over a new state of the cluster: logs are opened, created and deleted as it says.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use io::{Io, TaskClass};
 use metadata::{MetadataImage, PartitionImage, TopicImage};
-use storage::{Log, LogIdentity, OpenError};
+use storage::{LastKnown, Log, LogIdentity, OpenError};
 use types::{Offset, PartitionIndex};
 
 use super::{LogDirectory, Shard};
@@ -136,19 +137,20 @@ impl<I: Io> Shard<I> {
         is_clean: bool,
         (recovery_point, log_start_offset): (Offset, Offset),
     ) -> Result<Log<I>, OpenError> {
-        let recovery = storage::Recovery {
+        let config = settings.log.clone();
+        let is_new = match self.io.list_dir(path).await {
+            Err(error) => error.kind() == ErrorKind::NotFound,
+            Ok(_) => false,
+        };
+        if is_new {
+            return Log::create(&self.storage, path, identity, config).await;
+        }
+        let last = LastKnown {
             is_clean,
             recovery_point,
             log_start_offset,
         };
-        Log::open_or_create(
-            &self.storage,
-            path,
-            identity,
-            settings.log.clone(),
-            recovery,
-        )
-        .await
+        Log::open(&self.storage, path, identity, config, last).await
     }
 
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
