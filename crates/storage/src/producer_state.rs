@@ -246,6 +246,13 @@ impl ProducerStates {
         });
     }
 
+    /// As [`ProducerStates::expire`], if there are more than may be remembered.
+    pub fn expire_surplus(&mut self, now: TimestampMs) {
+        if self.producers.len() > self.producers_max {
+            self.expire(now);
+        }
+    }
+
     /// Forgets everybody.
     pub fn clear(&mut self) {
         self.producers.clear();

@@ -122,6 +122,11 @@ impl<I: Io> ShardStorage<I> {
         }
     }
 
+    /// Takes memory back that readers have let go of. Appends and reads do it by the way; this is for idle times.
+    pub fn reclaim(&self) {
+        self.shared.pools.reclaim();
+    }
+
     /// Allocates `bytes` of staging memory, so that the first appends find it warm.
     pub fn prefill(&self, bytes: usize) {
         let pool = self.shared.pools.largest();

@@ -52,6 +52,13 @@ impl<B: Buffer> ChunkPools<B> {
         self.pools.iter().map(Pool::lent_bytes).sum()
     }
 
+    /// Takes every lent chunk back that nobody uses.
+    pub(crate) fn reclaim(&self) {
+        for pool in &self.pools {
+            pool.reclaim(usize::MAX);
+        }
+    }
+
     fn chunk(&self, class: usize, allocate: &dyn Fn(usize) -> B) -> ChunkWriter<B> {
         self.pools[class].chunk(allocate)
     }

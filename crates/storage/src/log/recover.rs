@@ -100,7 +100,8 @@ pub(crate) async fn recover<I: Io>(
         recovery.open_unclean().await?;
     }
     recovery.remove_stray_snapshots().await?;
-    recovery.producers.expire(shard.io().wall_clock());
+    // Not all that are old by their records' timestamps: these may lie long before the time of the append.
+    recovery.producers.expire_surplus(shard.io().wall_clock());
     let first = recovery.segments[0].base_offset;
     let next_offset = recovery.next_offset;
     let log_start_offset = last.log_start_offset.max(first).min(next_offset);
