@@ -189,6 +189,17 @@ impl BatchHeader {
         }
     }
 
+    /// The time of a record that lies this far from the base timestamp.
+    #[must_use]
+    pub fn timestamp_of(&self, timestamp_delta: i64) -> TimestampMs {
+        match self.timestamp_type() {
+            TimestampType::CreateTime => {
+                TimestampMs(self.base_timestamp.0.wrapping_add(timestamp_delta))
+            }
+            TimestampType::LogAppendTime => self.max_timestamp,
+        }
+    }
+
     /// Whether it belongs to a transaction.
     #[must_use]
     pub fn is_transactional(&self) -> bool {
@@ -268,14 +279,19 @@ pub fn set_offset_and_epoch(batch: &mut [u8], base_offset: Offset, leader_epoch:
     batch[LEADER_EPOCH_AT..LEADER_EPOCH_AT + 4].copy_from_slice(&leader_epoch.0.to_be_bytes());
 }
 
-/// Makes a whole batch one of LogAppendTime, stamped `now`, and recomputes its checksum.
+/// Sets the timestamp type and the greatest timestamp of a whole batch, and recomputes its checksum. With
+/// LogAppendTime that timestamp is the time of all its records.
 ///
 /// # Panics
 /// When `batch` is shorter than a header.
-pub fn stamp_append_time(batch: &mut [u8], now: TimestampMs) {
-    let attributes = i16::from_be_bytes(field(batch, ATTRIBUTES_AT)) | TIMESTAMP_TYPE_BIT;
+pub fn set_timestamps(batch: &mut [u8], timestamp_type: TimestampType, max_timestamp: TimestampMs) {
+    let others = i16::from_be_bytes(field(batch, ATTRIBUTES_AT)) & !TIMESTAMP_TYPE_BIT;
+    let attributes = match timestamp_type {
+        TimestampType::CreateTime => others,
+        TimestampType::LogAppendTime => others | TIMESTAMP_TYPE_BIT,
+    };
     batch[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
-    batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&now.0.to_be_bytes());
+    batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&max_timestamp.0.to_be_bytes());
     set_crc(batch);
 }
 

@@ -1,6 +1,6 @@
 //! Reading record fields from a slice or from a decompressor, with the same code.
 
-use std::io::Read;
+use crate::compression::Stream;
 
 /// Bytes that are no records, or that end too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,75 +116,68 @@ impl Cursor for SliceCursor<'_> {
     }
 }
 
-/// A cursor over a decompressor, through a window of fixed size.
-pub(crate) struct WindowCursor<'w, R> {
-    source: R,
-    window: &'w mut [u8],
+/// A cursor over a decompressor, which holds one block at a time.
+pub(crate) struct StreamCursor<'a> {
+    stream: Stream<'a>,
     at: usize,
-    filled: usize,
-    /// Bytes that went through earlier windows.
+    /// Bytes that went through earlier blocks.
     before: usize,
-    len_max: usize,
 }
 
-impl<'w, R: Read> WindowCursor<'w, R> {
-    /// Reads from `source` until it ends or has given more than `len_max` bytes.
-    pub(crate) fn new(source: R, window: &'w mut [u8], len_max: usize) -> Self {
+impl<'a> StreamCursor<'a> {
+    pub(crate) fn new(stream: Stream<'a>) -> Self {
         Self {
-            source,
-            window,
+            stream,
             at: 0,
-            filled: 0,
             before: 0,
-            len_max,
         }
     }
 
-    /// Refills the window; `false` at the end.
+    /// Goes on to the next block; `false` at the end.
+    #[cold]
     fn refill(&mut self) -> Result<bool, Malformed> {
-        self.before += self.filled;
+        self.before += self.stream.block().len();
         self.at = 0;
-        self.filled = 0;
-        let read = self
-            .source
-            .read(self.window)
-            .or(Err(Malformed::Compression))?;
-        self.filled = read;
-        if self.before + read > self.len_max {
-            return Err(Malformed::TooLarge);
-        }
-        Ok(read > 0)
+        self.stream.advance()
     }
 }
 
-impl<R: Read> Cursor for WindowCursor<'_, R> {
+impl Cursor for StreamCursor<'_> {
     #[inline]
     fn byte(&mut self) -> Result<u8, Malformed> {
-        if self.at == self.filled && !self.refill()? {
-            return Err(Malformed::Truncated);
-        }
-        let byte = self.window[self.at];
-        self.at += 1;
-        Ok(byte)
-    }
-
-    fn skip(&mut self, mut len: usize) -> Result<(), Malformed> {
-        while len > self.filled - self.at {
-            len -= self.filled - self.at;
+        loop {
+            if let Some(byte) = self.stream.block().get(self.at) {
+                self.at += 1;
+                return Ok(*byte);
+            }
             if !self.refill()? {
                 return Err(Malformed::Truncated);
             }
         }
-        self.at += len;
-        Ok(())
     }
 
+    #[inline]
+    fn skip(&mut self, mut len: usize) -> Result<(), Malformed> {
+        loop {
+            let here = self.stream.block().len() - self.at;
+            if len <= here {
+                self.at += len;
+                return Ok(());
+            }
+            len -= here;
+            if !self.refill()? {
+                return Err(Malformed::Truncated);
+            }
+        }
+    }
+
+    #[inline]
     fn position(&self) -> usize {
         self.before + self.at
     }
 
     fn is_at_end(&mut self) -> Result<bool, Malformed> {
-        if self.at < self.filled {
+        if self.at < self.stream.block().len() {
             return Ok(false);
         }
         Ok(!self.refill()?)

@@ -19,7 +19,7 @@ mod validate;
 
 pub use batch::{
     BATCH_HEADER_BYTES, BatchError, BatchHeader, BatchIter, MAGIC_V2, TimestampType, crc_of,
-    set_offset_and_epoch, stamp_append_time, verify_crc,
+    set_offset_and_epoch, set_timestamps, verify_crc,
 };
 pub use builder::{BatchBuilder, NewRecord};
 pub use compression::{Compression, CompressionLevels};

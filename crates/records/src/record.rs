@@ -1,12 +1,10 @@
 //! Records inside a batch.
 
-use std::io::Read as _;
-
 use types::{Offset, TimestampMs};
 
-use crate::compression::with_decompressor;
+use crate::compression::Decompressors;
 use crate::cursor::{Cursor as _, Malformed, SliceCursor};
-use crate::{BATCH_HEADER_BYTES, BatchHeader, InvalidBatch, TimestampType};
+use crate::{BATCH_HEADER_BYTES, BatchHeader, InvalidBatch};
 
 /// One record; keys, values and headers are slices of the decompressed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +73,20 @@ fn sized<'a>(cursor: &mut SliceCursor<'a>) -> Result<Option<&'a [u8]>, Malformed
 /// The records of a batch, decompressed into `scratch` where needed; at most `len_max_bytes` of them.
 ///
 /// # Errors
-/// [`InvalidBatch::Malformed`] for damaged or over-long compressed data.
+/// [`InvalidBatch::Malformed`] for damaged compressed data, [`InvalidBatch::DecompressedTooLarge`] for too much of it.
 pub fn decompressed_records<'a>(
+    header: &BatchHeader,
+    batch: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+    len_max_bytes: usize,
+) -> Result<&'a [u8], InvalidBatch> {
+    let mut decompressors = Decompressors::default();
+    decompress(&mut decompressors, header, batch, scratch, len_max_bytes)
+}
+
+/// See [`decompressed_records`].
+pub(crate) fn decompress<'a>(
+    decompressors: &mut Decompressors,
     header: &BatchHeader,
     batch: &'a [u8],
     scratch: &'a mut Vec<u8>,
@@ -90,19 +100,11 @@ pub fn decompressed_records<'a>(
         return Ok(records);
     }
     scratch.clear();
-    let limit = u64::try_from(len_max_bytes)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let read = with_decompressor(codec, records, |stream| {
-        stream.take(limit).read_to_end(scratch)
-    });
-    match read {
-        Ok(Ok(len)) if len <= len_max_bytes => Ok(scratch),
-        Ok(Ok(_)) => Err(InvalidBatch::DecompressedTooLarge),
-        Ok(Err(_)) | Err(_) => Err(InvalidBatch::Malformed(
-            "the compressed records are damaged",
-        )),
+    let mut stream = decompressors.open(codec, records, len_max_bytes)?;
+    while stream.advance()? {
+        scratch.extend_from_slice(stream.block());
     }
+    Ok(scratch)
 }
 
 /// Iterates over decompressed records; it ends after the batch's count, or after the first error.
@@ -144,10 +146,6 @@ impl<'a> RecordIter<'a> {
         }
         let mut whole = body;
         whole.rewind(headers_at);
-        let timestamp = match self.header.timestamp_type() {
-            TimestampType::CreateTime => self.header.base_timestamp.0.wrapping_add(timestamp_delta),
-            TimestampType::LogAppendTime => self.header.max_timestamp.0,
-        };
         Ok(Record {
             offset: Offset(
                 self.header
@@ -155,7 +153,7 @@ impl<'a> RecordIter<'a> {
                     .0
                     .wrapping_add(i64::from(offset_delta)),
             ),
-            timestamp: TimestampMs(timestamp),
+            timestamp: self.header.timestamp_of(timestamp_delta),
             key,
             value,
             header_count,

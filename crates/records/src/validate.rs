@@ -8,16 +8,13 @@ use bytes::Bytes;
 use thiserror::Error;
 use types::TimestampMs;
 
-use crate::compression::with_decompressor;
-use crate::cursor::{Cursor, Malformed, SliceCursor, WindowCursor};
-use crate::record::decompressed_records;
+use crate::compression::Decompressors;
+use crate::cursor::{Cursor, Malformed, SliceCursor, StreamCursor};
+use crate::record::decompress;
 use crate::{
     BATCH_HEADER_BYTES, BatchBuilder, BatchError, BatchHeader, Compression, CompressionLevels,
-    NewRecord, RecordIter, TimestampType, stamp_append_time, verify_crc,
+    NewRecord, RecordIter, TimestampType, set_timestamps, verify_crc,
 };
-
-/// The window through which compressed records are walked.
-const WINDOW_BYTES: usize = 64 << 10;
 
 /// The fewest bytes that a record takes: its length and six fields of a byte each.
 const RECORD_BYTES_MIN: usize = 7;
@@ -130,21 +127,27 @@ pub enum InvalidBatch {
     },
 }
 
-/// Memory that validation uses again for the next batch; one for each shard.
-#[derive(Debug)]
-pub struct Scratch {
-    window: Box<[u8]>,
-    records: Vec<u8>,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            window: vec![0; WINDOW_BYTES].into_boxed_slice(),
-            records: Vec::new(),
+impl From<Malformed> for InvalidBatch {
+    fn from(fault: Malformed) -> Self {
+        match fault {
+            Malformed::Truncated => Self::Malformed("the records end inside a record"),
+            Malformed::Varint => Self::Malformed("a record holds a number that is too long"),
+            Malformed::Length => Self::Malformed("a record's lengths do not fit"),
+            Malformed::TooLarge => Self::DecompressedTooLarge,
+            Malformed::Compression => Self::Malformed("the compressed records are damaged"),
         }
     }
 }
+
+/// Memory that validation uses again for the next batch; one for each shard. It allocates nothing before it is needed.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    decompressors: Decompressors,
+    records: Vec<u8>,
+}
+
+/// Decompressed records beyond this are given back after a recompression.
+const RECORDS_RETAINED_MAX_BYTES: usize = 1 << 20;
 
 /// Checks what a produce request has for one partition.
 ///
@@ -156,47 +159,40 @@ pub fn validate_produce(
     now: TimestampMs,
     scratch: &mut Scratch,
 ) -> Result<ValidBatch, InvalidBatch> {
-    if records.is_empty() {
-        return Err(InvalidBatch::NotOneBatch);
-    }
-    let header = BatchHeader::parse(records).map_err(|error| match error {
-        BatchError::UnsupportedMagic(magic) => InvalidBatch::UnsupportedMagic(magic),
-        error => InvalidBatch::Corrupt(error),
-    })?;
-    check_header(records, &header, rules)?;
+    let header = only_batch(records)?;
+    check_envelope(&header, rules)?;
     verify_crc(records)?;
-    let recompress = rules
-        .compression
-        .filter(|codec| Some(*codec) != header.compression());
+    let codec = check_header(&header)?;
     let walked = match rules.level {
-        ValidationLevel::Full => walk(records, &header, rules, now, scratch)?,
+        ValidationLevel::Full => walk(records, &header, codec, rules, now, scratch)?,
         ValidationLevel::Header => by_header(&header, rules, now)?,
     };
+    let target = rules.compression.unwrap_or(codec);
     let is_stamped = rules.timestamp_type == TimestampType::LogAppendTime;
-    let replacement = match recompress {
-        Some(codec) => Some(rebuild(records, &header, codec, rules, scratch)?),
-        None if is_stamped => Some(records.to_vec()),
-        None => None,
+    let max_timestamp = if is_stamped {
+        now
+    } else {
+        walked.max_timestamp
     };
-    let Some(mut replacement) = replacement else {
+    let mut replacement = if target != codec {
+        rebuild(records, &header, target, rules, scratch)?
+    } else if (rules.timestamp_type, max_timestamp)
+        != (header.timestamp_type(), header.max_timestamp)
+    {
+        records.to_vec()
+    } else {
         return Ok(ValidBatch {
             header,
-            max_timestamp: walked.max_timestamp,
+            max_timestamp,
             max_timestamp_offset_delta: walked.offset_delta,
             replacement: None,
         });
     };
-    if is_stamped {
-        stamp_append_time(&mut replacement, now);
-    }
+    set_timestamps(&mut replacement, rules.timestamp_type, max_timestamp);
     let header = BatchHeader::parse(&replacement)?;
     Ok(ValidBatch {
         header,
-        max_timestamp: if is_stamped {
-            now
-        } else {
-            walked.max_timestamp
-        },
+        max_timestamp,
         max_timestamp_offset_delta: if is_stamped {
             header.last_offset_delta
         } else {
@@ -206,19 +202,31 @@ pub fn validate_produce(
     })
 }
 
-fn check_header(
-    records: &[u8],
-    header: &BatchHeader,
-    rules: &ProduceRules,
-) -> Result<(), InvalidBatch> {
-    if header.size_bytes != records.len() {
-        return Err(InvalidBatch::NotOneBatch);
+/// The header of the one batch that fills all of `records`.
+fn only_batch(records: &[u8]) -> Result<BatchHeader, InvalidBatch> {
+    let header = BatchHeader::parse(records).map_err(|error| match error {
+        // Kafka sees no batch in what is cut, and knows the old formats well enough to tell.
+        BatchError::Torn { .. } => InvalidBatch::NotOneBatch,
+        BatchError::UnsupportedMagic(magic @ 0..=1) => InvalidBatch::UnsupportedMagic(magic),
+        error => InvalidBatch::Corrupt(error),
+    })?;
+    if header.size_bytes == records.len() {
+        Ok(header)
+    } else {
+        Err(InvalidBatch::NotOneBatch)
     }
-    let Some(codec) = header.compression() else {
-        return Err(InvalidBatch::UnknownCompression);
-    };
-    if codec == Compression::Zstd && !rules.allows_zstd {
+}
+
+/// What Kafka checks before it looks at the checksum. All else comes later: a client sends a batch again that was
+/// damaged on its way, and gives up on one that is wrong.
+fn check_envelope(header: &BatchHeader, rules: &ProduceRules) -> Result<(), InvalidBatch> {
+    if header.compression() == Some(Compression::Zstd) && !rules.allows_zstd {
         return Err(InvalidBatch::ZstdTooEarly);
+    }
+    if header.base_offset.0 != 0 {
+        return Err(InvalidBatch::InvalidHeader(
+            "The baseOffset of the record batch should be 0",
+        ));
     }
     if header.size_bytes > rules.batch_size_max_bytes {
         return Err(InvalidBatch::TooLarge {
@@ -226,9 +234,14 @@ fn check_header(
             max: rules.batch_size_max_bytes,
         });
     }
-    let fault = if header.base_offset.0 != 0 {
-        "The baseOffset of the record batch should be 0"
-    } else if header.record_count <= 0 {
+    Ok(())
+}
+
+fn check_header(header: &BatchHeader) -> Result<Compression, InvalidBatch> {
+    let Some(codec) = header.compression() else {
+        return Err(InvalidBatch::UnknownCompression);
+    };
+    let fault = if header.record_count <= 0 {
         "Record batch has no records"
     } else if header.last_offset_delta.checked_add(1) != Some(header.record_count) {
         "Inconsistent batch offset range and count of records"
@@ -244,7 +257,7 @@ fn check_header(
     } else if !header.is_compressed() && too_many(header) {
         "The record batch claims more records than its size can hold"
     } else {
-        return Ok(());
+        return Ok(codec);
     };
     Err(InvalidBatch::InvalidHeader(fault))
 }
@@ -265,26 +278,25 @@ fn by_header(
     rules: &ProduceRules,
     now: TimestampMs,
 ) -> Result<Walked, InvalidBatch> {
-    let last = RecordFault {
-        index: header.last_offset_delta,
-    };
-    TimeBounds::new(rules, now).check(header.max_timestamp, last)?;
+    let index = header.last_offset_delta;
+    TimeBounds::new(header, rules, now).check(header.max_timestamp, index)?;
     Ok(Walked {
         max_timestamp: header.max_timestamp,
-        offset_delta: header.last_offset_delta,
+        offset_delta: index,
     })
 }
 
 fn walk(
     records: &[u8],
     header: &BatchHeader,
+    codec: Compression,
     rules: &ProduceRules,
     now: TimestampMs,
     scratch: &mut Scratch,
 ) -> Result<Walked, InvalidBatch> {
     let body = &records[BATCH_HEADER_BYTES..];
-    let bounds = TimeBounds::new(rules, now);
-    if !header.is_compressed() {
+    let bounds = TimeBounds::new(header, rules, now);
+    if codec == Compression::None {
         return walk_records(
             &mut SliceCursor::new(body),
             header,
@@ -292,17 +304,15 @@ fn walk(
             bounds,
         );
     }
-    let Some(codec) = header.compression() else {
-        return Err(InvalidBatch::UnknownCompression);
-    };
-    let window = &mut scratch.window;
-    with_decompressor(codec, body, |stream| {
-        let mut cursor = WindowCursor::new(stream, window, rules.decompressed_max_bytes);
-        walk_records(&mut cursor, header, rules.requires_keys, bounds)
-    })
-    .or(Err(InvalidBatch::Malformed(
-        "the compressed records are damaged",
-    )))?
+    let stream = scratch
+        .decompressors
+        .open(codec, body, rules.decompressed_max_bytes)?;
+    walk_records(
+        &mut StreamCursor::new(stream),
+        header,
+        rules.requires_keys,
+        bounds,
+    )
 }
 
 /// Which timestamps are permitted.
@@ -310,29 +320,47 @@ fn walk(
 struct TimeBounds {
     earliest: i64,
     latest: i64,
+    /// Whether a record must have a time of its own, because the batch claims to be one of LogAppendTime.
+    requires_time: bool,
 }
 
 impl TimeBounds {
-    fn new(rules: &ProduceRules, now: TimestampMs) -> Self {
+    fn new(header: &BatchHeader, rules: &ProduceRules, now: TimestampMs) -> Self {
+        let claims_append_time = header.timestamp_type() == TimestampType::LogAppendTime;
         match rules.timestamp_type {
+            // Only the broker stamps: no timestamp is permitted in a batch that says it did.
+            TimestampType::LogAppendTime if claims_append_time => Self {
+                earliest: i64::MAX,
+                latest: i64::MIN,
+                requires_time: true,
+            },
             TimestampType::LogAppendTime => Self {
                 earliest: i64::MIN,
                 latest: i64::MAX,
+                requires_time: false,
             },
             TimestampType::CreateTime => Self {
                 earliest: now.0.saturating_sub(rules.timestamp_before_max_ms),
                 latest: now.0.saturating_add(rules.timestamp_after_max_ms),
+                requires_time: claims_append_time,
             },
         }
     }
 
-    fn check(self, timestamp: TimestampMs, fault: RecordFault) -> Result<(), InvalidBatch> {
-        let Self { earliest, latest } = self;
-        if timestamp == TimestampMs::NONE || (earliest..=latest).contains(&timestamp.0) {
+    #[inline]
+    fn check(self, timestamp: TimestampMs, index: i32) -> Result<(), InvalidBatch> {
+        let Self {
+            earliest,
+            latest,
+            requires_time,
+        } = self;
+        let is_exempt = timestamp == TimestampMs::NONE && !requires_time;
+        let is_inside = (earliest..=latest).contains(&timestamp.0);
+        if is_exempt || (is_inside && timestamp != TimestampMs::NONE) {
             return Ok(());
         }
         Err(InvalidBatch::InvalidTimestamp {
-            fault,
+            fault: RecordFault { index },
             timestamp,
             earliest,
             latest,
@@ -351,7 +379,7 @@ fn walk_records<C: Cursor>(
         offset_delta: header.last_offset_delta,
     };
     for index in 0..header.record_count {
-        let record = walk_record(cursor).map_err(malformed)?;
+        let record = walk_record(cursor)?;
         if record.offset_delta != index {
             return Err(InvalidBatch::Malformed(
                 "the records' offsets are not consecutive",
@@ -360,8 +388,8 @@ fn walk_records<C: Cursor>(
         if requires_keys && !record.has_key {
             return Err(InvalidBatch::MissingKey(RecordFault { index }));
         }
-        let timestamp = TimestampMs(header.base_timestamp.0.wrapping_add(record.timestamp_delta));
-        bounds.check(timestamp, RecordFault { index })?;
+        let timestamp = header.timestamp_of(record.timestamp_delta);
+        bounds.check(timestamp, index)?;
         if timestamp > walked.max_timestamp {
             walked = Walked {
                 max_timestamp: timestamp,
@@ -369,7 +397,7 @@ fn walk_records<C: Cursor>(
             };
         }
     }
-    if !cursor.is_at_end().map_err(malformed)? {
+    if !cursor.is_at_end()? {
         return Err(InvalidBatch::Malformed("bytes follow the last record"));
     }
     Ok(walked)
@@ -422,16 +450,6 @@ fn skip_sized<C: Cursor>(cursor: &mut C) -> Result<bool, Malformed> {
     Ok(true)
 }
 
-fn malformed(fault: Malformed) -> InvalidBatch {
-    match fault {
-        Malformed::Truncated => InvalidBatch::Malformed("the records end inside a record"),
-        Malformed::Varint => InvalidBatch::Malformed("a record holds a number that is too long"),
-        Malformed::Length => InvalidBatch::Malformed("a record's lengths do not fit"),
-        Malformed::TooLarge => InvalidBatch::DecompressedTooLarge,
-        Malformed::Compression => InvalidBatch::Malformed("the compressed records are damaged"),
-    }
-}
-
 /// Builds the batch again with another codec.
 fn rebuild(
     batch: &[u8],
@@ -440,10 +458,18 @@ fn rebuild(
     rules: &ProduceRules,
     scratch: &mut Scratch,
 ) -> Result<Vec<u8>, InvalidBatch> {
-    let records = decompressed_records(
+    let Scratch {
+        decompressors,
+        records,
+    } = scratch;
+    if records.capacity() > RECORDS_RETAINED_MAX_BYTES {
+        *records = Vec::new();
+    }
+    let records = decompress(
+        decompressors,
         header,
         batch,
-        &mut scratch.records,
+        records,
         rules.decompressed_max_bytes,
     )?;
     let mut builder = BatchBuilder::new(codec).levels(rules.levels).producer(

@@ -2,13 +2,18 @@
 //!
 //! Decompression is a stream: the caller decides how much of it is ever in memory, and where it stops.
 
+mod gzip;
+mod lz4;
 mod snappy;
+mod stream;
+mod zstd_frames;
 
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::io::{Error, ErrorKind, Result, Write as _};
 
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
+
+pub(crate) use stream::{Decompressors, Stream};
 
 /// A codec, with Kafka's numbers and names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,24 +91,6 @@ impl Compression {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.name() == name)
     }
-}
-
-/// Calls `read` with a stream of what `data` holds when decompressed.
-///
-/// # Errors
-/// `InvalidData` when the stream cannot be begun; later damage shows as errors of the stream.
-pub(crate) fn with_decompressor<T>(
-    codec: Compression,
-    data: &[u8],
-    read: impl FnOnce(&mut dyn Read) -> T,
-) -> Result<T> {
-    Ok(match codec {
-        Compression::None => read(&mut { data }),
-        Compression::Gzip => read(&mut GzDecoder::new(data)),
-        Compression::Snappy => read(&mut snappy::Decoder::new(data)?),
-        Compression::Lz4 => read(&mut FrameDecoder::new(data)),
-        Compression::Zstd => read(&mut zstd::stream::read::Decoder::with_buffer(data)?),
-    })
 }
 
 /// Compresses `data` into a new buffer behind `head`.

@@ -3,7 +3,10 @@
 //! The framing: 8 bytes of magic, a 32-bit version, a 32-bit lowest compatible version, then blocks, each a big-endian
 //! 32-bit size and that many bytes of raw Snappy. Source: snappy-java, `SnappyOutputStream`.
 
-use std::io::{Error, ErrorKind, Read, Result};
+use std::io::{Error, ErrorKind, Result as IoResult};
+
+use super::stream::room;
+use crate::cursor::Malformed;
 
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
 const FRAME_HEADER_BYTES: usize = 16;
@@ -11,85 +14,59 @@ const FRAME_HEADER_BYTES: usize = 16;
 /// What snappy-java compresses at a time.
 const BLOCK_BYTES: usize = 32 << 10;
 
-/// The largest block that is decompressed. Writers use 32 KiB; a raw block may be a whole batch.
-const BLOCK_MAX_BYTES: usize = 16 << 20;
-
-fn invalid(what: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidData, what)
-}
+/// A byte of Snappy stands for fewer bytes than this: a copy of 64 bytes takes three.
+const RATIO_MAX: usize = 22;
 
 /// Decompresses block by block.
-pub(super) struct Decoder<'a> {
+pub(super) struct Blocks<'a> {
     rest: &'a [u8],
     is_framed: bool,
-    block: Vec<u8>,
-    at: usize,
 }
 
-impl<'a> Decoder<'a> {
+impl<'a> Blocks<'a> {
     /// Looks at the beginning of `data` to tell framed from raw.
-    pub(super) fn new(data: &'a [u8]) -> Result<Self> {
+    pub(super) fn new(data: &'a [u8]) -> Result<Self, Malformed> {
         let is_framed = data.starts_with(&MAGIC);
-        let rest = if is_framed {
-            data.get(FRAME_HEADER_BYTES..)
-                .ok_or_else(|| invalid("a cut snappy header"))?
-        } else {
-            data
-        };
-        Ok(Self {
-            rest,
-            is_framed,
-            block: Vec::new(),
-            at: 0,
-        })
+        let header = if is_framed { FRAME_HEADER_BYTES } else { 0 };
+        let rest = data.get(header..).ok_or(Malformed::Compression)?;
+        Ok(Self { rest, is_framed })
     }
 
-    fn next_block(&mut self) -> Result<()> {
-        let block = if self.is_framed {
-            let (size, after) = self
-                .rest
-                .split_first_chunk()
-                .ok_or_else(|| invalid("a cut snappy block size"))?;
-            let size = usize::try_from(i32::from_be_bytes(*size))
-                .or(Err(invalid("a negative snappy block size")))?;
-            if size > after.len() {
-                return Err(invalid("a cut snappy block"));
+    /// Decompresses the next block of at most `left` bytes into `target`; 0 at the end.
+    pub(super) fn next(&mut self, target: &mut Vec<u8>, left: usize) -> Result<usize, Malformed> {
+        // A block may be empty, which is not the end.
+        while !self.rest.is_empty() {
+            let block = self.take_block().ok_or(Malformed::Compression)?;
+            let len = snap::raw::decompress_len(block).or(Err(Malformed::Compression))?;
+            if len > block.len().saturating_mul(RATIO_MAX) {
+                return Err(Malformed::Compression);
             }
-            let (block, after) = after.split_at(size);
-            self.rest = after;
-            block
-        } else {
-            std::mem::take(&mut self.rest)
-        };
-        let len = snap::raw::decompress_len(block).or(Err(invalid("a damaged snappy block")))?;
-        if len > BLOCK_MAX_BYTES {
-            return Err(invalid("a snappy block that is too large"));
+            if len > left {
+                return Err(Malformed::TooLarge);
+            }
+            let written = snap::raw::Decoder::new().decompress(block, room(target, len));
+            if written.or(Err(Malformed::Compression))? > 0 {
+                return Ok(len);
+            }
         }
-        self.block.resize(len, 0);
-        self.at = 0;
-        let written = snap::raw::Decoder::new().decompress(block, &mut self.block);
-        written.or(Err(invalid("a damaged snappy block")))?;
-        Ok(())
+        Ok(0)
     }
-}
 
-impl Read for Decoder<'_> {
-    fn read(&mut self, target: &mut [u8]) -> Result<usize> {
-        while self.at == self.block.len() {
-            if self.rest.is_empty() {
-                return Ok(0);
-            }
-            self.next_block()?;
+    fn take_block(&mut self) -> Option<&'a [u8]> {
+        if !self.is_framed {
+            return Some(std::mem::take(&mut self.rest));
         }
-        let len = target.len().min(self.block.len() - self.at);
-        target[..len].copy_from_slice(&self.block[self.at..self.at + len]);
-        self.at += len;
-        Ok(len)
+        let (size, after) = self.rest.split_first_chunk()?;
+        let size = usize::try_from(i32::from_be_bytes(*size)).ok()?;
+        let (block, after) = after.split_at_checked(size)?;
+        self.rest = after;
+        Some(block)
     }
 }
 
 /// Appends `data`, compressed and framed, to `target`.
-pub(super) fn compress(data: &[u8], target: &mut Vec<u8>) -> Result<()> {
+pub(super) fn compress(data: &[u8], target: &mut Vec<u8>) -> IoResult<()> {
+    let invalid = |what| Error::new(ErrorKind::InvalidData, what);
     target.extend_from_slice(&MAGIC);
     target.extend_from_slice(&1i32.to_be_bytes());
     target.extend_from_slice(&1i32.to_be_bytes());

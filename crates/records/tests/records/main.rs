@@ -1,0 +1,8 @@
+//! Batches from outside: what is built, what is refused, and what compression may hold.
+
+mod compression;
+mod damage;
+mod golden;
+mod round_trip;
+mod rules;
+mod support;
