@@ -9,25 +9,26 @@ use protocol::messages::describe_quorum_response::{
     Listener, Node, PartitionData, ReplicaState, TopicData,
 };
 use protocol::messages::{DescribeQuorumRequest, DescribeQuorumResponse};
-use types::ErrorCode;
+use types::{ErrorCode, Uuid};
 
 use super::{Call, Outcome};
 use crate::shard::Shard;
 
-/// The first version that names the voters' addresses.
-const NODES_SINCE: i16 = 2;
+/// The first version that names the voters' directories and addresses.
+const VOTERS_SINCE: i16 = 2;
 
 pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: DescribeQuorumRequest,
 ) -> Outcome<DescribeQuorumResponse> {
     let shard = &call.shard;
+    let knows_voters = call.version >= VOTERS_SINCE;
     let topics: Vec<_> = request
         .topics
         .iter()
-        .map(|topic| describe_topic(shard, topic))
+        .map(|topic| describe_topic(shard, topic, knows_voters))
         .collect();
-    let nodes = if call.version >= NODES_SINCE {
+    let nodes = if knows_voters {
         vec![this_node(shard)]
     } else {
         Vec::new()
@@ -42,10 +43,11 @@ pub(super) async fn handle<I: Io>(
 fn describe_topic<I: Io>(
     shard: &Shard<I>,
     topic: &describe_quorum_request::TopicData,
+    knows_voters: bool,
 ) -> TopicData {
     let partitions = topic.partitions.iter().map(|partition| {
         if topic.topic_name == *CLUSTER_METADATA_TOPIC && partition.partition_index == 0 {
-            return quorum(shard);
+            return quorum(shard, knows_voters);
         }
         PartitionData {
             partition_index: partition.partition_index,
@@ -59,17 +61,14 @@ fn describe_topic<I: Io>(
     }
 }
 
-fn quorum<I: Io>(shard: &Shard<I>) -> PartitionData {
+fn quorum<I: Io>(shard: &Shard<I>, knows_voters: bool) -> PartitionData {
     let now = shard.io.wall_clock().0;
     let end_offset = shard.view().image.end_offset().0;
     let leader_id = shard.advertise().machine().0;
+    let directory = shard.setup.directories.first().filter(|_| knows_voters);
     let voter = ReplicaState {
         replica_id: leader_id,
-        replica_directory_id: shard
-            .setup
-            .directories
-            .first()
-            .map_or(types::Uuid::ZERO, |directory| directory.id),
+        replica_directory_id: directory.map_or(Uuid::ZERO, |directory| directory.id),
         log_end_offset: end_offset,
         last_fetch_timestamp: now,
         last_caught_up_timestamp: now,

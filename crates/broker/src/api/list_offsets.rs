@@ -24,6 +24,9 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
+/// The first version whose answer carries the leader epoch.
+const LEADER_EPOCH_SINCE: i16 = 4;
+
 /// What is to be answered for a partition.
 enum Plan {
     Ask(usize),
@@ -34,7 +37,7 @@ pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: ListOffsetsRequest,
 ) -> Outcome<ListOffsetsResponse> {
-    let shard = Rc::clone(&call.shard);
+    let (shard, version) = (Rc::clone(&call.shard), call.version);
     let view = shard.view();
     let mut jobs = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -70,8 +73,8 @@ pub(super) async fn handle<I: Io>(
     Outcome::Later(Box::pin(async move {
         let found = lookup::offsets_anywhere(&shard, &jobs).await;
         let response = |(index, plan): (i32, Plan)| match plan {
-            Plan::Ask(job) => partition_response(index, found[job]),
-            Plan::Answer(result) => partition_response(index, result),
+            Plan::Ask(job) => partition_response(version, index, found[job]),
+            Plan::Answer(result) => partition_response(version, index, result),
         };
         let topic = |(name, partitions): (_, Vec<_>)| ListOffsetsTopicResponse {
             name,
@@ -111,14 +114,22 @@ fn question(timestamp: i64, version: i16) -> Result<OffsetsQuestion, OffsetsResu
     }
 }
 
-fn partition_response(partition_index: i32, result: OffsetsResult) -> ListOffsetsPartitionResponse {
+fn partition_response(
+    version: i16,
+    partition_index: i32,
+    result: OffsetsResult,
+) -> ListOffsetsPartitionResponse {
     match result {
         Ok(found) => ListOffsetsPartitionResponse {
             partition_index,
             error_code: ErrorCode::None.code(),
             timestamp: found.timestamp.0,
             offset: found.offset.0,
-            leader_epoch: found.leader_epoch.0,
+            leader_epoch: if version >= LEADER_EPOCH_SINCE {
+                found.leader_epoch.0
+            } else {
+                -1
+            },
         },
         Err(code) => ListOffsetsPartitionResponse {
             partition_index,
