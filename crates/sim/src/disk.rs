@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - An operation takes effect at one instant of virtual time after it was submitted, whether or not anybody still waits
-//!   for it. A write that is under way at a power cut may have reached the platter in part.
+//!   for it, unless the process dies or the power fails first. A write that is under way then may happen in part, and
+//!   other operations do not happen.
 //! - Overlapping writes under way and buffers that change under a write are violations of the seam.
 //!
 //! A file takes its length, rounded up to blocks, from the capacity: there are no holes. Names take nothing.
@@ -77,6 +78,8 @@ pub struct Disk {
 struct Shared {
     world: Rc<World>,
     rng: Rng,
+    /// Processes that have ended on this disk.
+    ended: Cell<u64>,
     syncs: Cell<Syncs>,
     capacity_bytes: Cell<u64>,
     counts: Cell<Counts>,
@@ -98,6 +101,7 @@ impl Disk {
             shared: Rc::new(Shared {
                 world: Rc::clone(world),
                 rng: Rng::fork(world.seed, number),
+                ended: Cell::default(),
                 syncs: Cell::default(),
                 capacity_bytes: Cell::new(DEFAULT_CAPACITY_BYTES),
                 counts: Cell::default(),
@@ -174,7 +178,15 @@ impl Disk {
         Ok(bytes)
     }
 
-    /// Draws the fate of all that was not synced. The machine stops its process at the same instant.
+    /// The process has died. The kernel is done with what was under way before another one can start.
+    pub(crate) fn end_process(&self) {
+        self.shared.ended.set(self.shared.ended.get() + 1);
+        for content in self.state_mut().files.values_mut() {
+            content.end_process(&self.shared.rng);
+        }
+    }
+
+    /// Draws the fate of all that was not synced, after the process has ended.
     pub(crate) fn lose_power(&self) {
         self.count(|counts| counts.power_cuts += 1);
         let rng = &self.shared.rng;
@@ -228,7 +240,7 @@ impl Disk {
         self.shared.capacity_bytes.get().saturating_sub(used)
     }
 
-    /// Lets `effect` happen after a while. It happens even if the returned future is dropped, unless the power fails
+    /// Lets `effect` happen after a while. It happens even if the returned future is dropped, unless the process ends
     /// first.
     pub(crate) fn after<T: 'static, E: FnOnce(&Self) -> Result<T> + 'static>(
         &self,
@@ -237,7 +249,7 @@ impl Disk {
     ) -> impl Future<Output = Result<T>> + use<T, E> {
         let (promise, answer) = oneshot();
         let disk = self.clone();
-        let cuts = self.counts().power_cuts;
+        let ended = self.shared.ended.get();
         let (low, high) = operation.latency_ns();
         let mut latency = self.shared.rng.between(low, high);
         if self.shared.rng.chance(1, SLOW_ONE_IN) {
@@ -245,12 +257,12 @@ impl Disk {
         }
         let world = &self.shared.world;
         world.at(world.now() + latency, move || {
-            if disk.counts().power_cuts == cuts {
+            if disk.shared.ended.get() == ended {
                 promise.fulfil(effect(&disk));
             }
         });
         async move {
-            let lost = || Err(Error::other("the power is off"));
+            let lost = || Err(Error::other("the process has ended"));
             answer.await.unwrap_or_else(lost)
         }
     }

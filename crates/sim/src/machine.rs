@@ -147,11 +147,12 @@ impl Machine {
         })
     }
 
-    /// Ends the process at once, as `kill -9` does: its tasks vanish, its connections close, what it has submitted to
-    /// the disk still happens, and nothing written is lost. [`Machine::shard`] then makes shards of a new process.
+    /// Ends the process at once, as `kill -9` does: its tasks vanish, its connections close, writes that it
+    /// has submitted happen whole or in part, and nothing that was written is lost. [`Machine::shard`] then makes shards of a new process.
     pub fn kill(&self) {
         self.world.end_life(self.life());
         self.incarnation.set(self.incarnation.get() + 1);
+        self.disk.end_process();
     }
 
     /// Ends the process and cuts the power: the fate of all that was not synced is drawn from the seed.

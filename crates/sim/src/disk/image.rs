@@ -253,11 +253,20 @@ impl Content {
         self.settle(&changes, rng);
     }
 
+    /// The process has died: what it had under way happens, whole or in part.
+    pub(crate) fn end_process(&mut self, rng: &Rng) {
+        for write in std::mem::take(&mut self.in_flight).into_values() {
+            if rng.chance(1, 2) {
+                self.complete(Change::Write(write));
+            } else {
+                self.complete_torn(write, rng);
+            }
+        }
+    }
+
     /// A power cut: the fate of everything unsynced is drawn, and that is the file from now on.
     pub(crate) fn lose_power(&mut self, rng: &Rng) {
-        let mut changes = self.take_unsynced(u64::MAX);
-        let in_flight = std::mem::take(&mut self.in_flight);
-        changes.extend(in_flight.into_values().map(Change::Write));
+        let changes = self.take_unsynced(u64::MAX);
         self.settle(&changes, rng);
         self.current = self.durable.clone();
     }
