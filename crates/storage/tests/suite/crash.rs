@@ -3,13 +3,13 @@
 //! The model is the list of batches that were accepted, and how many of them were acknowledged. After a crash the log
 //! holds a prefix of that list which contains everything acknowledged, byte for byte, and nothing else.
 
-mod common;
-
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use common::{Batch, CLEAN, EPOCH, append, batch, create, read_all, reopen, simulate, sleep};
+use crate::common::{
+    Batch, CLEAN, EPOCH, append, batch, create, read_all, reopen, simulate, sleep,
+};
 use io::{Io as _, Task as _, TaskClass};
 use sim::{Rng, SimIo, Syncs, for_each_seed};
 use storage::{Durability, LastKnown, Log, LogConfig};

@@ -1,14 +1,12 @@
 //! What a log does when nothing fails, on the simulator.
 
-mod common;
-
 use std::time::Duration;
 
-use bytes::Bytes;
-use common::{
+use crate::common::{
     CLEAN, EPOCH, append, assert_dense, batch, commit, create, log_dir, produced, read_all, reopen,
     simulate, sleep, small_segments, storage,
 };
+use bytes::Bytes;
 use io::Io as _;
 use sim::for_each_seed;
 use storage::{AppendError, Durability, LastKnown, LogConfig, ReadError, ReadRequest};
@@ -182,7 +180,7 @@ fn many_appends_share_commits() {
 fn an_idle_log_gives_its_memory_back() {
     simulate(6, async |machine, _| {
         let shard = storage(&machine);
-        let log = common::create_in(&shard, LogConfig::default()).await;
+        let log = crate::common::create_in(&shard, LogConfig::default()).await;
         commit(&log, &batch(1, 500, 1)).await;
         assert!(shard.memory().lent_bytes > 0);
         sleep(shard.io(), Duration::from_secs(5)).await;
@@ -400,12 +398,12 @@ fn a_deleted_log_is_gone_and_its_name_is_free() {
         log.delete().await.expect("a deletion");
         assert!(append(&log, &batch(1, 1, 1)).await.is_err());
         let shard = storage(&machine);
-        let again = common::create_in(&shard, LogConfig::default()).await;
+        let again = crate::common::create_in(&shard, LogConfig::default()).await;
         assert_eq!(again.log_end_offset(), Offset(0));
         sleep(shard.io(), Duration::from_secs(1)).await;
         let left = shard
             .io()
-            .list_dir(common::DATA_DIR.as_ref())
+            .list_dir(crate::common::DATA_DIR.as_ref())
             .await
             .expect("a listing");
         let names: Vec<&str> = left.iter().map(|entry| entry.name.as_str()).collect();
@@ -421,7 +419,7 @@ fn what_a_deletion_left_is_removed_at_the_start() {
         log.delete().await.expect("a deletion");
         machine.kill();
         let shard = storage(&machine);
-        let data_dir = common::DATA_DIR.as_ref();
+        let data_dir = crate::common::DATA_DIR.as_ref();
         shard.remove_deleted(data_dir).await.expect("a removal");
         assert_eq!(shard.io().list_dir(data_dir).await.expect("a listing"), []);
     });

@@ -1,7 +1,5 @@
 //! What the tests of the log share: a simulated machine, batches, and reading everything back.
 
-#![expect(dead_code, reason = "each test crate uses a part of it")]
-
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
