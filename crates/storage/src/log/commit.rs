@@ -311,6 +311,8 @@ impl<I: Io> LogInner<I> {
             {
                 let mut state = self.state.borrow_mut();
                 match &result {
+                    // Beside a sync of the same file that has failed, a success proves nothing.
+                    Ok(()) if state.is_halted() => {}
                     Ok(()) => state.is_durable(&job),
                     Err(_) => state.tasks.syncing = false,
                 }
