@@ -166,7 +166,9 @@ impl Client {
         let result = response.topics.iter().find(|result| result.name == topic);
         let result = result.ok_or_else(|| self.missing(api, topic))?;
         let message = result.error_message.as_deref();
-        ClientError::check(api, result.error_code, message, || topic.to_owned())?;
+        ClientError::check(api, result.error_code, message, || {
+            format!("of topic {topic}")
+        })?;
         Ok(CreatedTopic {
             name: topic.to_owned(),
             id: (!result.topic_id.is_zero()).then_some(result.topic_id),
@@ -184,7 +186,9 @@ impl Client {
             .find(|result| result.name.as_deref() == Some(topic));
         let result = result.ok_or_else(|| self.missing(api, topic))?;
         let message = result.error_message.as_deref();
-        ClientError::check(api, result.error_code, message, || topic.to_owned())
+        ClientError::check(api, result.error_code, message, || {
+            format!("of topic {topic}")
+        })
     }
 
     fn missing(&self, api: &'static str, topic: &str) -> ClientError {

@@ -1,0 +1,159 @@
+//! Values of options: text with escapes, pairs, times and spans.
+
+use std::time::{Duration, SystemTime};
+
+use types::TimestampMs;
+
+/// A time, given or counted back from now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    At(TimestampMs),
+    Ago(Duration),
+}
+
+impl Moment {
+    /// The time, if it is `now`; not before 1970.
+    pub(crate) fn at(self, now: TimestampMs) -> TimestampMs {
+        match self {
+            Self::At(timestamp) => timestamp,
+            Self::Ago(span) => {
+                let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+                TimestampMs(now.0.saturating_sub(span).max(0))
+            }
+        }
+    }
+}
+
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(span) if !span.is_zero() => Ok(span),
+        Ok(_) => Err("a span above zero is needed, such as 500ms, 30s or 2m".to_owned()),
+        Err(error) => Err(format!("{error}; write 500ms, 30s or 2m")),
+    }
+}
+
+pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
+    if let Ok(millis) = text.parse::<i64>() {
+        return match millis {
+            0.. => Ok(Moment::At(TimestampMs(millis))),
+            _ => Err("milliseconds since 1970 are not negative".to_owned()),
+        };
+    }
+    if let Ok(time) = humantime::parse_rfc3339_weak(text) {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        return since
+            .ok()
+            .and_then(|since| i64::try_from(since.as_millis()).ok())
+            .map(|millis| Moment::At(TimestampMs(millis)))
+            .ok_or_else(|| "a time since 1970 is needed".to_owned());
+    }
+    let span = text.strip_suffix("ago").unwrap_or(text).trim_end();
+    humantime::parse_duration(span).map(Moment::Ago).or(Err(
+        "write 2026-11-21T08:00:00Z, milliseconds since 1970, or 10m for ten minutes ago"
+            .to_owned(),
+    ))
+}
+
+/// A setting of a topic.
+pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
+    parse_pair(text, "retention.ms=3600000")
+}
+
+/// A header.
+pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
+    parse_pair(text, "source=sensor-7")
+}
+
+fn parse_pair(text: &str, example: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some(("", _)) => Err(format!("the key before '=' is empty; write {example}")),
+        Some((key, value)) => Ok((key.trim().to_owned(), value.to_owned())),
+        None => Err(format!("there is no '='; write {example}")),
+    }
+}
+
+/// Text that is not empty, in which \t, \n, \r, \0, \\ and \xNN stand for what they do in C.
+pub(crate) fn parse_text(text: &str) -> Result<String, String> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(next) = rest.next() {
+        if next != '\\' {
+            plain.push(next);
+            continue;
+        }
+        plain.push(match rest.next() {
+            Some('t') => '\t',
+            Some('n') => '\n',
+            Some('r') => '\r',
+            Some('0') => '\0',
+            Some('\\') => '\\',
+            Some('x') => {
+                let digits: String = rest.by_ref().take(2).collect();
+                let code = u8::from_str_radix(&digits, 16).ok();
+                let code = code.filter(|code| digits.len() == 2 && code.is_ascii());
+                let code =
+                    code.ok_or("\\x needs two hexadecimal digits up to 7f, such as \\x1f")?;
+                char::from(code)
+            }
+            _ => return Err("after a backslash comes t, n, r, 0, xNN or a backslash".to_owned()),
+        });
+    }
+    if plain.is_empty() {
+        return Err("some text is needed, such as ',' or '\\t'".to_owned());
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_times_milliseconds_or_spans_back() {
+        let at = |millis| Ok(Moment::At(TimestampMs(millis)));
+        assert_eq!(parse_moment("0"), at(0));
+        assert_eq!(parse_moment("1700000000000"), at(1_700_000_000_000));
+        assert_eq!(parse_moment("2023-11-14T22:13:20Z"), at(1_700_000_000_000));
+        assert_eq!(parse_moment("2023-11-14 22:13:20.5"), at(1_700_000_000_500));
+        let ten_minutes = Ok(Moment::Ago(Duration::from_secs(600)));
+        assert_eq!(parse_moment("10m"), ten_minutes);
+        assert_eq!(parse_moment("10m ago"), ten_minutes);
+        for wrong in ["", "yesterday", "-5", "2023-13-01T00:00:00Z"] {
+            assert!(parse_moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_span_back_beyond_1970_ends_there() {
+        let moment = Moment::Ago(Duration::from_secs(10));
+        assert_eq!(moment.at(TimestampMs(11_000)), TimestampMs(1000));
+        assert_eq!(moment.at(TimestampMs(9000)), TimestampMs(0));
+    }
+
+    #[test]
+    fn escapes_are_replaced_and_others_refused() {
+        assert_eq!(parse_text(r"\t"), Ok("\t".to_owned()));
+        assert_eq!(parse_text(r"a\\\x1f:"), Ok("a\\\u{1f}:".to_owned()));
+        for wrong in ["", "\\", r"\q", r"\x", r"\xff", r"\x1"] {
+            assert!(parse_text(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pairs_keep_everything_behind_the_first_equals_sign() {
+        assert_eq!(
+            parse_setting("a=b=c"),
+            Ok(("a".to_owned(), "b=c".to_owned()))
+        );
+        assert_eq!(parse_header("a="), Ok(("a".to_owned(), String::new())));
+        assert!(parse_setting("a").is_err_and(|text| text.contains("retention.ms")));
+        assert!(parse_header("=a").is_err());
+    }
+
+    #[test]
+    fn durations_are_above_zero() {
+        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(parse_duration("0s").is_err());
+        assert!(parse_duration("30").is_err());
+    }
+}
