@@ -230,6 +230,7 @@ impl<I: Io> LogState<I> {
         self.totals.appended += batch.len() as u64;
         self.next_offset = Offset(stored.last_offset().0 + 1);
         self.last_append = supply.now;
+        self.is_changed = true;
         self.epochs_changed |= self.epochs.assign(stored.leader_epoch, stored.base_offset);
     }
 }

@@ -45,6 +45,7 @@ impl<I: Io> Log<I> {
             let next_offset = state.next_offset;
             let changed = state.epochs.assign(epoch, next_offset);
             state.epochs_changed |= changed;
+            state.is_changed |= changed;
             changed
         };
         if changed {
@@ -160,20 +161,25 @@ impl<I: Io> LogInner<I> {
     }
 
     async fn close_files(&self) -> std::io::Result<()> {
-        let growing: Vec<Offset> = {
+        let growing = {
             let mut state = self.state.borrow_mut();
+            state.staging.retire_tail(|retired| self.cache(retired));
+            if !std::mem::take(&mut state.is_changed) {
+                return Ok(());
+            }
             if let Some(indexes) = state.active_mut().growing_mut() {
                 indexes.finish();
             }
             let growing = state.segments.iter().filter(|it| it.growing().is_some());
-            growing.map(|it| it.base_offset).collect()
+            growing.map(|it| it.base_offset).collect::<Vec<Offset>>()
         };
         for segment in growing {
             self.seal(segment).await?;
         }
         let (snapshot, end, epochs) = {
-            let state = self.state.borrow();
-            let epochs = encode_epochs(&state.epochs);
+            let mut state = self.state.borrow_mut();
+            let epochs_changed = std::mem::take(&mut state.epochs_changed);
+            let epochs = epochs_changed.then(|| encode_epochs(&state.epochs));
             (
                 snapshot::encode(&state.producers),
                 state.next_offset,
@@ -183,11 +189,10 @@ impl<I: Io> LogInner<I> {
         let io = self.shard.io();
         let path = self.path(end, SegmentFile::Snapshot);
         io.replace_file(&path, snapshot).await?;
-        io.replace_file(&self.dir.join(LEADER_EPOCH_FILE), epochs)
-            .await?;
-        let mut state = self.state.borrow_mut();
-        state.epochs_changed = false;
-        state.staging.retire_tail(|retired| self.cache(retired));
+        if let Some(epochs) = epochs {
+            io.replace_file(&self.dir.join(LEADER_EPOCH_FILE), epochs)
+                .await?;
+        }
         Ok(())
     }
 
@@ -215,6 +220,8 @@ impl<I: Io> LogInner<I> {
                 if let Err(error) = inner.shard.io().replace_file(&path, content).await {
                     // Recovery makes the epochs from the batches, and closing writes them again.
                     tracing::warn!(path = %path.display(), %error, "leader epochs not written");
+                    inner.epochs_are_not_saved();
+                    break;
                 }
             }
             inner.progress.notify_all();
@@ -223,6 +230,12 @@ impl<I: Io> LogInner<I> {
             .io()
             .spawn(TaskClass::Background, saving)
             .detach();
+    }
+
+    fn epochs_are_not_saved(&self) {
+        let mut state = self.state.borrow_mut();
+        state.epochs_changed = true;
+        state.tasks.saving_epochs = false;
     }
 
     fn changed_epochs(&self) -> Option<Vec<u8>> {

@@ -97,6 +97,8 @@ pub(crate) struct LogState<I: Io> {
     /// Whether the leader epoch checkpoint is older than `epochs`.
     pub(crate) epochs_changed: bool,
     pub(crate) producers: ProducerStates,
+    /// Whether closing has anything to write.
+    pub(crate) is_changed: bool,
     pub(crate) stop: Option<Stop>,
     pub(crate) totals: Totals,
     pub(crate) tasks: Tasks,

@@ -34,6 +34,8 @@ pub(crate) struct Recovered {
     pub(crate) next_offset: Offset,
     pub(crate) epochs: LeaderEpochs,
     pub(crate) producers: ProducerStates,
+    /// Whether everything that closing writes is there.
+    pub(crate) is_clean: bool,
 }
 
 /// A segment's log file in the directory.
@@ -94,10 +96,16 @@ pub(crate) async fn recover<I: Io>(
     };
     recovery.remove_leftovers().await?;
     recovery.read_epochs().await?;
-    if recovery.listing.logs.is_empty() {
+    let is_empty = recovery.listing.logs.is_empty();
+    let is_clean = is_empty || (last.is_clean && recovery.open_clean().await?);
+    if is_empty {
         recovery.segments.push(Segment::new(last.log_start_offset));
-    } else if !(last.is_clean && recovery.open_clean().await?) {
+    } else if !is_clean {
         recovery.open_unclean().await?;
+        if recovery.next_offset < recovery.last.recovery_point {
+            recovery.distrust_recovery_point();
+            recovery.open_unclean().await?;
+        }
     }
     recovery.remove_stray_snapshots().await?;
     // Not all that are old by their records' timestamps: these may lie long before the time of the append.
@@ -105,7 +113,8 @@ pub(crate) async fn recover<I: Io>(
     let first = recovery.segments[0].base_offset;
     let next_offset = recovery.next_offset;
     let log_start_offset = last.log_start_offset.max(first).min(next_offset);
-    recovery.epochs.truncate_end(next_offset);
+    // An epoch may begin at the log end: its leader has not written yet.
+    recovery.epochs.truncate_end(Offset(next_offset.0 + 1));
     recovery.epochs.truncate_start(log_start_offset);
     Ok(Recovered {
         segments: recovery.segments,
@@ -113,6 +122,7 @@ pub(crate) async fn recover<I: Io>(
         next_offset,
         epochs: recovery.epochs,
         producers: recovery.producers,
+        is_clean,
     })
 }
 
@@ -285,7 +295,6 @@ impl<I: Io> Recovery<'_, I> {
         let first_scanned = after.saturating_sub(1);
         let scan_from = logs[first_scanned].base_offset;
         self.segments = logs[..first_scanned].iter().map(sealed).collect();
-        self.epochs.truncate_end(scan_from);
         let from = self.load_snapshot(scan_from).await;
         self.replay(from, scan_from).await?;
         self.next_offset = scan_from;
@@ -304,6 +313,13 @@ impl<I: Io> Recovery<'_, I> {
         }
         let synced = self.shard.io().sync_dir(self.dir).await;
         synced.map_err(OpenError::io("sync directory", self.dir))
+    }
+
+    /// The log ends before its recovery point: that is of an earlier log of the same name, and says nothing.
+    fn distrust_recovery_point(&mut self) {
+        let (end, recovery_point) = (self.next_offset, self.last.recovery_point);
+        tracing::warn!(dir = %self.dir.display(), %end, %recovery_point, "not this log's recovery point");
+        self.last.recovery_point = Offset(0);
     }
 
     /// Checks one segment, cuts what is not whole, and makes it durable.

@@ -242,3 +242,51 @@ fn many_partitions_open_quickly_and_idle_without_memory() {
         assert_eq!(shard.memory().lent_bytes, 0);
     });
 }
+
+#[test]
+fn a_recovery_point_of_an_earlier_log_proves_nothing() {
+    simulate(6, async |machine, _| {
+        let log = create(&machine, LogConfig::default()).await;
+        let sent = batch(1, 100, 1);
+        for _ in 0..10 {
+            commit(&log, &sent).await;
+        }
+        machine.kill();
+        let len = sent.bytes.len() as u64;
+        // Only a checksum can tell.
+        let value = 7 * len + len / 2;
+        machine
+            .disk()
+            .corrupt(&segment_path(0, "log"), value)
+            .expect("a byte");
+        let last = LastKnown {
+            recovery_point: Offset(500),
+            ..LastKnown::NOTHING
+        };
+        let log = reopen(&machine, LogConfig::default(), last)
+            .await
+            .expect("it recovers");
+        assert_eq!(log.log_end_offset(), Offset(7));
+        assert_dense(&log).await;
+    });
+}
+
+#[test]
+fn closing_a_log_again_that_nobody_changed_writes_nothing() {
+    simulate(7, async |machine, _| {
+        let log = create(&machine, LogConfig::default()).await;
+        commit(&log, &batch(1, 100, 1)).await;
+        log.close().await.expect("a clean close");
+        let log = reopen(&machine, LogConfig::default(), CLEAN)
+            .await
+            .expect("it opens");
+        log.assign_leader_epoch(crate::common::EPOCH);
+        let before = machine.disk().counts().name_changes;
+        log.close().await.expect("a clean close");
+        assert_eq!(machine.disk().counts().name_changes, before);
+        let log = reopen(&machine, LogConfig::default(), CLEAN)
+            .await
+            .expect("it opens");
+        assert_dense(&log).await;
+    });
+}
