@@ -46,9 +46,12 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let format = LineFormat::new(options)?;
-    let config = producer_config(options)?;
+    let mut config = producer_config(options)?;
     // Before anybody has typed a line into the void.
     client.describe_topic(&options.topic)?;
+    if let Some(accepted) = accepted_batch_bytes(&mut client, &options.topic) {
+        config.batch_max_bytes = config.batch_max_bytes.min(accepted);
+    }
     let mut sender = Sender {
         producer: Producer::new(client, config)?,
         options,
@@ -141,6 +144,15 @@ fn producer_config(options: &ProduceOptions) -> Result<ProducerConfig, Failure> 
         },
         ..ProducerConfig::default()
     })
+}
+
+/// The largest batch that the topic accepts; unknown where its configuration may not be read.
+fn accepted_batch_bytes(client: &mut Client, topic: &str) -> Option<usize> {
+    let configs = client.topic_configs(topic).ok()?;
+    let entry = configs
+        .iter()
+        .find(|entry| entry.name == "max.message.bytes")?;
+    entry.value.as_deref()?.parse().ok()
 }
 
 /// Begins to read standard input. The thread ends with the input, or with the process.
