@@ -107,6 +107,32 @@ fn documented_versions_are_those_that_are_advertised() {
     }
 }
 
+/// The names in the broker's table of handlers, from which ApiVersions is answered.
+fn implemented_apis(source: &str) -> BTreeSet<String> {
+    let rows = source.lines().skip_while(|line| *line != "apis! {").skip(1);
+    let rows = rows.take_while(|line| *line != "}");
+    rows.filter_map(|row| row.split_once(" => "))
+        .map(|(name, _)| name.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn documented_apis_are_those_that_have_a_handler() {
+    let source = std::fs::read_to_string(root().join("crates/broker/src/api/mod.rs"));
+    let implemented = implemented_apis(&source.expect("it is committed"));
+    let documented: BTreeSet<String> = documented_apis(&document()).into_keys().collect();
+    assert_eq!(documented, implemented);
+}
+
+#[test]
+fn the_table_of_handlers_is_read() {
+    let source = "macro\napis! {\n    Produce => produce(ProduceRequest),\n}\n    Fetch => fetch(FetchRequest),\n";
+    assert_eq!(
+        implemented_apis(source),
+        BTreeSet::from(["Produce".to_owned()])
+    );
+}
+
 #[test]
 fn a_wrong_default_is_found() {
     let text = "## Keys\n\n| key | default | acted on |\n|---|---|---|\n| `preallocate` | `true` | not yet |\n";
