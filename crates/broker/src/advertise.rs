@@ -4,13 +4,41 @@
 //! same address: clients keep a connection for each node id, and the first produce or fetch request on a connection
 //! shows which shard it is meant for (`docs/adr/0006`). These ids exist in responses only; in the metadata a replica
 //! is a machine.
+//!
+//! Not every client keeps a connection for each node: kafkajs takes all nodes at its bootstrap address for one, and
+//! then drops records without an error. So shards are shown only to clients that name themselves (KIP-511) and are
+//! known to do right; the others see one node, whose partitions are all served through it.
 
 use config::{BrokerConfig, ShardAdvertise};
 use protocol::Str;
 use types::{NodeId, ShardId};
 
+use crate::connection::ClientSoftware;
+
 /// The node ids of a machine's shards lie this far apart; shard 0 has the machine's own id.
 const SHARD_ID_STRIDE: i32 = 100_000;
+
+/// Clients that keep a connection for each node id, as they name themselves in ApiVersions, from this version on.
+/// Each was seen to (`docs/adr/0006`): librdkafka before 2.10 forgets all but the last of several nodes at its
+/// bootstrap address.
+const SHARD_AWARE_SOFTWARE: &[(&str, (u32, u32))] = &[
+    ("apache-kafka-java", (2, 4)),
+    ("confluent-kafka-python", (2, 10)),
+    ("kafka-python", (2, 0)),
+    ("kgo", (0, 0)),
+    ("librdkafka", (2, 10)),
+    ("logan", (0, 0)),
+    ("sarama", (0, 0)),
+];
+
+/// Whom a client sees behind an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// One node, the machine.
+    Machine,
+    /// A node for each shard.
+    Shards,
+}
 
 /// A node as clients are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +105,14 @@ impl Advertise {
         }
     }
 
-    /// Whether every shard is a node.
-    pub(crate) fn is_per_shard(&self) -> bool {
-        self.mode == ShardAdvertise::PerShard
+    /// What a client sees.
+    pub(crate) fn audience(&self, software: Option<&ClientSoftware>) -> Audience {
+        let is_aware =
+            software.is_some_and(|software| SHARD_AWARE_SOFTWARE.contains(&software.name.as_str()));
+        match self.mode {
+            ShardAdvertise::PerShard if is_aware => Audience::Shards,
+            ShardAdvertise::PerShard | ShardAdvertise::Single => Audience::Machine,
+        }
     }
 
     /// This machine, as the metadata knows it.
@@ -88,32 +121,41 @@ impl Advertise {
     }
 
     /// The node that clients are told to ask for partitions of this shard.
-    pub(crate) fn node_of(&self, shard: ShardId) -> NodeId {
-        match self.mode {
-            ShardAdvertise::Single => self.node,
-            ShardAdvertise::PerShard => NodeId(self.node.0 + i32::from(shard.0) * SHARD_ID_STRIDE),
+    pub(crate) fn node_of(&self, shard: ShardId, audience: Audience) -> NodeId {
+        match audience {
+            Audience::Machine => self.node,
+            Audience::Shards => NodeId(self.node.0 + i32::from(shard.0) * SHARD_ID_STRIDE),
         }
     }
 
     /// Whether this id names the machine or one of its shards.
     pub(crate) fn is_this_machine(&self, id: NodeId) -> bool {
-        (0..self.shards).any(|shard| self.node_of(ShardId(shard)) == id)
+        (0..self.shards).any(|shard| self.node_of(ShardId(shard), Audience::Shards) == id)
     }
 
     /// Every node, by the addresses of this listener.
-    pub(crate) fn nodes(&self, listener: usize) -> Vec<AdvertisedNode> {
-        let shards = if self.is_per_shard() { self.shards } else { 1 };
+    pub(crate) fn nodes(&self, listener: usize, audience: Audience) -> Vec<AdvertisedNode> {
+        let shards = if audience == Audience::Shards {
+            self.shards
+        } else {
+            1
+        };
         (0..shards)
-            .map(|shard| self.node(listener, ShardId(shard)))
+            .map(|shard| self.node(listener, ShardId(shard), audience))
             .collect()
     }
 
     /// The node of a shard, by the address of this listener.
-    pub(crate) fn node(&self, listener: usize, shard: ShardId) -> AdvertisedNode {
+    pub(crate) fn node(
+        &self,
+        listener: usize,
+        shard: ShardId,
+        audience: Audience,
+    ) -> AdvertisedNode {
         let address = self.addresses.get(listener).or(self.addresses.first());
         let address = address.expect("a broker has a listener");
         AdvertisedNode {
-            id: self.node_of(shard),
+            id: self.node_of(shard, audience),
             host: address.host.clone(),
             port: address.port,
             rack: self.rack.clone(),
@@ -125,5 +167,58 @@ impl Advertise {
         self.addresses
             .iter()
             .map(|address| (&address.name, &address.host, address.port))
+    }
+}
+
+fn is_shard_aware(software: &ClientSoftware) -> bool {
+    let known = SHARD_AWARE_SOFTWARE
+        .iter()
+        .find(|(name, _)| *name == software.name);
+    known.is_some_and(|(_, since)| version_of(&software.version) >= *since)
+}
+
+/// The major and minor version at the beginning of a text such as `v2.10.1-RC1`; 0 for what is none.
+fn version_of(text: &str) -> (u32, u32) {
+    let mut numbers = text
+        .trim_start_matches('v')
+        .split(|letter: char| !letter.is_ascii_digit());
+    let mut next = || {
+        numbers
+            .next()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0)
+    };
+    (next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientSoftware, is_shard_aware, version_of};
+
+    #[test]
+    fn only_known_software_of_known_versions_sees_shards() {
+        let table = [
+            ("librdkafka", "2.16.0", true),
+            ("librdkafka", "2.10.0", true),
+            ("librdkafka", "2.9.9", false),
+            ("confluent-kafka-python", "2.16.1-rdkafka-2.16.0", true),
+            ("kgo", "v1.22.2", true),
+            ("sarama", "unknown", true),
+            ("kafkajs", "2.2.4", false),
+        ];
+        for (name, version, expected) in table {
+            let software = ClientSoftware {
+                name: name.to_owned(),
+                version: version.to_owned(),
+            };
+            assert_eq!(is_shard_aware(&software), expected, "{name} {version}");
+        }
+    }
+
+    #[test]
+    fn versions_begin_with_two_numbers() {
+        assert_eq!(version_of("v2.10.1-RC1"), (2, 10));
+        assert_eq!(version_of("3"), (3, 0));
+        assert_eq!(version_of("unknown"), (0, 0));
     }
 }

@@ -152,7 +152,7 @@ keys! {
         [], "How long an idle idempotent producer is remembered.";
     "queued.max.requests" => queued_max_requests: i32 = Some("500"), at_least(1), Restart, Honoured,
         [], "The requests of one connection that are in work before no further one is read from it.";
-    "shard.advertise" => shard_advertise: ShardAdvertise = Some("single"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
+    "shard.advertise" => shard_advertise: ShardAdvertise = Some("per-shard"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
         [], "How clients see the shards: `single`, as one node; `per-shard`, every shard as a node of its own.";
     "shard.cores" => shard_cores: ShardCores = Some("auto"), Custom(ShardCores::check), Restart, Honoured,
         [], "The cores that run a shard each: `auto`, a number of them, or a list such as 0-3,6.";

@@ -38,7 +38,7 @@ pub(super) async fn handle<I: Io>(
             name: name.as_str().to_owned(),
             version: version.as_str().to_owned(),
         };
-        call.connection.software.replace(Some(software));
+        call.connection.introduce(software, call.shard.advertise());
     }
     let view = call.shard.view();
     Outcome::Answer(ApiVersionsResponse {

@@ -32,7 +32,9 @@ pub(super) async fn handle<I: Io>(
         });
     }
     let shard = &call.shard;
-    let nodes = shard.advertise().nodes(call.connection.listener);
+    let nodes = shard
+        .advertise()
+        .nodes(call.connection.listener, call.connection.audience.get());
     let broker = |node: crate::advertise::AdvertisedNode| DescribeClusterBroker {
         broker_id: node.id.0,
         host: node.host,

@@ -80,7 +80,7 @@ fn describe<I: Io>(
         // The configuration that all brokers would inherit: there is none as long as nothing can set it.
         BROKER if name.is_empty() => Ok(Vec::new()),
         BROKER => {
-            let id = name.parse().map_err(|_| {
+            let id = name.parse().map_err(|_not_a_number| {
                 (
                     ErrorCode::InvalidRequest,
                     format!("Broker id must be an integer, but it is: {name}"),

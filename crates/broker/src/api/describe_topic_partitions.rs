@@ -14,6 +14,7 @@ use types::ErrorCode;
 
 use super::metadata_api::{NO_AUTHORIZED_OPERATIONS, Nodes};
 use super::{Call, Outcome};
+use crate::advertise::Audience;
 use crate::shard::Shard;
 
 pub(super) async fn handle<I: Io>(
@@ -43,6 +44,7 @@ pub(super) async fn handle<I: Io>(
     }
     let mut page = Page {
         shard,
+        audience: call.connection.audience.get(),
         remaining: usize::try_from(limit).unwrap_or(0),
         topics: Vec::new(),
     };
@@ -68,6 +70,7 @@ pub(super) async fn handle<I: Io>(
 
 struct Page<'a, I: Io> {
     shard: &'a Shard<I>,
+    audience: Audience,
     /// Partitions that still fit.
     remaining: usize,
     topics: Vec<DescribeTopicPartitionsResponseTopic>,
@@ -93,7 +96,7 @@ impl<I: Io> Page<'_, I> {
             .skip(first)
             .take(end - first)
             .map(|(index, partition)| {
-                let nodes = Nodes::of(self.shard, partition);
+                let nodes = Nodes::of(self.shard, self.audience, partition);
                 DescribeTopicPartitionsResponsePartition {
                     error_code: ErrorCode::None.code(),
                     partition_index: index,

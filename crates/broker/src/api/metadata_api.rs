@@ -1,7 +1,8 @@
 //! Metadata (key 3, versions 0 to 13), which also creates topics that are asked for.
 //!
 //! Source: KIP-4, KIP-516, KIP-700; `KafkaApis.handleTopicMetadataRequest` and `DefaultAutoTopicCreationManager` of
-//! Kafka 4.3.1. Kafka answers LEADER_NOT_AVAILABLE while a topic is being created; here the answer waits for it.
+//! Kafka 4.3.1. As in Kafka the answer does not know a topic that it causes to be created; it waits for the creation,
+//! so that a client that asks again finds the topic.
 
 use std::rc::Rc;
 
@@ -15,8 +16,10 @@ use protocol::messages::{MetadataRequest, MetadataResponse};
 use types::{ErrorCode, NodeId, Uuid};
 
 use super::{Call, Finished, Outcome};
+use crate::advertise::Audience;
 use crate::controller::{Command, CommandResult, random_uuid};
 use crate::shard::Shard;
+use crate::topics::View;
 
 /// "Not asked for": without an authorizer there is nothing to say.
 pub(super) const NO_AUTHORIZED_OPERATIONS: i32 = i32::MIN;
@@ -40,20 +43,18 @@ pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: MetadataRequest,
 ) -> Outcome<MetadataResponse> {
-    let (shard, version, listener) = (
-        Rc::clone(&call.shard),
-        call.version,
-        call.connection.listener,
-    );
+    let (shard, version) = (Rc::clone(&call.shard), call.version);
+    let view = shard.view();
     let wanted = match request.topics {
         None => None,
         Some(topics) if topics.is_empty() && version < EMPTY_MEANS_NONE_SINCE => None,
         Some(topics) => Some(
             topics
                 .iter()
+                // Java's client leaves the name of a topic that it asks for by id empty, not null.
                 .map(|topic| match &topic.name {
-                    Some(name) => Wanted::Name(name.detached()),
-                    None => Wanted::Id(topic.topic_id),
+                    Some(name) if topic.topic_id.is_zero() => Wanted::Name(name.detached()),
+                    _ => Wanted::Id(topic.topic_id),
                 })
                 .collect::<Vec<_>>(),
         ),
@@ -65,17 +66,11 @@ pub(super) async fn handle<I: Io>(
         .map(|wanted| missing(&shard, wanted))
         .unwrap_or_default();
     if missing.is_empty() || !may_create {
-        return Outcome::Answer(respond(&shard, listener, version, wanted.as_deref(), &[]));
+        return Outcome::Answer(respond(&call, &view, wanted.as_deref(), &[]));
     }
     Outcome::Later(Box::pin(async move {
         let refused = create(&shard, missing).await;
-        Finished::Answer(respond(
-            &shard,
-            listener,
-            version,
-            wanted.as_deref(),
-            &refused,
-        ))
+        Finished::Answer(respond(&call, &view, wanted.as_deref(), &refused))
     }))
 }
 
@@ -126,34 +121,34 @@ async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> Vec<(Str, ErrorCode
 }
 
 fn respond<I: Io>(
-    shard: &Shard<I>,
-    listener: usize,
-    version: i16,
+    call: &Call<I>,
+    view: &View,
     wanted: Option<&[Wanted]>,
     refused: &[(Str, ErrorCode)],
 ) -> MetadataResponse {
-    let view = shard.view();
+    let (shard, version, listener) = (&call.shard, call.version, call.connection.listener);
+    let audience = call.connection.audience.get();
     let topics = match wanted {
         None => view
             .image
             .topics()
-            .map(|topic| describe(shard, topic))
+            .map(|topic| describe(shard, audience, topic))
             .collect(),
         Some(wanted) => wanted
             .iter()
             .map(|wanted| match wanted {
                 Wanted::Name(name) => view.image.topic_named(name).map_or_else(
                     || unknown_name(name, refused),
-                    |topic| describe(shard, topic),
+                    |topic| describe(shard, audience, topic),
                 ),
-                Wanted::Id(id) => view
-                    .image
-                    .topic(*id)
-                    .map_or_else(|| unknown_id(*id, version), |topic| describe(shard, topic)),
+                Wanted::Id(id) => view.image.topic(*id).map_or_else(
+                    || unknown_id(*id, version),
+                    |topic| describe(shard, audience, topic),
+                ),
             })
             .collect(),
     };
-    let nodes = shard.advertise().nodes(listener);
+    let nodes = shard.advertise().nodes(listener, audience);
     let broker = |node: crate::advertise::AdvertisedNode| MetadataResponseBroker {
         node_id: node.id.0,
         host: node.host,
@@ -200,9 +195,13 @@ fn unknown_id(id: Uuid, version: i16) -> MetadataResponseTopic {
     }
 }
 
-fn describe<I: Io>(shard: &Shard<I>, topic: &TopicImage) -> MetadataResponseTopic {
+fn describe<I: Io>(
+    shard: &Shard<I>,
+    audience: Audience,
+    topic: &TopicImage,
+) -> MetadataResponseTopic {
     let partitions = (0..).zip(&topic.partitions).map(|(index, partition)| {
-        let nodes = Nodes::of(shard, partition);
+        let nodes = Nodes::of(shard, audience, partition);
         MetadataResponsePartition {
             error_code: ErrorCode::None.code(),
             partition_index: index,
@@ -231,10 +230,14 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    pub(super) fn of<I: Io>(shard: &Shard<I>, partition: &PartitionImage) -> Self {
+    pub(super) fn of<I: Io>(
+        shard: &Shard<I>,
+        audience: Audience,
+        partition: &PartitionImage,
+    ) -> Self {
         let advertise = shard.advertise();
         let node = |machine: NodeId| match partition.shard {
-            Some(owner) if machine == advertise.machine() => advertise.node_of(owner).0,
+            Some(owner) if machine == advertise.machine() => advertise.node_of(owner, audience).0,
             _ => machine.0,
         };
         Self {

@@ -28,6 +28,7 @@ use protocol::messages as kafka;
 use protocol::{ApiKey, Decoder, Request, RequestPrefix, versions};
 use types::ShardId;
 
+use crate::advertise::Audience;
 use crate::budget::Reservation;
 use crate::connection::{Connection, Frame, Pending, Response};
 use crate::shard::Shard;
@@ -167,9 +168,8 @@ fn refuse<I: Io>(shard: &Shard<I>, connection: &Connection, what: &str) -> Dispa
 impl<I: Io> Call<I> {
     fn decode<R: Request>(&self, mut decoder: Decoder) -> Option<R> {
         let decoded = io::contain::contain(|| {
-            let request = R::decode(&mut decoder, self.version)?;
-            decoder.finish()?;
-            Ok::<_, protocol::DecodeError>(request)
+            // Bytes behind the message are ignored, as in Kafka: librdkafka 2.16 sends some after Metadata version 13.
+            R::decode(&mut decoder, self.version)
         });
         match decoded {
             Ok(Ok(request)) => Some(request),
@@ -183,6 +183,12 @@ impl<I: Io> Call<I> {
             // The panic hook has logged it.
             Err(_panicked) => None,
         }
+    }
+
+    /// Whether requests for partitions of other shards are answered with their leader's address instead of being
+    /// served through that shard.
+    fn redirects(&self) -> bool {
+        self.connection.audience.get() == Audience::Shards
     }
 
     fn reply(&self) -> ReplyTo {
@@ -208,16 +214,23 @@ impl ReplyTo {
             Outcome::Answer(response) => {
                 Dispatched::Respond(Pending::Ready(self.encode(&response, None)))
             }
-            Outcome::Later(finished) => Dispatched::Respond(Pending::Later(Box::pin(async move {
-                match finished.await {
-                    Finished::Answer(response) => self.encode(&response, None),
-                    Finished::AnswerWith(response, permit) => self.encode(&response, Some(permit)),
-                    Finished::Silent => Response::Silent,
-                    Finished::Close => Response::Close,
-                }
-            }))),
+            Outcome::Later(finished) => Dispatched::Respond(Pending::Later(self.finish(finished))),
             Outcome::Migrate(target) => Dispatched::Migrate(target),
         }
+    }
+
+    fn finish<R: protocol::Message + 'static>(
+        self,
+        finished: LocalBoxFuture<'static, Finished<R>>,
+    ) -> LocalBoxFuture<'static, Response> {
+        Box::pin(async move {
+            match finished.await {
+                Finished::Answer(response) => self.encode(&response, None),
+                Finished::AnswerWith(response, permit) => self.encode(&response, Some(permit)),
+                Finished::Silent => Response::Silent,
+                Finished::Close => Response::Close,
+            }
+        })
     }
 
     fn encode<R: protocol::Message>(self, response: &R, permit: Option<Permit>) -> Response {

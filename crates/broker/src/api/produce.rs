@@ -23,6 +23,7 @@ use records::{InvalidBatch, ProduceRules, validate_produce};
 use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
 
 use super::{Call, Finished, Outcome};
+use crate::advertise::Audience;
 use crate::budget::Reservation;
 use crate::errors;
 use crate::mesh::PendingReply;
@@ -96,6 +97,8 @@ pub(super) async fn handle<I: Io>(
         now: shard.io.wall_clock(),
         wait_durable,
         refuse_all,
+        // A producer that does not wait for answers would not learn who leads.
+        redirects: wait_durable && call.redirects(),
         reservation: call.reservation.take().map(Rc::new),
         sent: false,
     };
@@ -116,7 +119,7 @@ pub(super) async fn handle<I: Io>(
 /// With a node id for each shard, a connection that has not shown yet which shard it means follows its first
 /// produced partition.
 fn foreign_target<I: Io>(call: &Call<I>, request: &ProduceRequest) -> Option<ShardId> {
-    if !call.shard.advertise().is_per_shard() || call.connection.is_settled.replace(true) {
+    if !call.redirects() || call.connection.is_settled.replace(true) {
         return None;
     }
     let view = call.shard.view();
@@ -138,6 +141,8 @@ struct Pass<'a, I: Io> {
     now: TimestampMs,
     wait_durable: bool,
     refuse_all: Option<ErrorCode>,
+    /// Whether batches for other shards are refused with their leader's address.
+    redirects: bool,
     reservation: Option<Rc<Reservation>>,
     /// Whether a batch went to another shard.
     sent: bool,
@@ -195,7 +200,7 @@ impl<I: Io> Pass<'_, I> {
             return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
         };
         let is_local = owner == self.shard.id();
-        if !is_local && self.shard.advertise().is_per_shard() {
+        if !is_local && self.redirects {
             let epoch = self
                 .shard
                 .view()
@@ -340,13 +345,13 @@ async fn settle<I: Io>(progress: Progress<I>, wait_durable: bool) -> Result<Appe
             partition.wait_durable(at).await.map_err(Failure::from)
         }
         Progress::Appended { at, .. } => Ok(at),
-        Progress::Sent(reply) => appended(reply.await).map_err(Failure::from),
+        Progress::Sent(reply) => appended(reply.await.as_ref()).map_err(Failure::from),
     }
 }
 
-fn appended(reply: Option<Reply>) -> AppendResult {
+fn appended(reply: Option<&Reply>) -> AppendResult {
     match reply {
-        Some(Reply::Appended(result)) => result,
+        Some(Reply::Appended(result)) => *result,
         _ => Err(ErrorCode::KafkaStorageError),
     }
 }
@@ -387,7 +392,7 @@ fn partition_response<I: Io>(
             current_leader: failure.leader.map_or_else(
                 LeaderIdAndEpoch::default,
                 |(owner, epoch)| LeaderIdAndEpoch {
-                    leader_id: shard.advertise().node_of(owner).0,
+                    leader_id: shard.advertise().node_of(owner, Audience::Shards).0,
                     leader_epoch: epoch.0,
                 },
             ),
@@ -401,7 +406,7 @@ fn add_endpoint<I: Io>(
     listener: usize,
     owner: ShardId,
 ) {
-    let node = shard.advertise().node(listener, owner);
+    let node = shard.advertise().node(listener, owner, Audience::Shards);
     if endpoints.iter().all(|known| known.node_id != node.id.0) {
         endpoints.push(NodeEndpoint {
             node_id: node.id.0,

@@ -26,6 +26,7 @@ use io::sync::Notify;
 use io::{Instant, Io, Stream as _};
 use types::ShardId;
 
+use crate::advertise::{Advertise, Audience};
 use crate::api::{self, Dispatched};
 use crate::message::Control;
 use crate::shard::Shard;
@@ -70,6 +71,8 @@ pub(crate) struct Connection {
     pub(crate) software: RefCell<Option<ClientSoftware>>,
     /// Whether its shard was chosen by what it asked for; it moves at most once.
     pub(crate) is_settled: Cell<bool>,
+    /// Whether the client is told of the machine or of its shards.
+    pub(crate) audience: Cell<Audience>,
     progress: Progress,
     last_request: Cell<Instant>,
     close: Notify,
@@ -84,6 +87,12 @@ impl Connection {
     pub(crate) fn close(&self, reason: &'static str) {
         self.close_reason.set(Some(reason));
         self.close.notify_all();
+    }
+
+    /// Notes what the client calls itself.
+    pub(crate) fn introduce(&self, software: ClientSoftware, advertise: &Advertise) {
+        self.audience.set(advertise.audience(Some(&software)));
+        self.software.replace(Some(software));
     }
 
     /// Asks the connection to read no more and to end when everything is answered.
@@ -145,12 +154,15 @@ async fn serve_from<I: Io>(
         }
     };
     let peer = stream.peer_addr();
+    let is_settled = migrated.is_some();
+    let software = migrated.flatten();
     let connection = Rc::new(Connection {
         listener,
         peer,
         outbound: Outbound::new(shard.limits.responses_per_connection_max),
-        is_settled: Cell::new(migrated.is_some()),
-        software: RefCell::new(migrated.flatten()),
+        is_settled: Cell::new(is_settled),
+        audience: Cell::new(shard.advertise().audience(software.as_ref())),
+        software: RefCell::new(software),
         progress: Progress::default(),
         last_request: Cell::new(shard.io.now()),
         close: Notify::new(),

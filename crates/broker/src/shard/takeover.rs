@@ -156,12 +156,14 @@ impl<I: Io> Shard<I> {
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
     fn follow(self: &Rc<Self>, view: &View) {
         let mut gone = Vec::new();
-        for (key, partition) in self.partitions.borrow().iter() {
+        let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
+        for partition in partitions {
+            let key = partition.key;
             let image = view
-                .partition(*key)
+                .partition(key)
                 .filter(|image| image.shard == Some(self.id()));
             let Some(image) = image else {
-                gone.push(*key);
+                gone.push(key);
                 continue;
             };
             partition.set_leader_epoch(image.leader_epoch);

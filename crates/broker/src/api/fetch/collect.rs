@@ -121,7 +121,7 @@ fn by_owner<I: Io>(
             results[place] = ReadResult::failed(code);
             continue;
         };
-        if owner != shard.id() && shard.advertise().is_per_shard() {
+        if owner != shard.id() && plan.redirects {
             results[place] = ReadResult::failed(ErrorCode::NotLeaderOrFollower);
             continue;
         }

@@ -24,6 +24,7 @@ use protocol::messages::{FetchRequest, FetchResponse};
 use types::{ErrorCode, Uuid};
 
 use super::{Call, Finished, Outcome};
+use crate::advertise::Audience;
 use crate::shard::Shard;
 use collect::{Collected, Outlook, collect, wait_for_more};
 use plan::{Plan, plan};
@@ -48,7 +49,7 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
         }
     };
     // With a node id for each shard, the first partition shows which shard the connection is meant for.
-    if shard.advertise().is_per_shard() && !call.connection.is_settled.replace(true) {
+    if call.redirects() && !call.connection.is_settled.replace(true) {
         let view = shard.view();
         let owner = plan
             .partitions
@@ -58,7 +59,7 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
             return Outcome::Migrate(owner);
         }
     }
-    let plan = plan.settled(&shard);
+    let plan = plan.settled(&shard, call.redirects());
     let wait = u64::try_from(request.max_wait_ms)
         .map_or(Duration::ZERO, Duration::from_millis)
         .min(WAIT_MAX);
@@ -200,7 +201,10 @@ impl<I: Io> Fetch<I> {
                 .partition(key)
                 .and_then(|it| Some((it.shard?, it.leader_epoch)))
             {
-                let node = self.shard.advertise().node(self.listener, owner);
+                let node = self
+                    .shard
+                    .advertise()
+                    .node(self.listener, owner, Audience::Shards);
                 data.current_leader = LeaderIdAndEpoch {
                     leader_id: node.id.0,
                     leader_epoch: epoch.0,

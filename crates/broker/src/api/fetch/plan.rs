@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) session_id: i32,
     /// Whether the client knows what it was told before.
     pub(super) is_incremental: bool,
+    /// Whether partitions of other shards are answered with their leader's address.
+    pub(super) redirects: bool,
     uses_ids: bool,
     begins_session: bool,
 }
@@ -53,6 +55,7 @@ pub(super) fn plan<I: Io>(
             names: asked.names,
             session_id: 0,
             is_incremental: false,
+            redirects: true,
             uses_ids,
         });
     }
@@ -96,6 +99,7 @@ pub(super) fn plan<I: Io>(
         names: asked.names,
         session_id: request.session_id,
         is_incremental: true,
+        redirects: true,
         uses_ids,
         begins_session: false,
     })
@@ -103,7 +107,8 @@ pub(super) fn plan<I: Io>(
 
 impl Plan {
     /// Begins the session that the client asks for, now that it is clear that this shard serves it.
-    pub(super) fn settled<I: Io>(mut self, shard: &Shard<I>) -> Self {
+    pub(super) fn settled<I: Io>(mut self, shard: &Shard<I>, redirects: bool) -> Self {
+        self.redirects = redirects;
         if self.begins_session {
             let id = i32::try_from(shard.io.random() >> 33).expect("31 bits");
             let (partitions, now) = (self.partitions.clone(), shard.io.now());
