@@ -107,8 +107,7 @@ impl Advertise {
 
     /// What a client sees.
     pub(crate) fn audience(&self, software: Option<&ClientSoftware>) -> Audience {
-        let is_aware =
-            software.is_some_and(|software| SHARD_AWARE_SOFTWARE.contains(&software.name.as_str()));
+        let is_aware = software.is_some_and(is_shard_aware);
         match self.mode {
             ShardAdvertise::PerShard if is_aware => Audience::Shards,
             ShardAdvertise::PerShard | ShardAdvertise::Single => Audience::Machine,
