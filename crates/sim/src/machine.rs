@@ -2,14 +2,12 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use types::TimestampMs;
 
 use crate::disk::Disk;
-use crate::net::{self, Wire};
 use crate::rng::{Rng, mix};
 use crate::shard::{Shard, SimIo};
 use crate::world::{Life, Stuck, World};
@@ -69,12 +67,6 @@ impl Simulation {
             incarnation: Cell::new(0),
             wall_clock: WallClock::default(),
         }
-    }
-
-    /// Connects two addresses. Nothing is looked up: the ends are handed to whom the test likes.
-    #[must_use]
-    pub fn connect(&self, server: SocketAddr, client: SocketAddr) -> Wire {
-        net::connect([server, client])
     }
 
     /// Runs everything until `root` is ready. `root` belongs to no machine: it survives their crashes.

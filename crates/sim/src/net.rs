@@ -179,9 +179,11 @@ impl Link {
     }
 }
 
-pub(crate) fn connect(addresses: [SocketAddr; 2]) -> Wire {
+/// Makes a connection between two addresses. Nothing is looked up: its ends are handed to whom the test likes.
+#[must_use]
+pub fn connect(server: SocketAddr, client: SocketAddr) -> Wire {
     let connection = Arc::new(Connection {
-        addresses,
+        addresses: [server, client],
         state: Mutex::default(),
     });
     let [server, client] = [0, 1].map(|side| Socket {
@@ -453,7 +455,7 @@ impl Network {
     pub fn connect(&self, server: SocketAddr, client: SocketAddr) -> Result<(Socket, Link)> {
         let listeners = self.listeners.borrow();
         let listener = listeners.get(&server).ok_or(ErrorKind::ConnectionRefused)?;
-        let wire = connect([server, client]);
+        let wire = connect(server, client);
         listener
             .try_send(wire.server)
             .map_err(|_full| Error::from(ErrorKind::ConnectionRefused))?;

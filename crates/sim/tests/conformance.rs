@@ -7,13 +7,12 @@ use ::io::Io as _;
 use ::io::conformance::{Fixture, run_all};
 use sim::{SimIo, Simulation, Socket, for_each_seed};
 
-struct Simulated<'a> {
-    simulation: &'a Simulation,
+struct Simulated {
     io: SimIo,
     directory: PathBuf,
 }
 
-impl Fixture<SimIo> for Simulated<'_> {
+impl Fixture<SimIo> for Simulated {
     fn io(&self) -> &SimIo {
         &self.io
     }
@@ -23,7 +22,7 @@ impl Fixture<SimIo> for Simulated<'_> {
     }
 
     async fn connect(&self) -> (Socket, Socket) {
-        let wire = self.simulation.connect(
+        let wire = sim::connect(
             SocketAddr::from(([10, 0, 0, 1], 9092)),
             SocketAddr::from(([10, 0, 0, 2], 50_000)),
         );
@@ -35,7 +34,6 @@ fn conform(seed: u64) -> u64 {
     let simulation = Simulation::new(seed);
     let machine = simulation.machine();
     let fixture = Simulated {
-        simulation: &simulation,
         io: machine.shard(0),
         directory: PathBuf::from("/data"),
     };

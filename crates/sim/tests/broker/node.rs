@@ -1,0 +1,150 @@
+//! The real broker on a simulated machine, started as the process `logan` starts it.
+
+use std::cell::Cell;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::io::{Io as _, Receiver as _, Sender as _, Task as _, TaskClass};
+use broker::{
+    Accepted, Advertise, LogDirectory, MeshCredits, ShardCommand, ShardEvent, ShardSeed,
+    ShardSetup, run_shard,
+};
+use config::{BrokerConfig, Sources};
+use sim::{Machine, Receiver, Sender, SimIo, Socket};
+use storage::checkpoint::CLEAN_SHUTDOWN_FILE;
+use types::Uuid;
+
+const DATA: &str = "/data";
+const PORT: u16 = 9092;
+const ACCEPTED_MAX: usize = 64;
+const EVENTS_MAX: usize = 4;
+
+/// What a broker is told.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeConfig {
+    pub(crate) shards: u32,
+    pub(crate) credits: Option<MeshCredits>,
+    pub(crate) overrides: Vec<String>,
+}
+
+/// A broker that runs.
+pub(crate) struct Node {
+    accepted: Vec<Sender<Accepted<Socket>>>,
+    commands: Sender<ShardCommand>,
+    events: Receiver<ShardEvent>,
+    clients: Cell<u16>,
+}
+
+impl Node {
+    /// Starts a broker and waits until it is ready.
+    pub(crate) async fn start(machine: &Machine, config: &NodeConfig) -> Result<Self, String> {
+        let (node, seeds) = prepare(machine, config).await;
+        for (number, seed) in (0..).zip(seeds) {
+            let io = machine.shard(number);
+            let shard = run_shard(io.clone(), seed);
+            io.spawn(TaskClass::Foreground, shard).detach();
+        }
+        match node.events.recv().await {
+            Some(ShardEvent::Ready) => Ok(node),
+            event => Err(format!("the broker does not start: {event:?}")),
+        }
+    }
+
+    /// Ends the broker as SIGTERM does.
+    pub(crate) async fn drain(&self) {
+        let sent = self.commands.try_send(ShardCommand::Drain);
+        sent.expect("a broker is drained once");
+        let event = self.events.recv().await;
+        assert_eq!(event, Some(ShardEvent::Drained));
+    }
+
+    /// A connection to one shard, as the router would give it.
+    pub(crate) fn connect(&self, shard: usize) -> Option<Socket> {
+        let number = self.clients.get();
+        self.clients.set(number.wrapping_add(1));
+        let [high, low] = number.to_be_bytes();
+        let client = SocketAddr::from(([10, 1, high, low], 40_000));
+        let wire = sim::connect(SocketAddr::from(([10, 0, 0, 1], PORT)), client);
+        let accepted = Accepted {
+            socket: wire.server,
+            listener: 0,
+        };
+        let sent = self.accepted[shard].try_send(accepted);
+        sent.is_ok().then_some(wire.client)
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.accepted.len()
+    }
+}
+
+async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed<SimIo>>) {
+    let shards = usize::try_from(config.shards).expect("few shards");
+    let setup = Arc::new(setup(machine, config).await);
+    let credits = config
+        .credits
+        .unwrap_or_else(|| broker::mesh_credits(&setup.config, shards));
+    let (events, events_in) = SimIo::mailbox(EVENTS_MAX);
+    let (mut accepted, mut commands, mut seeds) = (Vec::new(), Vec::new(), Vec::new());
+    for port in broker::mesh::<SimIo>(shards, credits) {
+        let (sender, accepted_in) = SimIo::mailbox(ACCEPTED_MAX);
+        accepted.push(sender);
+        let (sender, commands_in) = SimIo::mailbox(1);
+        commands.push(sender);
+        seeds.push(ShardSeed {
+            port,
+            accepted: accepted_in,
+            commands: commands_in,
+            events: events.clone(),
+            setup: Arc::clone(&setup),
+        });
+    }
+    let node = Node {
+        accepted,
+        commands: commands.swap_remove(0),
+        events: events_in,
+        clients: Cell::new(0),
+    };
+    (node, seeds)
+}
+
+async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
+    let io = machine.shard(u32::MAX);
+    let path = PathBuf::from(DATA);
+    io.create_dir_all(&path).await.expect("a directory");
+    io.sync_dir("/".as_ref()).await.expect("a sync");
+    let mark = io.remove_file(&path.join(CLEAN_SHUTDOWN_FILE)).await;
+    let is_clean = match mark {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            false
+        }
+    };
+    io.sync_dir(&path).await.expect("a sync");
+    let mut sources = Sources::development();
+    let common = [
+        format!("log.dirs={DATA}"),
+        "logan.cache.bytes=1048576".to_owned(),
+    ];
+    for argument in common.iter().chain(&config.overrides) {
+        sources.add_override(argument).expect("a key and a value");
+    }
+    let broker = BrokerConfig::from_sources(&sources).expect("a configuration");
+    let shards = u16::try_from(config.shards).expect("few shards");
+    let advertise = Advertise::new(&broker, &[PORT], "broker", shards);
+    let cache_bytes = broker.cache_bytes(1 << 30);
+    ShardSetup {
+        advertise,
+        directories: vec![LogDirectory {
+            path,
+            id: Uuid([3; 16]),
+            is_clean,
+        }],
+        cluster_id: Uuid([4; 16]),
+        cache_bytes: usize::try_from(cache_bytes).expect("small"),
+        config: broker,
+    }
+}

@@ -1,0 +1,123 @@
+//! What clients were told, and what they may never be told again differently.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use records::{
+    BATCH_HEADER_BYTES, BatchBuilder, BatchIter, Compression, NewRecord, RecordIter, verify_crc,
+};
+use types::{ProducerEpoch, ProducerId, TimestampMs};
+
+/// A record: its producer and its number among that producer's.
+pub(crate) type RecordName = (u64, u64);
+
+pub(crate) type Verdict = Result<(), String>;
+
+/// A batch of `count` records from `first` on.
+pub(crate) fn batch(producer: u64, id: i64, first: u64, count: u64, len_bytes: usize) -> Vec<u8> {
+    let sequence = i32::try_from(first).expect("few records");
+    let builder = BatchBuilder::new(Compression::None);
+    let mut builder = builder.producer(ProducerId(id), ProducerEpoch(0), sequence);
+    for number in first..first + count {
+        let mut value = [producer.to_be_bytes(), number.to_be_bytes()].concat();
+        value.resize(16 + len_bytes, filler(producer, number));
+        builder.push(&NewRecord {
+            timestamp: TimestampMs(1_767_225_600_000),
+            key: None,
+            value: Some(&value),
+            headers: &[],
+        });
+    }
+    builder.build().expect("nothing is compressed")
+}
+
+fn filler(producer: u64, number: u64) -> u8 {
+    u8::try_from((producer * 7 + number * 31) % 251).expect("below 251")
+}
+
+/// What is known of one partition.
+#[derive(Debug, Default)]
+pub(crate) struct Partition {
+    /// Acknowledged or read, by offset.
+    facts: BTreeMap<i64, RecordName>,
+}
+
+impl Partition {
+    /// Notes that the record `name` is at `offset` for ever.
+    pub(crate) fn learn(&mut self, offset: i64, name: RecordName) -> Verdict {
+        match self.facts.insert(offset, name) {
+            Some(known) if known != name => {
+                Err(format!("offset {offset} is {name:?} and was {known:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The offset behind everything known.
+    pub(crate) fn end(&self) -> i64 {
+        let last = self.facts.last_key_value();
+        last.map_or(0, |(offset, _)| offset + 1)
+    }
+
+    /// Learns from what a consumer has read from `offset` on; returns where it ends.
+    pub(crate) fn read(&mut self, offset: i64, bytes: &[u8]) -> Result<i64, String> {
+        let mut next = offset;
+        for (found, name) in decode(bytes)? {
+            if found < offset {
+                continue;
+            }
+            if found != next {
+                return Err(format!("offset {found} follows {next}"));
+            }
+            self.learn(found, name)?;
+            next += 1;
+        }
+        Ok(next)
+    }
+
+    /// Holds a whole partition against what was known below `known_end`, when its reading began: nothing is missing, nothing is there twice, and each
+    /// producer's records stand in order.
+    pub(crate) fn check(&self, found: &BTreeMap<i64, RecordName>, known_end: i64) -> Verdict {
+        for (offset, name) in self.facts.range(..known_end) {
+            if found.get(offset) != Some(name) {
+                let there = found.get(offset);
+                return Err(format!("{name:?} was at {offset}, where now is {there:?}"));
+            }
+        }
+        let mut next: BTreeMap<u64, u64> = BTreeMap::new();
+        for (offset, (producer, number)) in found {
+            let expected = next.entry(*producer).or_default();
+            if number != expected {
+                return Err(format!(
+                    "at {offset}: record {number} of producer {producer} instead of {expected}"
+                ));
+            }
+            *expected += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The records of whole batches, with their offsets.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<(i64, RecordName)>, String> {
+    let mut records = Vec::new();
+    for batch in BatchIter::new(bytes) {
+        let (header, batch) = batch.map_err(|error| error.to_string())?;
+        let base = header.base_offset;
+        verify_crc(batch).map_err(|error| format!("at {base}: {error}"))?;
+        for record in RecordIter::new(&header, &batch[BATCH_HEADER_BYTES..]) {
+            let record = record.map_err(|error| format!("at {base}: {error}"))?;
+            let value = record.value.unwrap_or_default();
+            let name = name(value).ok_or_else(|| format!("at {base}: a strange record"))?;
+            records.push((record.offset.0, name));
+        }
+    }
+    Ok(records)
+}
+
+fn name(value: &[u8]) -> Option<RecordName> {
+    let (producer, rest) = value.split_first_chunk()?;
+    let (number, rest) = rest.split_first_chunk()?;
+    let name = (u64::from_be_bytes(*producer), u64::from_be_bytes(*number));
+    let bytes: BTreeSet<u8> = rest.iter().copied().collect();
+    (bytes.is_subset(&BTreeSet::from([filler(name.0, name.1)]))).then_some(name)
+}

@@ -1,0 +1,456 @@
+//! Producers and consumers that live through the crashes of their broker.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Error, Result};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ::io::{Io as _, Task as _, TaskClass};
+use protocol::messages::create_topics_request::CreatableTopic;
+use protocol::messages::{
+    CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ProduceRequest,
+};
+use sim::{Machine, Rng, SimIo, Simulation, Task};
+use types::ErrorCode;
+
+use crate::client::{
+    Client, FETCH_VERSION, PRODUCE_VERSION, TOPIC, fetch, fetched, produce, produced,
+};
+use crate::node::{Node, NodeConfig};
+use crate::oracle::{Partition, RecordName, Verdict, batch, decode};
+
+/// Kafka's `max.in.flight.requests.per.connection`.
+const IN_FLIGHT_MAX: usize = 5;
+const CREATE_TOPICS_VERSION: i16 = 5;
+const INIT_PRODUCER_ID_VERSION: i16 = 4;
+const ROUND_MAX_MS: u64 = 800;
+/// How long a client waits before it connects again.
+const BACKOFF: Duration = Duration::from_millis(20);
+const ATTEMPTS_MAX: u32 = 500;
+
+/// How a broker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    PowerCut,
+    Kill,
+    /// It is drained; then the power is cut.
+    Drain,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) node: NodeConfig,
+    pub(crate) partitions: i32,
+    pub(crate) producers: u64,
+    pub(crate) rounds: u32,
+    pub(crate) crashes: &'static [Crash],
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) acknowledged: u64,
+    pub(crate) known: u64,
+}
+
+#[derive(Debug)]
+struct Batch {
+    bytes: Vec<u8>,
+    first: u64,
+    count: u64,
+}
+
+#[derive(Debug, Default)]
+struct Producer {
+    id: Option<i64>,
+    next: u64,
+    unacknowledged: VecDeque<Batch>,
+}
+
+/// What clients share; it outlives every broker.
+struct Shared {
+    rng: Rng,
+    io: SimIo,
+    node: RefCell<Option<Rc<Node>>>,
+    partitions: RefCell<Vec<Partition>>,
+    broken: RefCell<Option<String>>,
+    summary: Cell<Summary>,
+    is_finishing: Cell<bool>,
+    is_over: Cell<bool>,
+}
+
+impl Shared {
+    fn hold(&self, verdict: Verdict) {
+        if let Err(reason) = verdict {
+            self.broken.borrow_mut().get_or_insert(reason);
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Summary)) {
+        let mut summary = self.summary.get();
+        change(&mut summary);
+        self.summary.set(summary);
+    }
+
+    async fn pause(&self, max_ms: u64) {
+        let pause = Duration::from_micros(self.rng.below(max_ms * 1000));
+        self.io.sleep_until(self.io.now() + pause).await;
+    }
+
+    async fn back_off(&self) {
+        self.io.sleep_until(self.io.now() + BACKOFF).await;
+    }
+
+    /// A connection to any shard, as soon as there is a broker.
+    async fn connect(&self) -> Client {
+        loop {
+            let node = self.node.borrow().clone();
+            if let Some(node) = node
+                && let Some(socket) = node.connect(self.rng.index(node.shards()))
+            {
+                return Client::new(&self.io, socket);
+            }
+            self.back_off().await;
+        }
+    }
+}
+
+/// Runs a plan on a machine.
+pub(crate) async fn run(
+    simulation: &Simulation,
+    machine: &Machine,
+    clients: &Machine,
+    plan: &Plan,
+) -> std::result::Result<Summary, String> {
+    let count = usize::try_from(plan.partitions).expect("few partitions");
+    let shared = Rc::new(Shared {
+        rng: simulation.rng(1),
+        io: clients.shard(0),
+        node: RefCell::default(),
+        partitions: RefCell::new((0..count).map(|_| Partition::default()).collect()),
+        broken: RefCell::default(),
+        summary: Cell::default(),
+        is_finishing: Cell::default(),
+        is_over: Cell::default(),
+    });
+    start(&shared, machine, plan).await?;
+    create_topic(&shared, plan.partitions).await?;
+    let (producers, consumers) = start_clients(&shared, plan);
+    for _ in 0..plan.rounds {
+        let until = shared.io.now() + Duration::from_millis(shared.rng.between(1, ROUND_MAX_MS));
+        shared.io.sleep_until(until).await;
+        crash(&shared, machine, plan).await;
+        check_broken(&shared)?;
+        start(&shared, machine, plan).await?;
+        check_all(&shared, plan.partitions).await?;
+    }
+    shared.is_finishing.set(true);
+    let mut sent = Vec::new();
+    for (task, producer) in producers {
+        task.join().await;
+        sent.push(producer.borrow().next);
+    }
+    shared.is_over.set(true);
+    for task in consumers {
+        task.join().await;
+    }
+    check_broken(&shared)?;
+    let found = check_all(&shared, plan.partitions).await?;
+    for (producer, sent) in (0..).zip(sent) {
+        let there = found.iter().filter(|(found, _)| *found == producer);
+        let there = u64::try_from(there.count()).expect("few records");
+        if there != sent {
+            return Err(format!("{there} of {sent} records of producer {producer}"));
+        }
+    }
+    Ok(shared.summary.get())
+}
+
+async fn start(shared: &Shared, machine: &Machine, plan: &Plan) -> Verdict {
+    let node = Node::start(machine, &plan.node).await?;
+    *shared.node.borrow_mut() = Some(Rc::new(node));
+    Ok(())
+}
+
+async fn crash(shared: &Shared, machine: &Machine, plan: &Plan) {
+    let node = shared.node.borrow_mut().take();
+    match plan.crashes[shared.rng.index(plan.crashes.len())] {
+        Crash::PowerCut => machine.cut_power(),
+        Crash::Kill => machine.kill(),
+        Crash::Drain => {
+            node.expect("a broker runs").drain().await;
+            machine.cut_power();
+        }
+    }
+}
+
+fn check_broken(shared: &Shared) -> Verdict {
+    let broken = shared.broken.borrow().clone();
+    broken.map_or(Ok(()), Err)
+}
+
+async fn create_topic(shared: &Shared, partitions: i32) -> Verdict {
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: TOPIC.into(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            ..CreatableTopic::default()
+        }],
+        timeout_ms: 10_000,
+        ..CreateTopicsRequest::default()
+    };
+    let mut client = shared.connect().await;
+    let response = client.call(CREATE_TOPICS_VERSION, &request).await;
+    let response = response.map_err(|error| format!("create: {error}"))?;
+    match response.topics.first() {
+        Some(topic) if topic.error_code == 0 => Ok(()),
+        topic => Err(format!("create: {topic:?}")),
+    }
+}
+
+type Producing = (Task, Rc<RefCell<Producer>>);
+
+fn start_clients(shared: &Rc<Shared>, plan: &Plan) -> (Vec<Producing>, Vec<Task>) {
+    let spawn = |number: u64| {
+        let partition = i32::try_from(number).expect("few") % plan.partitions;
+        let producer = Rc::new(RefCell::new(Producer::default()));
+        let (shared, state) = (Rc::clone(shared), Rc::clone(&producer));
+        let io = shared.io.clone();
+        let producing = async move { keep_producing(&shared, &state, number, partition).await };
+        (io.spawn(TaskClass::Foreground, producing), producer)
+    };
+    let producers = (0..plan.producers).map(spawn).collect();
+    let follow = |partition: i32| {
+        let shared = Rc::clone(shared);
+        let io = shared.io.clone();
+        let consuming = async move { keep_consuming(&shared, partition).await };
+        io.spawn(TaskClass::Foreground, consuming)
+    };
+    (producers, (0..plan.partitions).map(follow).collect())
+}
+
+async fn keep_producing(
+    shared: &Shared,
+    producer: &RefCell<Producer>,
+    number: u64,
+    partition: i32,
+) {
+    let mut last = None;
+    for _ in 0..ATTEMPTS_MAX {
+        let mut client = shared.connect().await;
+        match produce_on(shared, producer, &mut client, (number, partition)).await {
+            Ok(()) => return,
+            Err(error) => last = Some(error),
+        }
+        shared.back_off().await;
+    }
+    shared.hold(Err(format!("producer {number} gets nowhere: {last:?}")));
+}
+
+/// Produces on one connection until it breaks, a request fails, or everything has been said.
+async fn produce_on(
+    shared: &Shared,
+    producer: &RefCell<Producer>,
+    client: &mut Client,
+    (number, partition): (u64, i32),
+) -> Result<()> {
+    let known = producer.borrow().id;
+    let id = match known {
+        Some(id) => id,
+        None => init_producer_id(client).await?,
+    };
+    producer.borrow_mut().id = Some(id);
+    let again = producer.borrow().unacknowledged.len();
+    let (mut in_flight, mut answered) = (0, 0);
+    loop {
+        while let Some(bytes) = next_batch(shared, producer, (number, id), in_flight) {
+            let request = produce(partition, bytes);
+            client.send(PRODUCE_VERSION, &request).await?;
+            in_flight += 1;
+        }
+        if in_flight == 0 {
+            return Ok(());
+        }
+        let response = client.receive::<ProduceRequest>(PRODUCE_VERSION).await?;
+        let response = produced(response);
+        let code = ErrorCode::from_code(response.error_code);
+        let may_be_known = answered < again;
+        match code {
+            Some(ErrorCode::None) => {
+                acknowledge(shared, producer, (number, partition), response.base_offset);
+            }
+            // The broker remembers the last batch across a restart, as Kafka's: what came before is refused.
+            Some(ErrorCode::OutOfOrderSequenceNumber | ErrorCode::DuplicateSequenceNumber)
+                if may_be_known =>
+            {
+                producer.borrow_mut().unacknowledged.pop_front();
+                shared.count(|summary| summary.known += 1);
+            }
+            code => return Err(Error::other(format!("{code:?}"))),
+        }
+        in_flight -= 1;
+        answered += 1;
+        shared.pause(15).await;
+    }
+}
+
+async fn init_producer_id(client: &mut Client) -> Result<i64> {
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        transaction_timeout_ms: 60_000,
+        ..InitProducerIdRequest::default()
+    };
+    let response = client.call(INIT_PRODUCER_ID_VERSION, &request).await?;
+    if response.error_code == 0 {
+        Ok(response.producer_id)
+    } else {
+        Err(Error::other(format!("error {}", response.error_code)))
+    }
+}
+
+/// The batch to send when `in_flight` of the unacknowledged ones are under way.
+fn next_batch(
+    shared: &Shared,
+    producer: &RefCell<Producer>,
+    (number, id): (u64, i64),
+    in_flight: usize,
+) -> Option<Vec<u8>> {
+    let mut producer = producer.borrow_mut();
+    if in_flight == IN_FLIGHT_MAX {
+        return None;
+    }
+    if let Some(batch) = producer.unacknowledged.get(in_flight) {
+        return Some(batch.bytes.clone());
+    }
+    if shared.is_finishing.get() || (in_flight > 0 && shared.rng.chance(1, 3)) {
+        return None;
+    }
+    let (first, count) = (producer.next, shared.rng.between(1, 5));
+    let len_bytes = usize::try_from(shared.rng.magnitude(5000)).expect("small");
+    let bytes = batch(number, id, first, count, len_bytes);
+    producer.next += count;
+    producer.unacknowledged.push_back(Batch {
+        bytes: bytes.clone(),
+        first,
+        count,
+    });
+    Some(bytes)
+}
+
+fn acknowledge(
+    shared: &Shared,
+    producer: &RefCell<Producer>,
+    (number, partition): (u64, i32),
+    base_offset: i64,
+) {
+    let batch = producer.borrow_mut().unacknowledged.pop_front();
+    let batch = batch.expect("a response belongs to a request");
+    let partition = usize::try_from(partition).expect("partitions are counted from 0");
+    let mut partitions = shared.partitions.borrow_mut();
+    for (offset, record) in (base_offset..).zip(batch.first..batch.first + batch.count) {
+        shared.hold(partitions[partition].learn(offset, (number, record)));
+    }
+    shared.count(|summary| summary.acknowledged += batch.count);
+}
+
+async fn keep_consuming(shared: &Shared, partition: i32) {
+    let mut offset = 0;
+    while !shared.is_over.get() {
+        let mut client = shared.connect().await;
+        if consume_on(shared, &mut client, partition, &mut offset)
+            .await
+            .is_err()
+        {
+            shared.back_off().await;
+        }
+    }
+}
+
+async fn consume_on(
+    shared: &Shared,
+    client: &mut Client,
+    partition: i32,
+    offset: &mut i64,
+) -> Result<()> {
+    let index = usize::try_from(partition).expect("partitions are counted from 0");
+    while !shared.is_over.get() {
+        let max_bytes = i32::try_from(shared.rng.magnitude(100_000)).expect("small");
+        let request = fetch(partition, *offset, 100, max_bytes);
+        let data = match fetched(client.call(FETCH_VERSION, &request).await?) {
+            Ok(data) => data,
+            Err(code) => {
+                let known = shared.partitions.borrow()[index].end();
+                if code == ErrorCode::OffsetOutOfRange.code() && *offset <= known {
+                    shared.hold(Err(format!("offset {offset} is gone, {known} was the end")));
+                }
+                return Err(Error::other(format!("error {code}")));
+            }
+        };
+        let bytes = data.records.unwrap_or_default().into_bytes();
+        let read = shared.partitions.borrow_mut()[index].read(*offset, &bytes);
+        match read {
+            Ok(next) => *offset = next,
+            Err(reason) => shared.hold(Err(reason)),
+        }
+        if shared.rng.chance(1, 20) {
+            *offset = 0;
+        }
+        shared.pause(10).await;
+        if shared.rng.chance(1, 50) {
+            // Another connection, perhaps to another shard.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Reads every partition from its start to its high watermark and holds it against everything known.
+async fn check_all(
+    shared: &Shared,
+    partitions: i32,
+) -> std::result::Result<Vec<RecordName>, String> {
+    let mut names = Vec::new();
+    for partition in 0..partitions {
+        let index = usize::try_from(partition).expect("partitions are counted from 0");
+        let known_end = shared.partitions.borrow()[index].end();
+        let found = read_all(shared, partition).await?;
+        shared.partitions.borrow()[index].check(&found, known_end)?;
+        names.extend(found.into_values());
+    }
+    Ok(names)
+}
+
+async fn read_all(
+    shared: &Shared,
+    partition: i32,
+) -> std::result::Result<BTreeMap<i64, RecordName>, String> {
+    let mut found = BTreeMap::new();
+    let mut offset = 0;
+    let mut client = shared.connect().await;
+    for _ in 0..ATTEMPTS_MAX {
+        let request: FetchRequest = fetch(partition, offset, 0, 1 << 20);
+        let response = client.call(FETCH_VERSION, &request).await;
+        let data = match fetched(response.map_err(|error| format!("check: {error}"))?) {
+            Ok(data) => data,
+            Err(code) => {
+                return Err(format!("check of {partition} at {offset}: error {code}"));
+            }
+        };
+        let begin = offset;
+        let records = decode(&data.records.unwrap_or_default().into_bytes())?;
+        // The first batch may begin before the offset.
+        for (at, name) in records.into_iter().skip_while(|(at, _)| *at < begin) {
+            if at != offset {
+                return Err(format!("offset {at} follows {offset}"));
+            }
+            found.insert(at, name);
+            offset += 1;
+        }
+        if offset >= data.high_watermark {
+            return Ok(found);
+        }
+    }
+    Err(format!("partition {partition} does not end at {offset}"))
+}
