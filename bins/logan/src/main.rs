@@ -118,11 +118,8 @@ fn run(config: BrokerConfig) -> Result<()> {
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, machine.accepted)?;
     announce(&ready_line);
-    loop {
-        match supervisor.wait() {
-            Event::Terminate => break,
-            Event::ShardEnded(shard) => bail!("shard {shard} ended unexpectedly"),
-        }
+    if let Event::ShardEnded(shard) = supervisor.wait() {
+        bail!("shard {shard} ended unexpectedly");
     }
     tracing::info!("stopping: finishing requests and closing logs");
     drop(router);
