@@ -6,6 +6,7 @@
 mod compatibility;
 mod edges;
 mod glommio;
+mod links;
 mod paths;
 mod sizes;
 mod top_level;
