@@ -1,23 +1,31 @@
 //! A small Kafka client on simulated connections.
 
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Result};
 
 use ::io::{Io as _, ReadHalf as _, Stream as _, write_all};
 use bytes::Bytes;
+use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol::messages::fetch_response::PartitionData;
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::produce_response::PartitionProduceResponse;
 use protocol::messages::{
-    FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, ResponseHeader,
+    CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
+    ResponseHeader,
 };
 use protocol::wire::decode_versioned;
 use protocol::{Decoder, Records, Request, Wire as _};
 use sim::{ReadHalf, SimIo, Socket, WriteHalf};
 
+use crate::oracle::{RecordName, Verdict, decode};
+
 pub(crate) const TOPIC: &str = "topic";
 pub(crate) const PRODUCE_VERSION: i16 = 9;
 pub(crate) const FETCH_VERSION: i16 = 12;
+const CREATE_TOPICS_VERSION: i16 = 5;
+/// Requests that read one partition.
+const READS_MAX: u32 = 500;
 const RESPONSE_LEN_MAX: usize = 64 << 20;
 
 /// One connection.
@@ -149,4 +157,57 @@ pub(crate) fn fetched(response: FetchResponse) -> std::result::Result<PartitionD
     } else {
         Err(data.error_code)
     }
+}
+
+/// Makes a topic; its partitions have their logs when this returns.
+pub(crate) async fn create_topic(client: &mut Client, name: &str, partitions: i32) -> Verdict {
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: name.into(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            ..CreatableTopic::default()
+        }],
+        timeout_ms: 10_000,
+        ..CreateTopicsRequest::default()
+    };
+    let response = client.call(CREATE_TOPICS_VERSION, &request).await;
+    let response = response.map_err(|error| format!("create: {error}"))?;
+    match response.topics.first() {
+        Some(topic) if topic.error_code == 0 => Ok(()),
+        topic => Err(format!("create: {topic:?}")),
+    }
+}
+
+/// Reads a partition from its start to its high watermark.
+pub(crate) async fn read_all(
+    client: &mut Client,
+    partition: i32,
+) -> std::result::Result<BTreeMap<i64, RecordName>, String> {
+    let mut found = BTreeMap::new();
+    let mut offset = 0;
+    for _ in 0..READS_MAX {
+        let request: FetchRequest = fetch(partition, offset, 0, 1 << 20);
+        let response = client.call(FETCH_VERSION, &request).await;
+        let data = match fetched(response.map_err(|error| format!("check: {error}"))?) {
+            Ok(data) => data,
+            Err(code) => {
+                return Err(format!("check of {partition} at {offset}: error {code}"));
+            }
+        };
+        let begin = offset;
+        let records = decode(&data.records.unwrap_or_default().into_bytes())?;
+        // The first batch may begin before the offset.
+        for (at, name) in records.into_iter().skip_while(|(at, _)| *at < begin) {
+            if at != offset {
+                return Err(format!("offset {at} follows {offset}"));
+            }
+            found.insert(at, name);
+            offset += 1;
+        }
+        if offset >= data.high_watermark {
+            return Ok(found);
+        }
+    }
+    Err(format!("partition {partition} does not end at {offset}"))
 }

@@ -2,6 +2,7 @@
 //! What was acknowledged or read stays at its offset, nothing is there twice, and no producer's records change order.
 
 mod client;
+mod inboxes;
 mod node;
 mod oracle;
 mod scenario;

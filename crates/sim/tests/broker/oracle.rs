@@ -12,11 +12,18 @@ pub(crate) type RecordName = (u64, u64);
 
 pub(crate) type Verdict = Result<(), String>;
 
-/// A batch of `count` records from `first` on.
-pub(crate) fn batch(producer: u64, id: i64, first: u64, count: u64, len_bytes: usize) -> Vec<u8> {
-    let sequence = i32::try_from(first).expect("few records");
-    let builder = BatchBuilder::new(Compression::None);
-    let mut builder = builder.producer(ProducerId(id), ProducerEpoch(0), sequence);
+/// A batch of `count` records from `first` on; idempotent if there is a producer id.
+pub(crate) fn batch(
+    producer: u64,
+    id: Option<i64>,
+    (first, count): (u64, u64),
+    len_bytes: usize,
+) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(Compression::None);
+    if let Some(id) = id {
+        let sequence = i32::try_from(first).expect("few records");
+        builder = builder.producer(ProducerId(id), ProducerEpoch(0), sequence);
+    }
     for number in first..first + count {
         let mut value = [producer.to_be_bytes(), number.to_be_bytes()].concat();
         value.resize(16 + len_bytes, filler(producer, number));

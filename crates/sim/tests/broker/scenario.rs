@@ -1,28 +1,25 @@
 //! Producers and consumers that live through the crashes of their broker.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{Error, Result};
 use std::rc::Rc;
 use std::time::Duration;
 
 use ::io::{Io as _, Task as _, TaskClass};
-use protocol::messages::create_topics_request::CreatableTopic;
-use protocol::messages::{
-    CreateTopicsRequest, FetchRequest, InitProducerIdRequest, ProduceRequest,
-};
+use protocol::messages::{InitProducerIdRequest, ProduceRequest};
 use sim::{Machine, Rng, SimIo, Simulation, Task};
 use types::ErrorCode;
 
 use crate::client::{
-    Client, FETCH_VERSION, PRODUCE_VERSION, TOPIC, fetch, fetched, produce, produced,
+    Client, FETCH_VERSION, PRODUCE_VERSION, TOPIC, create_topic, fetch, fetched, produce, produced,
+    read_all,
 };
 use crate::node::{Node, NodeConfig};
-use crate::oracle::{Partition, RecordName, Verdict, batch, decode};
+use crate::oracle::{Partition, RecordName, Verdict, batch};
 
 /// Kafka's `max.in.flight.requests.per.connection`.
 const IN_FLIGHT_MAX: usize = 5;
-const CREATE_TOPICS_VERSION: i16 = 5;
 const INIT_PRODUCER_ID_VERSION: i16 = 4;
 const ROUND_MAX_MS: u64 = 800;
 /// How long a client waits before it connects again.
@@ -135,7 +132,7 @@ pub(crate) async fn run(
         is_over: Cell::default(),
     });
     start(&shared, machine, plan).await?;
-    create_topic(&shared, plan.partitions).await?;
+    create_topic(&mut shared.connect().await, TOPIC, plan.partitions).await?;
     let (producers, consumers) = start_clients(&shared, plan);
     for _ in 0..plan.rounds {
         let until = shared.io.now() + Duration::from_millis(shared.rng.between(1, ROUND_MAX_MS));
@@ -188,26 +185,6 @@ async fn crash(shared: &Shared, machine: &Machine, plan: &Plan) {
 fn check_broken(shared: &Shared) -> Verdict {
     let broken = shared.broken.borrow().clone();
     broken.map_or(Ok(()), Err)
-}
-
-async fn create_topic(shared: &Shared, partitions: i32) -> Verdict {
-    let request = CreateTopicsRequest {
-        topics: vec![CreatableTopic {
-            name: TOPIC.into(),
-            num_partitions: partitions,
-            replication_factor: 1,
-            ..CreatableTopic::default()
-        }],
-        timeout_ms: 10_000,
-        ..CreateTopicsRequest::default()
-    };
-    let mut client = shared.connect().await;
-    let response = client.call(CREATE_TOPICS_VERSION, &request).await;
-    let response = response.map_err(|error| format!("create: {error}"))?;
-    match response.topics.first() {
-        Some(topic) if topic.error_code == 0 => Ok(()),
-        topic => Err(format!("create: {topic:?}")),
-    }
 }
 
 type Producing = (Task, Rc<RefCell<Producer>>);
@@ -329,7 +306,7 @@ fn next_batch(
     }
     let (first, count) = (producer.next, shared.rng.between(1, 5));
     let len_bytes = usize::try_from(shared.rng.magnitude(5000)).expect("small");
-    let bytes = batch(number, id, first, count, len_bytes);
+    let bytes = batch(number, Some(id), (first, count), len_bytes);
     producer.next += count;
     producer.unacknowledged.push_back(Batch {
         bytes: bytes.clone(),
@@ -415,42 +392,9 @@ async fn check_all(
     for partition in 0..partitions {
         let index = usize::try_from(partition).expect("partitions are counted from 0");
         let known_end = shared.partitions.borrow()[index].end();
-        let found = read_all(shared, partition).await?;
+        let found = read_all(&mut shared.connect().await, partition).await?;
         shared.partitions.borrow()[index].check(&found, known_end)?;
         names.extend(found.into_values());
     }
     Ok(names)
-}
-
-async fn read_all(
-    shared: &Shared,
-    partition: i32,
-) -> std::result::Result<BTreeMap<i64, RecordName>, String> {
-    let mut found = BTreeMap::new();
-    let mut offset = 0;
-    let mut client = shared.connect().await;
-    for _ in 0..ATTEMPTS_MAX {
-        let request: FetchRequest = fetch(partition, offset, 0, 1 << 20);
-        let response = client.call(FETCH_VERSION, &request).await;
-        let data = match fetched(response.map_err(|error| format!("check: {error}"))?) {
-            Ok(data) => data,
-            Err(code) => {
-                return Err(format!("check of {partition} at {offset}: error {code}"));
-            }
-        };
-        let begin = offset;
-        let records = decode(&data.records.unwrap_or_default().into_bytes())?;
-        // The first batch may begin before the offset.
-        for (at, name) in records.into_iter().skip_while(|(at, _)| *at < begin) {
-            if at != offset {
-                return Err(format!("offset {at} follows {offset}"));
-            }
-            found.insert(at, name);
-            offset += 1;
-        }
-        if offset >= data.high_watermark {
-            return Ok(found);
-        }
-    }
-    Err(format!("partition {partition} does not end at {offset}"))
 }
