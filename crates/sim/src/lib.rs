@@ -32,7 +32,7 @@ pub use machine::{DEFAULT_TIME_MAX, Machine, Simulation};
 pub use mailbox::{MailboxProbe, Receiver, Sender, mailboxes};
 pub use net::{Link, Listener, Network, ReadHalf, Socket, Stream, Wire, WriteHalf, connect};
 pub use rng::Rng;
-pub use seeds::{SEED_VARIABLE, for_each_seed};
+pub use seeds::{SEED_VARIABLE, SEEDS_VARIABLE, for_each_seed};
 pub use shard::SimIo;
 pub use task::Task;
 pub use world::Stuck;

@@ -58,7 +58,7 @@ fn start_clients(io: &SimIo, node: &Node, answered: &Rc<Cell<u64>>) -> Vec<Task>
     let count = SHARDS * PARTITIONS * CLIENTS_PER_PAIR;
     let start = |number: usize| {
         // Every shard gets clients of every partition.
-        let socket = node.connect(number / PARTITIONS % SHARDS).expect("room");
+        let (socket, _) = node.connect(number / PARTITIONS % SHARDS).expect("room");
         let client = Client::new(io, socket);
         let (number, answered) = (number as u64, Rc::clone(answered));
         let producing = keep_producing(io.clone(), client, number, answered);
@@ -86,7 +86,7 @@ async fn scenario(machine: &Machine, clients: &Machine) {
     };
     let node = Node::start(machine, &config).await.expect("it starts");
     let io = clients.shard(0);
-    let connect = |shard| Client::new(&io, node.connect(shard).expect("room"));
+    let connect = |shard| Client::new(&io, node.connect(shard).expect("room").0);
     let partitions = i32::try_from(PARTITIONS).expect("few");
     let created = create_topic(&mut connect(0), TOPIC, partitions).await;
     created.expect("a topic");

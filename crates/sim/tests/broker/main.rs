@@ -14,7 +14,7 @@ use sim::{Machine, Simulation, Syncs, for_each_seed};
 use crate::node::NodeConfig;
 use crate::scenario::{Crash, Plan, Summary};
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 
 fn run(seed: u64, plan: &Plan, prepare: impl FnOnce(&Machine)) -> (Result<Summary, String>, u64) {
     let simulation = Simulation::new(seed);
@@ -41,6 +41,7 @@ fn plan(seed: u64) -> Plan {
         producers: 4,
         rounds: 3,
         crashes: &[Crash::PowerCut, Crash::Kill, Crash::Drain],
+        bad_network: false,
     }
 }
 
@@ -50,6 +51,18 @@ fn what_clients_were_told_survives_crashes_and_power_cuts() {
         let (outcome, _) = run(seed, &plan(seed), |_| ());
         let summary = outcome.expect("the broker keeps its promises");
         assert!(summary.acknowledged > 0, "the scenario does something");
+    });
+}
+
+#[test]
+fn what_clients_were_told_survives_bad_networks_too() {
+    for_each_seed(0..SEEDS, |seed| {
+        let plan = Plan {
+            bad_network: true,
+            ..plan(seed)
+        };
+        let (outcome, _) = run(seed, &plan, |_| ());
+        outcome.expect("the broker keeps its promises");
     });
 }
 

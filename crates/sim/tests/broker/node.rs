@@ -12,7 +12,7 @@ use broker::{
     ShardSetup, run_shard,
 };
 use config::{BrokerConfig, Sources};
-use sim::{Machine, Receiver, Sender, SimIo, Socket};
+use sim::{Link, Machine, Receiver, Sender, SimIo, Socket};
 use storage::checkpoint::CLEAN_SHUTDOWN_FILE;
 use types::Uuid;
 
@@ -61,7 +61,7 @@ impl Node {
     }
 
     /// A connection to one shard, as the router would give it.
-    pub(crate) fn connect(&self, shard: usize) -> Option<Socket> {
+    pub(crate) fn connect(&self, shard: usize) -> Option<(Socket, Link)> {
         let number = self.clients.get();
         self.clients.set(number.wrapping_add(1));
         let [high, low] = number.to_be_bytes();
@@ -72,7 +72,7 @@ impl Node {
             listener: 0,
         };
         let sent = self.accepted[shard].try_send(accepted);
-        sent.is_ok().then_some(wire.client)
+        sent.is_ok().then_some((wire.client, wire.link))
     }
 
     pub(crate) fn shards(&self) -> usize {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::io::{Io as _, Task as _, TaskClass};
 use protocol::messages::{InitProducerIdRequest, ProduceRequest};
-use sim::{Machine, Rng, SimIo, Simulation, Task};
+use sim::{Link, Machine, Rng, SimIo, Simulation, Socket, Task};
 use types::ErrorCode;
 
 use crate::client::{
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) producers: u64,
     pub(crate) rounds: u32,
     pub(crate) crashes: &'static [Crash],
+    /// Whether connections break, stall and arrive byte by byte.
+    pub(crate) bad_network: bool,
 }
 
 /// What happened.
@@ -69,6 +71,7 @@ struct Producer {
 struct Shared {
     rng: Rng,
     io: SimIo,
+    bad_network: bool,
     node: RefCell<Option<Rc<Node>>>,
     partitions: RefCell<Vec<Partition>>,
     broken: RefCell<Option<String>>,
@@ -90,6 +93,30 @@ impl Shared {
         self.summary.set(summary);
     }
 
+    /// Something happens to a connection.
+    fn harm(&self, link: Link) {
+        let io = self.io.clone();
+        let delay = Duration::from_micros(self.rng.magnitude(500_000));
+        let harm = self.rng.below(4);
+        if harm == 0 {
+            link.fragment(usize::try_from(self.rng.magnitude(64)).expect("small"));
+            return;
+        }
+        let harming = async move {
+            io.sleep_until(io.now() + delay).await;
+            match harm {
+                1 => link.cut(),
+                2 => {
+                    link.stall();
+                    io.sleep_until(io.now() + delay).await;
+                    link.resume();
+                }
+                _ => {}
+            }
+        };
+        self.io.spawn(TaskClass::Foreground, harming).detach();
+    }
+
     async fn pause(&self, max_ms: u64) {
         let pause = Duration::from_micros(self.rng.below(max_ms * 1000));
         self.io.sleep_until(self.io.now() + pause).await;
@@ -99,14 +126,28 @@ impl Shared {
         self.io.sleep_until(self.io.now() + BACKOFF).await;
     }
 
-    /// A connection to any shard, as soon as there is a broker.
+    /// A connection to any shard, as soon as there is a broker; it works as long as the broker does.
     async fn connect(&self) -> Client {
+        let (socket, _) = self.dial().await;
+        Client::new(&self.io, socket)
+    }
+
+    /// A connection over the network of the plan.
+    async fn connect_far(&self) -> Client {
+        let (socket, link) = self.dial().await;
+        if self.bad_network {
+            self.harm(link);
+        }
+        Client::new(&self.io, socket)
+    }
+
+    async fn dial(&self) -> (Socket, Link) {
         loop {
             let node = self.node.borrow().clone();
             if let Some(node) = node
-                && let Some(socket) = node.connect(self.rng.index(node.shards()))
+                && let Some(dialled) = node.connect(self.rng.index(node.shards()))
             {
-                return Client::new(&self.io, socket);
+                return dialled;
             }
             self.back_off().await;
         }
@@ -124,6 +165,7 @@ pub(crate) async fn run(
     let shared = Rc::new(Shared {
         rng: simulation.rng(1),
         io: clients.shard(0),
+        bad_network: plan.bad_network,
         node: RefCell::default(),
         partitions: RefCell::new((0..count).map(|_| Partition::default()).collect()),
         broken: RefCell::default(),
@@ -216,7 +258,7 @@ async fn keep_producing(
 ) {
     let mut last = None;
     for _ in 0..ATTEMPTS_MAX {
-        let mut client = shared.connect().await;
+        let mut client = shared.connect_far().await;
         match produce_on(shared, producer, &mut client, (number, partition)).await {
             Ok(()) => return,
             Err(error) => last = Some(error),
@@ -335,7 +377,7 @@ fn acknowledge(
 async fn keep_consuming(shared: &Shared, partition: i32) {
     let mut offset = 0;
     while !shared.is_over.get() {
-        let mut client = shared.connect().await;
+        let mut client = shared.connect_far().await;
         if consume_on(shared, &mut client, partition, &mut offset)
             .await
             .is_err()
