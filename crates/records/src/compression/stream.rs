@@ -20,8 +20,8 @@ pub(super) const STEP_BYTES: usize = 64 << 10;
 /// Larger blocks (a raw snappy block can be a whole batch) are given back when the next batch begins.
 const BLOCK_RETAINED_MAX_BYTES: usize = 1 << 20;
 
-/// A larger Zstandard context, which only unusual windows need, is replaced when the next batch begins. Twice the
-/// window of the highest level that Java's default buffers allow for, level 19.
+/// A larger Zstandard context, which only unusual windows need, is replaced when the next batch begins. Twice the window
+/// of level 19.
 const ZSTD_RETAINED_MAX_BYTES: usize = 16 << 20;
 
 /// The decompressors' state. Nothing is allocated before a codec is first met.
