@@ -270,7 +270,8 @@ impl Connection {
 
     fn ask_versions(&mut self, version: i16) -> Result<ApiVersionsResponse, ClientError> {
         let request = ApiVersionsRequest {
-            client_software_name: "logan-client".into(),
+            // Logan shows its shards to clients of this name, since this one keeps a connection for each node.
+            client_software_name: "logan".into(),
             client_software_version: env!("CARGO_PKG_VERSION").into(),
         };
         let ticket = self.submit_version(&request, version, Duration::ZERO)?;

@@ -145,18 +145,49 @@ fn follow(
     cluster.follow(topic, partition, hint, endpoints);
 }
 
-/// The broker's words, and the first record that it names.
+/// The broker's words, and what it says about the first record unless that is among them.
 fn detail(answer: &PartitionProduceResponse) -> Option<String> {
-    let message = answer.error_message.as_deref();
-    let record = answer.record_errors.first().map(|record| {
-        let text = record
-            .batch_index_error_message
-            .as_deref()
-            .unwrap_or("refused");
-        format!("record {} of the batch: {text}", record.batch_index)
+    let message = answer.error_message.as_deref().unwrap_or_default();
+    let record = answer.record_errors.first().and_then(|record| {
+        let text = record.batch_index_error_message.as_deref()?;
+        let is_said = message.contains(text);
+        (!is_said).then(|| format!("record {} of the batch: {text}", record.batch_index))
     });
     match (message, record) {
-        (Some(message), Some(record)) => Some(format!("{message} {record}")),
-        (message, record) => record.or_else(|| message.map(str::to_owned)),
+        ("", record) => record,
+        (message, None) => Some(message.to_owned()),
+        (message, Some(record)) => Some(format!("{message}; {record}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::messages::produce_response::BatchIndexAndErrorMessage;
+
+    use super::*;
+
+    fn detail_of(message: Option<&str>, record: Option<&str>) -> Option<String> {
+        let record_errors = record.map(|text| BatchIndexAndErrorMessage {
+            batch_index: 3,
+            batch_index_error_message: Some(text.into()),
+        });
+        detail(&PartitionProduceResponse {
+            error_message: message.map(Into::into),
+            record_errors: record_errors.into_iter().collect(),
+            ..PartitionProduceResponse::default()
+        })
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        assert_eq!(detail_of(None, None), None);
+        assert_eq!(
+            detail_of(Some("a [b]"), Some("b")).as_deref(),
+            Some("a [b]")
+        );
+        let joined = detail_of(Some("a"), Some("b"));
+        assert_eq!(joined.as_deref(), Some("a; record 3 of the batch: b"));
+        let alone = detail_of(None, Some("b"));
+        assert_eq!(alone.as_deref(), Some("record 3 of the batch: b"));
     }
 }
