@@ -98,11 +98,15 @@ impl Client {
 
 /// One batch for one partition, to be acknowledged when durable.
 pub(crate) fn produce(partition: i32, batch: Vec<u8>) -> ProduceRequest {
+    produce_to(TOPIC, partition, batch)
+}
+
+pub(crate) fn produce_to(topic: &str, partition: i32, batch: Vec<u8>) -> ProduceRequest {
     ProduceRequest {
         acks: -1,
         timeout_ms: 30_000,
         topic_data: vec![TopicProduceData {
-            name: TOPIC.into(),
+            name: topic.into(),
             partition_data: vec![PartitionProduceData {
                 index: partition,
                 records: Some(Records::from_chunks(vec![Bytes::from(batch)])),
@@ -122,6 +126,16 @@ pub(crate) fn produced(response: ProduceResponse) -> PartitionProduceResponse {
 
 /// A fetch of one partition without a session.
 pub(crate) fn fetch(partition: i32, offset: i64, max_wait_ms: i32, max_bytes: i32) -> FetchRequest {
+    fetch_from(TOPIC, partition, offset, max_wait_ms, max_bytes)
+}
+
+pub(crate) fn fetch_from(
+    topic: &str,
+    partition: i32,
+    offset: i64,
+    max_wait_ms: i32,
+    max_bytes: i32,
+) -> FetchRequest {
     FetchRequest {
         replica_id: -1,
         max_wait_ms,
@@ -129,7 +143,7 @@ pub(crate) fn fetch(partition: i32, offset: i64, max_wait_ms: i32, max_bytes: i3
         max_bytes,
         session_epoch: -1,
         topics: vec![FetchTopic {
-            topic: TOPIC.into(),
+            topic: topic.into(),
             partitions: vec![FetchPartition {
                 partition,
                 current_leader_epoch: -1,

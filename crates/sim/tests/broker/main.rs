@@ -6,6 +6,7 @@ mod inboxes;
 mod node;
 mod oracle;
 mod scenario;
+mod topics;
 
 use std::time::Duration;
 
