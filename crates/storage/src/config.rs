@@ -65,7 +65,7 @@ pub struct StorageConfig {
     pub group_commit_bytes: usize,
     /// How long a tail may lie idle before its staging chunk is given back.
     pub tail_idle: Duration,
-    /// Descriptors that this shard keeps open for its segments.
+    /// Descriptors that this shard keeps open for its segments, besides a bounded number that is in use.
     pub open_files_max: usize,
     /// Bytes of loaded indexes of older segments.
     pub index_cache_bytes: usize,

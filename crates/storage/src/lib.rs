@@ -14,6 +14,7 @@ pub mod checkpoint;
 mod config;
 pub mod epochs;
 mod error;
+mod files;
 pub mod index;
 mod log;
 mod lru;

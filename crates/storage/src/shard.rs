@@ -5,15 +5,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::Result;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::{Rc, Weak};
 
 use io::{Io, OpenMode, Task as _, TaskClass};
 use rustc_hash::FxHashMap;
-use types::Offset;
 
 use crate::cache::{BatchCache, PieceKey};
 use crate::config::StorageConfig;
+use crate::files::{FileUse, OpenFiles, SegmentKey};
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::log::{LogInner, ReadInFlight};
 use crate::lru::Lru;
@@ -32,7 +32,7 @@ pub(crate) struct ShardShared<I: Io> {
     pub(crate) cache: RefCell<BatchCache>,
     pub(crate) reads: RefCell<FxHashMap<PieceKey, Rc<ReadInFlight>>>,
     pub(crate) indexes: RefCell<Lru<SegmentKey, Rc<LoadedIndexes>>>,
-    files: RefCell<Lru<SegmentKey, Rc<I::File>>>,
+    files: OpenFiles<I::File>,
     next_log: Cell<u64>,
     /// Logs whose tail may hold a chunk.
     tails: RefCell<Vec<Weak<LogInner<I>>>>,
@@ -40,9 +40,6 @@ pub(crate) struct ShardShared<I: Io> {
     /// By data directory. There are few.
     spaces: RefCell<Vec<Rc<DiskSpace>>>,
 }
-
-/// A log of the shard and the base offset of one of its segments.
-type SegmentKey = (u64, Offset);
 
 /// The indexes of a sealed segment.
 #[derive(Debug, Default)]
@@ -87,7 +84,7 @@ impl<I: Io> ShardStorage<I> {
             cache: RefCell::new(BatchCache::new(config.cache_bytes)),
             reads: RefCell::default(),
             indexes: RefCell::new(Lru::new(config.index_cache_bytes)),
-            files: RefCell::new(Lru::new(config.open_files_max)),
+            files: OpenFiles::new(config.open_files_max),
             next_log: Cell::new(0),
             tails: RefCell::default(),
             sweeping: Cell::new(false),
@@ -192,31 +189,28 @@ impl<I: Io> ShardStorage<I> {
         })
     }
 
-    /// The open file of a segment, opened if need be.
+    /// The file of a segment, opened in `mode` unless it is open.
     pub(crate) async fn file(
         &self,
-        log: u64,
-        segment: Offset,
-        path: impl FnOnce() -> PathBuf,
-    ) -> Result<Rc<I::File>> {
-        let key = (log, segment);
-        if let Some(file) = self.shared.files.borrow_mut().get(&key) {
-            return Ok(Rc::clone(file));
-        }
-        let file = Rc::new(self.shared.io.open(&path(), OpenMode::Existing).await?);
-        self.keep_file(log, segment, Rc::clone(&file));
-        Ok(file)
+        key: SegmentKey,
+        path: &Path,
+        mode: OpenMode,
+    ) -> Result<FileUse<I::File>> {
+        let open = || self.shared.io.open(path, mode);
+        self.shared.files.get(key, open).await
     }
 
-    /// Keeps an open file for later; the longest unused one may be closed for it.
-    pub(crate) fn keep_file(&self, log: u64, segment: Offset, file: Rc<I::File>) {
-        let mut files = self.shared.files.borrow_mut();
-        files.insert((log, segment), file, 1, |_| ());
+    /// Drops what is kept for a segment.
+    pub(crate) fn forget_segment(&self, key: SegmentKey) {
+        self.shared.files.forget(key);
+        self.shared.indexes.borrow_mut().remove(&key);
     }
 
-    pub(crate) fn forget_file(&self, log: u64, segment: Offset) {
-        self.shared.files.borrow_mut().remove(&(log, segment));
-        self.shared.indexes.borrow_mut().remove(&(log, segment));
+    /// Whether logs may keep the chunk of their tail between appends: not when they and readers hold too much.
+    pub(crate) fn may_keep_tails(&self) -> bool {
+        let cached = self.shared.cache.borrow().memory_bytes();
+        let elsewhere = self.shared.pools.lent_bytes().saturating_sub(cached);
+        elsewhere <= self.shared.config.staging_bytes
     }
 
     /// Notes that the tail of `log` holds a chunk now, and starts the sweep that takes it back one day.

@@ -15,7 +15,7 @@ use std::io::{Error, ErrorKind, Result};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{select, try_join_all};
+use futures_util::future::{join_all, select};
 use io::sync::Notified;
 use io::{
     ALIGNMENT, Buffer as _, File as _, Io, OpenMode, Task as _, TaskClass, align_up, timeout,
@@ -25,6 +25,7 @@ use types::Offset;
 use super::{Log, LogInner, LogState};
 use crate::config::Durability;
 use crate::error::Fenced;
+use crate::files::FileUse;
 use crate::segment::SegmentFile;
 use crate::staging::WriteJob;
 
@@ -136,32 +137,35 @@ impl<I: Io> LogInner<I> {
     }
 
     async fn write_group(&self, group: &Group<I::Buffer>) -> Result<()> {
-        let mut writes = Vec::with_capacity(group.jobs.len());
-        for job in &group.jobs {
-            let file = self.file_with_room(job).await?;
-            writes.push(self.write_job(file, job));
+        for jobs in group
+            .jobs
+            .chunk_by(|left, right| left.segment == right.segment)
+        {
+            while let Err(error) = self.write_jobs(jobs).await {
+                self.wait_for_space(error).await?;
+            }
         }
-        try_join_all(writes).await.map(|_| ())
+        Ok(())
     }
 
-    /// Writes one buffer, waiting for space as long as the disk is full.
-    async fn write_job(&self, file: Rc<I::File>, job: &WriteJob<I::Buffer>) -> Result<()> {
-        let len = job.buffer.len();
-        loop {
-            let result = match file.write_at(job.position, job.buffer.clone()).await {
-                Ok(written) if written == len => return Ok(()),
-                Ok(_) => Err(Error::from(ErrorKind::StorageFull)),
-                Err(error) => Err(error),
-            };
-            self.wait_for_space(result).await?;
-        }
+    /// Writes what belongs to one segment. None of the writes is under way any more when it returns.
+    async fn write_jobs(&self, jobs: &[WriteJob<I::Buffer>]) -> Result<()> {
+        let last = jobs.last().expect("a group is split into parts with jobs");
+        let end = last.position + last.buffer.len() as u64;
+        let file = self.file_with_room(last.segment, end).await?;
+        let writes = jobs.iter().map(async |job| {
+            let written = file.write_at(job.position, job.buffer.clone()).await?;
+            if written == job.buffer.len() {
+                Ok(())
+            } else {
+                Err(Error::from(ErrorKind::StorageFull))
+            }
+        });
+        join_all(writes).await.into_iter().collect()
     }
 
-    /// After an operation that found the disk full: waits a while. Gives any other error back.
-    async fn wait_for_space(&self, result: Result<()>) -> Result<()> {
-        let Err(error) = result else {
-            return Ok(());
-        };
+    /// After an operation that found the disk full: waits a while, without holding a file. Gives any other error back.
+    async fn wait_for_space(&self, error: Error) -> Result<()> {
         if !matches!(
             error.kind(),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded
@@ -184,19 +188,18 @@ impl<I: Io> LogInner<I> {
         Ok(())
     }
 
-    /// The file of a job's segment, created if need be, with blocks for the job.
-    async fn file_with_room(&self, job: &WriteJob<I::Buffer>) -> Result<Rc<I::File>> {
-        let end = job.position + job.buffer.len() as u64;
+    /// The file of a segment, created if need be, with blocks up to `end`.
+    async fn file_with_room(&self, base_offset: Offset, end: u64) -> Result<FileUse<I::File>> {
         let (on_disk, allocated, segment_bytes) = {
             let state = self.state.borrow();
-            let segment = state.segment(job.segment).ok_or(ErrorKind::NotFound)?;
+            let segment = state.segment(base_offset).ok_or(ErrorKind::NotFound)?;
             let bytes = u64::from(state.config.segment_bytes);
             (segment.on_disk, segment.allocated_bytes, bytes)
         };
         let file = if on_disk {
-            self.file(job.segment).await?
+            self.file(base_offset).await?
         } else {
-            self.create_file(job.segment).await?
+            self.create_file(base_offset).await?
         };
         if end <= allocated {
             return Ok(file);
@@ -212,27 +215,22 @@ impl<I: Io> LogInner<I> {
                 break;
             }
             if target == end {
-                self.wait_for_space(Err(error)).await?;
+                return Err(error);
             }
             target = end;
         }
         let mut state = self.state.borrow_mut();
-        if let Some(segment) = state.segment_mut(job.segment) {
+        if let Some(segment) = state.segment_mut(base_offset) {
             segment.allocated_bytes = target;
         }
         Ok(file)
     }
 
-    async fn create_file(&self, segment: Offset) -> Result<Rc<I::File>> {
-        let path = self.path(segment, SegmentFile::Log);
-        let file = loop {
-            match self.shard.io().open(&path, OpenMode::CreateNew).await {
-                Ok(file) => break Rc::new(file),
-                Err(error) => self.wait_for_space(Err(error)).await?,
-            }
-        };
-        self.shard.keep_file(self.id, segment, Rc::clone(&file));
-        if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
+    async fn create_file(&self, base_offset: Offset) -> Result<FileUse<I::File>> {
+        let path = self.path(base_offset, SegmentFile::Log);
+        let key = (self.id, base_offset);
+        let file = self.shard.file(key, &path, OpenMode::CreateNew).await?;
+        if let Some(segment) = self.state.borrow_mut().segment_mut(base_offset) {
             segment.on_disk = true;
         }
         Ok(file)
@@ -249,6 +247,9 @@ impl<I: Io> LogInner<I> {
                 }
             }
             state.staging.written(|retired| self.cache(retired));
+            if !self.shard.may_keep_tails() {
+                state.staging.retire_tail(|retired| self.cache(retired));
+            }
             state.written_offset = group.end_offset;
             state.totals.written = group.appended_bytes;
             state.advance_high_watermark();
@@ -350,12 +351,9 @@ impl<I: Io> LogInner<I> {
     }
 
     async fn sync_files(&self, job: &SyncJob) -> Result<()> {
-        let mut syncs = Vec::with_capacity(job.segments.len());
         for segment in &job.segments {
-            let file = self.file(*segment).await?;
-            syncs.push(async move { file.sync_data().await });
+            self.file(*segment).await?.sync_data().await?;
         }
-        try_join_all(syncs).await?;
         if job.sync_dir {
             self.shard.io().sync_dir(&self.dir).await?;
         }

@@ -203,7 +203,7 @@ impl<I: Io> LogInner<I> {
             state.segments.iter().map(|it| it.base_offset).collect()
         };
         for segment in segments {
-            self.shard.forget_file(self.id, segment);
+            self.shard.forget_segment((self.id, segment));
         }
         self.shard.shared.cache.borrow_mut().forget_log(self.id);
     }

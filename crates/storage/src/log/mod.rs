@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use io::sync::{Notified, Notify};
-use io::{Instant, Io};
+use io::{Instant, Io, OpenMode};
 use types::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 
 pub use append::Appended;
@@ -37,6 +37,7 @@ use crate::cache::Piece;
 use crate::config::{Durability, LogConfig};
 use crate::epochs::LeaderEpochs;
 use crate::error::Fenced;
+use crate::files::FileUse;
 use crate::producer_state::ProducerStates;
 use crate::segment::{Segment, SegmentFile, file_path};
 use crate::shard::ShardStorage;
@@ -405,10 +406,11 @@ impl<I: Io> LogInner<I> {
         file_path(&self.dir, base_offset, file)
     }
 
-    /// The open log file of a segment.
-    pub(crate) async fn file(&self, base_offset: Offset) -> std::io::Result<Rc<I::File>> {
-        let path = || self.path(base_offset, SegmentFile::Log);
-        self.shard.file(self.id, base_offset, path).await
+    /// The log file of a segment. Nobody may wait for a second one while holding it.
+    pub(crate) async fn file(&self, base_offset: Offset) -> std::io::Result<FileUse<I::File>> {
+        let path = self.path(base_offset, SegmentFile::Log);
+        let key = (self.id, base_offset);
+        self.shard.file(key, &path, OpenMode::Existing).await
     }
 
     /// Bytes of memory in its tail.

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use io::{File as _, Io};
+use io::{File as _, Io, OpenMode};
 use types::Offset;
 
 use super::open::LastKnown;
@@ -15,6 +15,7 @@ use crate::checkpoint::{FILE_LEN_MAX, LEADER_EPOCH_FILE, decode_epochs};
 use crate::config::LogConfig;
 use crate::epochs::LeaderEpochs;
 use crate::error::OpenError;
+use crate::files::FileUse;
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::producer_state::{ProducerBatch, ProducerStates};
 use crate::scan::{Check, Scanned, Scanner, Step};
@@ -167,12 +168,10 @@ impl<I: Io> Recovery<'_, I> {
         file_path(self.dir, offset, file)
     }
 
-    async fn file(&self, base_offset: Offset) -> Result<std::rc::Rc<I::File>, OpenError> {
+    async fn file(&self, base_offset: Offset) -> Result<FileUse<I::File>, OpenError> {
         let path = self.path(base_offset, SegmentFile::Log);
-        let opened = self
-            .shard
-            .file(self.log_id, base_offset, || path.clone())
-            .await;
+        let key = (self.log_id, base_offset);
+        let opened = self.shard.file(key, &path, OpenMode::Existing).await;
         opened.map_err(OpenError::io("open segment", &path))
     }
 
