@@ -5,21 +5,32 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use anyhow::{Context as _, Result};
 use config::{BrokerConfig, Endpoint};
 use runtime::{ConnectionLimits, ListenAddress, Listeners, RouterSettings};
+use types::ShardId;
 
-/// Opens every listener of the configuration.
+/// Opens every listener of the configuration, with a port for each shard if clients are to choose shards by ports.
 ///
 /// # Errors
 /// A host that has no address here, or a port that cannot be opened.
-pub(crate) fn open(config: &BrokerConfig) -> Result<Listeners> {
-    let addresses = config.listeners.iter().map(|listener| {
-        let address =
+pub(crate) fn open(config: &BrokerConfig, shard_count: u16) -> Result<Listeners> {
+    let each = broker::ports_per_listener(config, shard_count);
+    let mut addresses = Vec::with_capacity(config.listeners.len() * each);
+    for listener in &config.listeners {
+        let first =
             address_of(&listener.bind).with_context(|| format!("listener {}", listener.bind))?;
-        Ok(ListenAddress {
-            address,
-            shard: None,
-        })
-    });
-    let addresses: Vec<_> = addresses.collect::<Result<_>>()?;
+        for shard in (0..shard_count).take(each) {
+            let mut address = first;
+            if first.port() != 0 {
+                let port = first.port().checked_add(shard);
+                address.set_port(port.with_context(|| {
+                    format!("listener {} has no room for {each} ports", listener.bind)
+                })?);
+            }
+            addresses.push(ListenAddress {
+                address,
+                shard: (each > 1).then_some(ShardId(shard)),
+            });
+        }
+    }
     Ok(Listeners::bind(
         &addresses,
         config.values.socket_listen_backlog_size,

@@ -95,7 +95,7 @@ fn run(config: BrokerConfig) -> Result<()> {
     let shard_count = plan.shards.len();
     config.check_shards(shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
-    let listeners = listen::open(&config)?;
+    let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let shutdown_timeout =
         Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
     let settings = listen::router_settings(&config);
@@ -116,7 +116,7 @@ fn run(config: BrokerConfig) -> Result<()> {
     )?;
     await_ready(&machine, &supervisor)?;
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
-    let router = start_router(listeners, settings, machine.accepted)?;
+    let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
     announce(&ready_line);
     if let Event::ShardEnded(shard) = supervisor.wait() {
         bail!("shard {shard} ended unexpectedly");
@@ -242,14 +242,22 @@ fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
 fn start_router(
     listeners: Listeners,
     settings: runtime::RouterSettings,
+    config: &BrokerConfig,
     shards: Vec<Sender<broker::Accepted<runtime::Socket>>>,
 ) -> Result<Router> {
+    let each =
+        broker::ports_per_listener(config, u16::try_from(shards.len()).context("shard.cores")?);
     let router = Router::start(listeners, settings, shards.len(), move |shard, accepted| {
-        let runtime::Accepted { socket, listener } = accepted;
+        let runtime::Accepted {
+            socket,
+            listener: port,
+        } = accepted;
+        let listener = port / each;
         let sent = shards[usize::from(shard.0)].try_send(broker::Accepted { socket, listener });
-        sent.map_err(
-            |Full(broker::Accepted { socket, listener })| runtime::Accepted { socket, listener },
-        )
+        sent.map_err(|Full(broker::Accepted { socket, .. })| runtime::Accepted {
+            socket,
+            listener: port,
+        })
     });
     router.context("cannot start the router")
 }

@@ -54,7 +54,24 @@ pub(crate) struct AdvertisedNode {
 struct Address {
     name: Str,
     host: Str,
-    port: i32,
+    /// One, or one for each shard.
+    ports: Vec<i32>,
+}
+
+impl Address {
+    fn port(&self, shard: ShardId) -> i32 {
+        let port = self.ports.get(usize::from(shard.0)).or(self.ports.first());
+        *port.expect("a listener has a port")
+    }
+}
+
+/// How many ports each listener opens.
+#[must_use]
+pub fn ports_per_listener(config: &BrokerConfig, shards: u16) -> usize {
+    match config.values.shard_advertise {
+        ShardAdvertise::PerShardPort => usize::from(shards),
+        ShardAdvertise::PerShard | ShardAdvertise::Single => 1,
+    }
 }
 
 /// What clients are told, by the listener that they came through.
@@ -68,22 +85,23 @@ pub struct Advertise {
 }
 
 impl Advertise {
-    /// `ports` are the ports that the listeners were really opened on, in the order of the configuration; `host_name`
-    /// is what clients are told where the configuration names no host.
+    /// `ports` are the ports that were really opened, [`ports_per_listener`] for each listener in the order of the
+    /// configuration; `host_name` is what clients are told where the configuration names no host.
     ///
     /// # Panics
-    /// When there is not one port for each listener.
+    /// When there are fewer ports.
     #[must_use]
     pub fn new(config: &BrokerConfig, ports: &[u16], host_name: &str, shards: u16) -> Self {
+        let each = ports_per_listener(config, shards);
         assert!(
-            ports.len() == config.listeners.len(),
-            "one port for each listener"
+            ports.len() == config.listeners.len() * each,
+            "every listener has its ports"
         );
         let addresses = config
             .listeners
             .iter()
-            .zip(ports)
-            .map(|(listener, port)| {
+            .zip(ports.chunks(each))
+            .map(|(listener, ports)| {
                 let told = listener.advertised.as_ref().unwrap_or(&listener.bind);
                 Address {
                     name: told.listener.as_str().into(),
@@ -92,7 +110,10 @@ impl Advertise {
                     } else {
                         told.host.as_str().into()
                     },
-                    port: i32::from(if told.port == 0 { *port } else { told.port }),
+                    ports: match told.port {
+                        0 => ports.iter().map(|port| i32::from(*port)).collect(),
+                        first => (i32::from(first)..).take(each).collect(),
+                    },
                 }
             })
             .collect();
@@ -109,9 +130,15 @@ impl Advertise {
     pub(crate) fn audience(&self, software: Option<&ClientSoftware>) -> Audience {
         let is_aware = software.is_some_and(is_shard_aware);
         match self.mode {
+            ShardAdvertise::PerShardPort => Audience::Shards,
             ShardAdvertise::PerShard if is_aware => Audience::Shards,
             ShardAdvertise::PerShard | ShardAdvertise::Single => Audience::Machine,
         }
+    }
+
+    /// Whether the port that a client came through shows which shard it means.
+    pub(crate) fn has_port_per_shard(&self) -> bool {
+        self.mode == ShardAdvertise::PerShardPort
     }
 
     /// This machine, as the metadata knows it.
@@ -156,7 +183,7 @@ impl Advertise {
         AdvertisedNode {
             id: self.node_of(shard, audience),
             host: address.host.clone(),
-            port: address.port,
+            port: address.port(shard),
             rack: self.rack.clone(),
         }
     }
@@ -165,7 +192,7 @@ impl Advertise {
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = (&Str, &Str, i32)> {
         self.addresses
             .iter()
-            .map(|address| (&address.name, &address.host, address.port))
+            .map(|address| (&address.name, &address.host, address.port(ShardId(0))))
     }
 }
 

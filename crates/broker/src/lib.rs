@@ -27,7 +27,7 @@ mod producer_ids;
 mod shard;
 mod topics;
 
-pub use advertise::Advertise;
+pub use advertise::{Advertise, ports_per_listener};
 pub use connection::Accepted;
 pub use mesh::{MeshCredits, MeshPort, mesh};
 pub use shard::{LogDirectory, ShardCommand, ShardEvent, ShardSeed, ShardSetup, run_shard};

@@ -153,7 +153,7 @@ keys! {
     "queued.max.requests" => queued_max_requests: i32 = Some("500"), at_least(1), Restart, Honoured,
         [], "The requests of one connection that are in work before no further one is read from it.";
     "shard.advertise" => shard_advertise: ShardAdvertise = Some("per-shard"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
-        [], "How clients see the shards: `single`, as one node; `per-shard`, every shard as a node of its own.";
+        [], "How clients see the shards: `single`, as one node; `per-shard`, each as a node of its own at the one port (clients not known to keep a connection for each node see one node); `per-shard-port`, each at a port of its own, counted up from the listener's.";
     "shard.cores" => shard_cores: ShardCores = Some("auto"), Custom(ShardCores::check), Restart, Honoured,
         [], "The cores that run a shard each: `auto`, a number of them, or a list such as 0-3,6.";
     "socket.listen.backlog.size" => socket_listen_backlog_size: i32 = Some("50"), at_least(1), Restart, Honoured,

@@ -76,8 +76,10 @@ choices! {
     pub enum ShardAdvertise in SHARD_ADVERTISE {
         /// One node; requests travel between shards inside the broker.
         Single = "single",
-        /// Every shard is a node of its own, which clients reach without a hop.
+        /// Every shard is a node of its own at the one port, which clients reach without a hop.
         PerShard = "per-shard",
+        /// Every shard is a node of its own at a port of its own: shard k listens k ports above the listener's.
+        PerShardPort = "per-shard-port",
     }
 }
 

@@ -154,7 +154,7 @@ async fn serve_from<I: Io>(
         }
     };
     let peer = stream.peer_addr();
-    let is_settled = migrated.is_some();
+    let is_settled = migrated.is_some() || shard.advertise().has_port_per_shard();
     let software = migrated.flatten();
     let connection = Rc::new(Connection {
         listener,
