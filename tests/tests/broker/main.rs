@@ -1,0 +1,4 @@
+//! The real broker under what it must withstand: every version of every API, bad input, full disks, kills.
+
+mod apis;
+mod frames;
