@@ -91,7 +91,8 @@ impl Default for SubmitOptions {
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`) and asks for the versions that the broker speaks.
+    /// Connects to `address` (`host:port`) and asks for the versions that the broker speaks. Looking up a name takes as
+    /// long as the system lets it.
     ///
     /// # Errors
     /// [`ClientError::Connect`], and what a request gives.
@@ -226,12 +227,20 @@ impl Connection {
         })
     }
 
-    /// Waits until bytes of a response are there, at most `wait`; whether they are. A closed connection counts as
-    /// readable, so that completing the request tells what happened.
+    /// Waits until bytes of a response are there, at most `wait`; whether they are. A closed connection and a response
+    /// that is overdue count as readable, so that completing the request tells what happened.
     ///
     /// # Errors
     /// [`ClientError::ConnectionLost`].
     pub fn wait_readable(&mut self, wait: Duration) -> Result<bool, ClientError> {
+        let now = Instant::now();
+        if self
+            .in_flight
+            .front()
+            .is_some_and(|open| open.deadline <= now)
+        {
+            return Ok(true);
+        }
         // Zero would mean "for ever" to the system.
         let wait = wait.max(Duration::from_millis(1));
         let peeked = self

@@ -28,7 +28,8 @@ pub struct Consumer {
     limits: FetchLimits,
     assigned: BTreeMap<Str, BTreeMap<PartitionIndex, Offset>>,
     open: BTreeMap<NodeId, Open>,
-    /// Moves the partition that a request begins with, so that a busy one does not starve the rest.
+    /// Moves the partition that a request begins with and the node that is watched first, so that a busy one does not
+    /// starve the rest.
     rotation: usize,
     failing: Option<Backoff>,
     /// What is reported by the next poll, since the last one had records to deliver.
@@ -159,7 +160,8 @@ impl Consumer {
         }
     }
 
-    /// Sends a request to every leader that has none open.
+    /// Sends a request to every leader that has none open. A leader that cannot be reached does not keep the others from
+    /// being asked: its error is postponed.
     fn request(&mut self) -> Result<(), ClientError> {
         let mut by_leader: BTreeMap<NodeId, Vec<Asked>> = BTreeMap::new();
         for (topic, partitions) in &self.assigned {
@@ -183,15 +185,29 @@ impl Consumer {
             let positions: Vec<_> = asked.iter().map(Asked::position).collect();
             let request = fetch_request(&positions, self.limits);
             let options = options(&positions, self.limits);
-            let ticket = self.client.node(node)?.submit(&request, options)?;
-            self.open.insert(node, Open { ticket, asked });
+            let connection = self.client.node(node);
+            match connection.and_then(|connection| connection.submit(&request, options)) {
+                Ok(ticket) => {
+                    self.open.insert(node, Open { ticket, asked });
+                }
+                Err(error) => self.postponed = Some(error),
+            }
         }
-        Ok(())
+        match self.postponed.take() {
+            Some(error) if self.open.is_empty() => Err(error),
+            postponed => {
+                self.postponed = postponed;
+                Ok(())
+            }
+        }
     }
 
     /// The first node whose response begins to arrive before the deadline.
     fn wait(&mut self, deadline: Instant) -> Result<Option<NodeId>, ClientError> {
-        let nodes: Vec<_> = self.open.keys().copied().collect();
+        let mut nodes: Vec<_> = self.open.keys().copied().collect();
+        // Every node is the first one in turn: one that always has something to say must not silence the rest.
+        let first = self.rotation % nodes.len().max(1);
+        nodes.rotate_left(first);
         loop {
             for node in &nodes {
                 let left = deadline.saturating_duration_since(Instant::now());

@@ -16,7 +16,8 @@
 //! - A connection that failed in the middle of a frame is never used again.
 //! - There is one connection for each node id, also where several nodes share an address.
 //!
-//! It deliberately has no consumer groups, transactions, fetch sessions, TLS or SASL.
+//! It deliberately has no consumer groups, transactions, fetch sessions, TLS or SASL, and no pauses for a throttle
+//! time: brokers hold the connection back themselves (KIP-219).
 
 mod admin;
 mod client;

@@ -1,43 +1,25 @@
 //! Leaders that move, connections that break, brokers that refuse: what the client does about it.
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use client::{
     Acks, Client, ClientError, Consumer, FetchLimits, Producer, ProducerConfig, ResponseFault,
 };
-use common::{Asked, Reply, TOPIC, bind, config, metadata, serve};
 use protocol::messages::fetch_response::{
-    FetchableTopicResponse, LeaderIdAndEpoch as FetchLeader, NodeEndpoint as FetchEndpoint,
-    PartitionData,
+    LeaderIdAndEpoch as FetchLeader, NodeEndpoint as FetchEndpoint, PartitionData,
 };
 use protocol::messages::produce_response::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse, TopicProduceResponse,
 };
 use protocol::messages::{FetchResponse, InitProducerIdResponse, ProduceRequest, ProduceResponse};
 use protocol::{ApiKey, Records};
-use records::{BatchBuilder, BatchHeader, Compression, NewRecord};
-use types::{ErrorCode, Offset, PartitionIndex, TimestampMs};
+use records::BatchHeader;
+use types::{ErrorCode, Offset, PartitionIndex};
+
+use crate::broker::{Asked, Reply, TOPIC, batch, bind, config, fetched, metadata, record, serve};
 
 const PARTITION: PartitionIndex = PartitionIndex(0);
-
-fn record(value: &[u8]) -> NewRecord<'_> {
-    NewRecord {
-        timestamp: TimestampMs(1),
-        key: None,
-        value: Some(value),
-        headers: &[],
-    }
-}
-
-fn batch(value: &[u8]) -> Bytes {
-    let mut builder = BatchBuilder::new(Compression::None);
-    builder.push(&record(value));
-    builder.build().expect("it is small").into()
-}
 
 fn produced(answer: PartitionProduceResponse) -> ProduceResponse {
     ProduceResponse {
@@ -64,17 +46,6 @@ fn refused(code: ErrorCode) -> ProduceResponse {
     })
 }
 
-fn fetched(answer: PartitionData) -> FetchResponse {
-    FetchResponse {
-        responses: vec![FetchableTopicResponse {
-            topic_id: types::Uuid([7; 16]),
-            partitions: vec![answer],
-            ..FetchableTopicResponse::default()
-        }],
-        ..FetchResponse::default()
-    }
-}
-
 /// The batch of a produce request.
 fn batch_of(asked: &Asked) -> BatchHeader {
     let mut request: ProduceRequest = asked.message();
@@ -87,7 +58,7 @@ fn batch_of(asked: &Asked) -> BatchHeader {
 fn a_leader_that_a_produce_response_names_is_followed_without_asking_for_metadata() {
     let ((old, old_at), (new, new_at)) = (bind(), bind());
     let old = serve(old, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, old_at)], 4)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, old_at)], &[(1, 4)])),
         _ => {
             let mut moved = produced(PartitionProduceResponse {
                 error_code: ErrorCode::NotLeaderOrFollower.code(),
@@ -120,16 +91,16 @@ fn a_leader_that_a_produce_response_names_is_followed_without_asking_for_metadat
 fn a_leader_that_a_fetch_response_names_is_followed_by_the_consumer() {
     let ((old, old_at), (new, new_at)) = (bind(), bind());
     let old = serve(old, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, old_at)], 4)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, old_at)], &[(1, 4)])),
         _ => {
-            let mut moved = fetched(PartitionData {
+            let mut moved = fetched(vec![PartitionData {
                 error_code: ErrorCode::NotLeaderOrFollower.code(),
                 current_leader: FetchLeader {
                     leader_id: 2,
                     leader_epoch: 5,
                 },
                 ..PartitionData::default()
-            });
+            }]);
             moved.node_endpoints = vec![FetchEndpoint {
                 node_id: 2,
                 host: "127.0.0.1".into(),
@@ -141,11 +112,11 @@ fn a_leader_that_a_fetch_response_names_is_followed_by_the_consumer() {
     });
     serve(new, |asked| {
         let records = Records::from(batch(b"from the new leader"));
-        asked.reply(&fetched(PartitionData {
+        asked.reply(&fetched(vec![PartitionData {
             high_watermark: 1,
             records: Some(records),
             ..PartitionData::default()
-        }))
+        }]))
     });
     let client = Client::connect(config(old_at)).expect("a broker");
     let mut consumer = Consumer::new(client, FetchLimits::default());
@@ -171,7 +142,7 @@ fn batches_that_a_broken_connection_took_along_are_sent_again_in_order() {
     let for_broker = Arc::clone(&stored);
     let mut requests = 0;
     let log = serve(listener, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], 0)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], &[(1, 0)])),
         ApiKey::InitProducerId => asked.reply(&InitProducerIdResponse {
             producer_id: 9,
             producer_epoch: 0,
@@ -222,7 +193,7 @@ fn a_lost_batch_is_reported_once_and_the_producer_goes_on_with_a_new_identity() 
     let mut identity = 0;
     let mut refusals = vec![ErrorCode::MessageTooLarge];
     serve(listener, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], 0)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], &[(1, 0)])),
         ApiKey::InitProducerId => {
             identity += 1;
             asked.reply(&InitProducerIdResponse {
@@ -256,7 +227,7 @@ fn a_lost_batch_is_reported_once_and_the_producer_goes_on_with_a_new_identity() 
 fn an_error_that_does_not_pass_is_reported_when_the_time_is_over() {
     let (listener, at) = bind();
     let log = serve(listener, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], 0)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], &[(1, 0)])),
         _ => asked.reply(&refused(ErrorCode::NotEnoughReplicas)),
     });
     let mut client = Client::connect(config(at)).expect("a broker");
@@ -275,7 +246,7 @@ fn an_error_that_does_not_pass_is_reported_when_the_time_is_over() {
 fn a_partition_that_a_response_leaves_out_is_a_bad_response() {
     let (listener, at) = bind();
     serve(listener, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], 0)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], &[(1, 0)])),
         ApiKey::Fetch => asked.reply(&FetchResponse::default()),
         _ => asked.reply(&ProduceResponse::default()),
     });
@@ -298,7 +269,9 @@ fn a_partition_that_a_response_leaves_out_is_a_bad_response() {
 #[test]
 fn a_partition_that_does_not_exist_is_told_at_once() {
     let (listener, at) = bind();
-    let log = serve(listener, move |asked| asked.reply(&metadata(&[(1, at)], 0)));
+    let log = serve(listener, move |asked| {
+        asked.reply(&metadata(&[(1, at)], &[(1, 0)]))
+    });
     let mut client = Client::connect(config(at)).expect("a broker");
     let error = client
         .fetch(TOPIC, PartitionIndex(7), Offset(0), FetchLimits::default())
@@ -314,7 +287,7 @@ fn a_partition_that_does_not_exist_is_told_at_once() {
 fn nothing_is_waited_for_without_acks() {
     let (listener, at) = bind();
     serve(listener, move |asked| match asked.key {
-        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], 0)),
+        ApiKey::Metadata => asked.reply(&metadata(&[(1, at)], &[(1, 0)])),
         _ => Reply::Nothing,
     });
     let mut client = Client::connect(config(at)).expect("a broker");

@@ -8,13 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use client::{ClientConfig, RetryPolicy};
 use protocol::messages::api_versions_response::ApiVersion;
+use protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
-use protocol::messages::{ApiVersionsResponse, MetadataResponse};
+use protocol::messages::{ApiVersionsResponse, FetchResponse, MetadataResponse};
 use protocol::wire::decode_versioned;
 use protocol::{ApiKey, Decoder, Message, Request, RequestPrefix};
 use protocol::{decode_request_header, encode_response_frame, versions};
+use records::{BatchBuilder, Compression, NewRecord};
+use types::TimestampMs;
 
 /// The topic of all tests.
 pub(crate) const TOPIC: &str = "t";
@@ -137,24 +140,30 @@ fn everything() -> ApiVersionsResponse {
     }
 }
 
-/// A cluster of these nodes, in which the first one leads the topic's only partition in this epoch.
-pub(crate) fn metadata(nodes: &[(i32, SocketAddr)], epoch: i32) -> MetadataResponse {
+/// A cluster of these nodes, in which the topic's partitions have these leaders (node and epoch).
+pub(crate) fn metadata(nodes: &[(i32, SocketAddr)], leaders: &[(i32, i32)]) -> MetadataResponse {
     let brokers = nodes.iter().map(|(id, address)| MetadataResponseBroker {
         node_id: *id,
         host: "127.0.0.1".into(),
         port: i32::from(address.port()),
         rack: None,
     });
+    let partitions =
+        leaders
+            .iter()
+            .zip(0..)
+            .map(|((node, epoch), index)| MetadataResponsePartition {
+                partition_index: index,
+                leader_id: *node,
+                leader_epoch: *epoch,
+                ..MetadataResponsePartition::default()
+            });
     MetadataResponse {
         brokers: brokers.collect(),
         topics: vec![MetadataResponseTopic {
             name: Some(TOPIC.into()),
             topic_id: types::Uuid([7; 16]),
-            partitions: vec![MetadataResponsePartition {
-                leader_id: nodes[0].0,
-                leader_epoch: epoch,
-                ..MetadataResponsePartition::default()
-            }],
+            partitions: partitions.collect(),
             ..MetadataResponseTopic::default()
         }],
         ..MetadataResponse::default()
@@ -171,5 +180,33 @@ pub(crate) fn config(address: SocketAddr) -> ClientConfig {
             total_max: Duration::from_millis(300),
         },
         ..ClientConfig::of_server(address.to_string())
+    }
+}
+
+/// A batch of one record.
+pub(crate) fn batch(value: &[u8]) -> Bytes {
+    let mut builder = BatchBuilder::new(Compression::None);
+    builder.push(&record(value));
+    builder.build().expect("it is small").into()
+}
+
+pub(crate) fn record(value: &[u8]) -> NewRecord<'_> {
+    NewRecord {
+        timestamp: TimestampMs(1),
+        key: None,
+        value: Some(value),
+        headers: &[],
+    }
+}
+
+/// A response about partitions of the topic.
+pub(crate) fn fetched(partitions: Vec<PartitionData>) -> FetchResponse {
+    FetchResponse {
+        responses: vec![FetchableTopicResponse {
+            topic_id: types::Uuid([7; 16]),
+            partitions,
+            ..FetchableTopicResponse::default()
+        }],
+        ..FetchResponse::default()
     }
 }
