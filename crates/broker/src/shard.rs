@@ -137,6 +137,8 @@ impl<I: Io> Shard<I> {
         let shard_count = mesh.shards().count();
         let limits = Limits::new(&setup.config, shard_count);
         let storage = ShardStorage::new(io.clone(), storage_config(&setup, shard_count));
+        // Memory that nobody has touched yet is dear in the path of the first records.
+        storage.prefill(storage.config().staging_bytes);
         let view = View::new(Arc::new(MetadataImage::new()), None, &setup.config);
         Self {
             receive_buffers: ReceiveBuffers::default(),

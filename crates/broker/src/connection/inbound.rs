@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind, Result};
+use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use io::ReadHalf;
@@ -22,6 +23,12 @@ const HOT_BUFFER_BYTES: usize = 1 << 20;
 
 /// Unused hot buffers that a shard keeps.
 const HOT_BUFFERS_KEPT_MAX: usize = 2;
+
+/// Hot buffers that connections may use at the same time. One would do if no request ever had to wait for its log.
+const HOT_BUFFERS_MAX: usize = 16;
+
+/// What a connection receives into when all hot buffers are in use.
+const SMALL_BUFFER_BYTES: usize = 64 << 10;
 
 /// An incomplete frame is charged to the budget in steps of this size.
 const RESERVATION_STEP_BYTES: usize = 256 << 10;
@@ -41,32 +48,84 @@ pub(crate) struct Frame {
     pub(crate) reservation: Option<Reservation>,
 }
 
-/// The receive buffers of a shard that no connection is using.
-#[derive(Debug, Default)]
+/// The receive buffers of a shard. Clones are handles of the same.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ReceiveBuffers {
+    shared: Rc<BuffersShared>,
+}
+
+#[derive(Debug, Default)]
+struct BuffersShared {
+    /// Hot buffers that no connection is using.
     hot: RefCell<Vec<BytesMut>>,
+    /// Hot buffers that connections are using.
+    hot_in_use: Cell<usize>,
     frames: RefCell<Vec<BytesMut>>,
 }
 
-impl ReceiveBuffers {
-    fn take_hot(&self) -> BytesMut {
-        self.hot
-            .borrow_mut()
-            .pop()
-            .unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES))
-    }
+/// A buffer that a connection receives into. Dropping it gives it back.
+#[derive(Debug)]
+struct Borrowed {
+    /// Empty while it is lent to requests.
+    buffer: BytesMut,
+    lent: Bytes,
+    buffers: ReceiveBuffers,
+    /// What a buffer beyond the hot ones was charged.
+    reservation: Option<Reservation>,
+}
 
-    fn give_back_hot(&self, buffer: BytesMut) {
-        let mut hot = self.hot.borrow_mut();
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        if self.reservation.is_some() {
+            return;
+        }
+        let shared = &self.buffers.shared;
+        shared.hot_in_use.set(shared.hot_in_use.get() - 1);
+        let lent = std::mem::take(&mut self.lent);
+        let buffer = if lent.is_empty() {
+            std::mem::take(&mut self.buffer)
+        } else if let Ok(buffer) = lent.try_into_mut() {
+            buffer
+        } else {
+            // While a request of it is still under way elsewhere, the memory belongs to that request.
+            return;
+        };
+        let mut hot = shared.hot.borrow_mut();
         if hot.len() < HOT_BUFFERS_KEPT_MAX {
             hot.push(buffer);
+        }
+    }
+}
+
+impl ReceiveBuffers {
+    /// A buffer to receive into: a hot one, or where connections that cannot go on hold all of those, a small one
+    /// that is charged to the budget.
+    async fn borrow(&self, budget: &RequestBudget) -> Borrowed {
+        let shared = &self.shared;
+        let (buffer, reservation) = if shared.hot_in_use.get() < HOT_BUFFERS_MAX {
+            shared.hot_in_use.set(shared.hot_in_use.get() + 1);
+            let kept = shared.hot.borrow_mut().pop();
+            (
+                kept.unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES)),
+                None,
+            )
+        } else {
+            let mut reservation = budget.reservation();
+            reservation.grow(SMALL_BUFFER_BYTES).await;
+            (BytesMut::zeroed(SMALL_BUFFER_BYTES), Some(reservation))
+        };
+        Borrowed {
+            buffer,
+            lent: Bytes::new(),
+            buffers: self.clone(),
+            reservation,
         }
     }
 
     /// A zeroed or reused buffer of exactly `len` bytes.
     fn take_frame(&self, len: usize) -> BytesMut {
         if len <= FRAME_BUFFER_REUSED_MAX_BYTES
-            && let Some(mut buffer) = self.frames.borrow_mut().pop()
+            && let Some(mut buffer) = self.shared.frames.borrow_mut().pop()
         {
             // Whatever it held is overwritten before it is read: `Partial::filled` says how far.
             buffer.resize(len, 0);
@@ -81,7 +140,7 @@ impl ReceiveBuffers {
         if frame.len() > FRAME_BUFFER_REUSED_MAX_BYTES {
             return;
         }
-        let mut frames = self.frames.borrow_mut();
+        let mut frames = self.shared.frames.borrow_mut();
         if frames.len() < FRAME_BUFFERS_KEPT_MAX
             && let Ok(buffer) = frame.try_into_mut()
         {
@@ -109,8 +168,8 @@ pub(crate) struct Inbound {
     /// What was read and not handed out yet: whole frames, and perhaps the head of one.
     read_ahead: Bytes,
     partial: Option<Partial>,
-    /// The hot buffer that `read_ahead` is a slice of.
-    lent: Option<Bytes>,
+    /// The buffer that `read_ahead` is a slice of.
+    borrowed: Option<Borrowed>,
 }
 
 /// A frame of which only the head has arrived.
@@ -130,7 +189,7 @@ impl Inbound {
             budget,
             read_ahead,
             partial: None,
-            lent: None,
+            borrowed: None,
         }
     }
 
@@ -151,7 +210,7 @@ impl Inbound {
                 return Ok(Some(frame));
             }
             self.keep_head_of_next_frame(buffers, progress).await?;
-            self.return_hot_buffer(buffers);
+            self.borrowed = None;
             if let Some(partial) = self.partial.take() {
                 progress.is_mid_frame.set(true);
                 let frame = fill(partial, stream, progress).await?;
@@ -237,14 +296,6 @@ impl Inbound {
         Ok(())
     }
 
-    fn return_hot_buffer(&mut self, buffers: &ReceiveBuffers) {
-        let Some(lent) = self.lent.take() else { return };
-        // While a request of it is still under way elsewhere, the memory belongs to that request.
-        if let Ok(buffer) = lent.try_into_mut() {
-            buffers.give_back_hot(buffer);
-        }
-    }
-
     /// Reads what has arrived into the hot buffer; `false` at the end of the stream.
     async fn receive(
         &mut self,
@@ -254,31 +305,23 @@ impl Inbound {
     ) -> Result<bool> {
         loop {
             let head_len = self.read_ahead.len();
-            let mut hot = buffers.take_hot();
-            let received = stream.try_read(&mut hot[head_len..]);
-            let received = match received {
-                Ok(Some(received)) => received,
-                Ok(None) => {
-                    buffers.give_back_hot(hot);
-                    stream.readable().await?;
-                    continue;
-                }
-                Err(error) => {
-                    buffers.give_back_hot(hot);
-                    return Err(error);
-                }
+            progress.waits_for_budget.set(true);
+            let mut borrowed = buffers.borrow(&self.budget).await;
+            progress.waits_for_budget.set(false);
+            let Some(received) = stream.try_read(&mut borrowed.buffer[head_len..])? else {
+                drop(borrowed);
+                stream.readable().await?;
+                continue;
             };
             if received == 0 {
-                buffers.give_back_hot(hot);
                 return Ok(false);
             }
-            progress
-                .received_bytes
-                .set(progress.received_bytes.get() + received as u64);
-            hot[..head_len].copy_from_slice(&self.read_ahead);
-            let lent = hot.freeze();
-            self.read_ahead = lent.slice(..head_len + received);
-            self.lent = Some(lent);
+            let received_bytes = progress.received_bytes.get() + received as u64;
+            progress.received_bytes.set(received_bytes);
+            borrowed.buffer[..head_len].copy_from_slice(&self.read_ahead);
+            borrowed.lent = std::mem::take(&mut borrowed.buffer).freeze();
+            self.read_ahead = borrowed.lent.slice(..head_len + received);
+            self.borrowed = Some(borrowed);
             return Ok(true);
         }
     }
