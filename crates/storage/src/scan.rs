@@ -122,6 +122,29 @@ impl<'a, F: File> Scanner<'a, F> {
         Ok(Step::Batch(Scanned { header, position }))
     }
 
+    /// Whether everything from the current position on is zero, if that are at most `len_max` bytes.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) async fn rest_is_zero(&mut self, len_max: u64) -> Result<bool> {
+        if self.len_bytes - self.position > len_max {
+            return Ok(false);
+        }
+        let mut at = self.position;
+        while at < self.len_bytes {
+            if self.bytes(at, 1).await?.is_empty() {
+                return Ok(false);
+            }
+            let (start, buffer) = self.window.as_ref().expect("it was just read");
+            let rest = &buffer.as_slice()[offset_in(*start, at)..];
+            if rest.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += rest.len() as u64;
+        }
+        Ok(true)
+    }
+
     async fn crc(&mut self, position: u64, size_bytes: u64) -> Result<u64> {
         let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
         let end = position + size_bytes;

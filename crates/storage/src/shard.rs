@@ -248,6 +248,7 @@ impl<I: Io> ShardStorage<I> {
                     self.shared.tails.borrow_mut().push(tail);
                 }
             }
+            self.reclaim();
             if self.shared.tails.borrow().is_empty() {
                 self.shared.sweeping.set(false);
                 return;

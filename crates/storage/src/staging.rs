@@ -16,10 +16,10 @@ use io::{ALIGNMENT, Buffer, ChunkWriter, Instant, Pool, align_down};
 use types::Offset;
 
 /// The sizes of chunks in bytes, smallest first: a log that is written slowly pins little.
-pub(crate) const CHUNK_CLASSES: [usize; 3] = [16 << 10, 64 << 10, 256 << 10];
+pub(crate) const CHUNK_CLASSES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
 
 /// Unused chunks of each class that a shard keeps.
-const FREE_CHUNKS_MAX: [usize; 3] = [64, 64, 128];
+const FREE_CHUNKS_MAX: [usize; 4] = [64, 64, 64, 128];
 
 /// A chunk that was filled faster than this is followed by one of the next class.
 const GROW_WITHIN: Duration = Duration::from_millis(50);
@@ -30,7 +30,7 @@ const REWRITE_DIVISOR: usize = 4;
 /// The staging memory of one shard.
 #[derive(Debug)]
 pub(crate) struct ChunkPools<B: Buffer> {
-    pools: [Pool<B>; 3],
+    pools: [Pool<B>; CHUNK_CLASSES.len()],
 }
 
 impl<B: Buffer> ChunkPools<B> {

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use io::{File as _, Io, OpenMode};
+use io::{File as _, Io, OpenMode, align_down};
 use types::Offset;
 
 use super::open::LastKnown;
@@ -27,6 +27,10 @@ use crate::snapshot;
 
 /// The longest index file or snapshot that is read.
 const DERIVED_LEN_MAX: usize = 256 << 20;
+
+/// Preallocated room behind the last batch that is kept if it holds nothing but zeroes. Anything else is cut: a batch
+/// that was lost and one behind it that was not would look like one log again once the gap is filled.
+const ROOM_KEPT_MAX: u64 = 1 << 20;
 
 /// What a directory holds.
 pub(crate) struct Recovered {
@@ -297,10 +301,12 @@ impl<I: Io> Recovery<'_, I> {
         let from = self.load_snapshot(scan_from).await;
         self.replay(from, scan_from).await?;
         self.next_offset = scan_from;
+        let mut has_removed = false;
         for (index, log) in logs.iter().enumerate().skip(first_scanned) {
             if log.base_offset != self.next_offset {
                 self.check_loss(log, 0, "the segment before it ends too early")?;
                 self.remove_segments(&logs[index..]).await?;
+                has_removed = true;
                 break;
             }
             let segment = self.scan(log).await?;
@@ -309,6 +315,10 @@ impl<I: Io> Recovery<'_, I> {
         let newest = self.segments.len() - 1;
         for index in first_scanned..newest {
             self.seal(index).await;
+        }
+        if self.next_offset == self.last.recovery_point && !has_removed {
+            // What was found is what had been durable.
+            return Ok(());
         }
         let synced = self.shard.io().sync_dir(self.dir).await;
         synced.map_err(OpenError::io("sync directory", self.dir))
@@ -357,16 +367,28 @@ impl<I: Io> Recovery<'_, I> {
             }
         }
         let size_bytes = scanner.position();
-        if size_bytes < log.len_bytes {
+        let is_newest = self.listing.logs.last().map(|it| it.base_offset) == Some(base_offset);
+        let kept = is_newest && {
+            let is_zero = scanner.rest_is_zero(ROOM_KEPT_MAX).await;
+            is_zero.map_err(OpenError::io("scan", &path))?
+        };
+        let is_cut = size_bytes < log.len_bytes && !kept;
+        if is_cut {
             let dropped_bytes = log.len_bytes - size_bytes;
             tracing::info!(path = %path.display(), size_bytes, dropped_bytes, "tail cut");
             let cut = file.set_len(size_bytes).await;
             cut.map_err(OpenError::io("cut", &path))?;
         }
-        let synced = file.sync_data().await;
-        synced.map_err(OpenError::io("sync", &path))?;
+        if is_cut || self.next_offset > self.last.recovery_point {
+            let synced = file.sync_data().await;
+            synced.map_err(OpenError::io("sync", &path))?;
+        }
         let state = SegmentState::Growing(Box::new(indexes));
-        Ok(Segment::on_disk(base_offset, size_bytes, state))
+        let mut segment = Segment::on_disk(base_offset, size_bytes, state);
+        if kept {
+            segment.allocated_bytes = align_down(log.len_bytes).max(size_bytes);
+        }
+        Ok(segment)
     }
 
     /// Takes a batch into account that is part of the log.
