@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use common::{Broker, loganctl, run};
+use common::{Server, loganctl, run};
 
 /// All lines, in no order.
 fn lines(text: &str) -> BTreeSet<&str> {
@@ -20,7 +20,7 @@ fn json(text: &str) -> serde_json::Value {
 
 #[test]
 fn topics_are_created_described_and_deleted() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     let create = "topics create flights -p 3 -c retention.ms=3600000";
     let created = broker.succeed(create, b"");
     assert!(created.starts_with("NAME"), "{created}");
@@ -56,7 +56,7 @@ fn topics_are_created_described_and_deleted() {
 
 #[test]
 fn refusals_say_what_is_wrong_and_what_would_be_right() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     for (words, code, said) in [
         ("topics create a/b", 1, "INVALID_TOPIC_EXCEPTION"),
         ("topics create t -r 3", 1, "INVALID_REPLICATION_FACTOR"),
@@ -87,7 +87,7 @@ fn refusals_say_what_is_wrong_and_what_would_be_right() {
 
 #[test]
 fn records_come_back_as_they_went_in() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     broker.succeed("topics create t -p 2", b"");
     let input = b"a|1\nb|NULL\nNULL|3\nc|\xff\x00\n";
     let words = "produce t -k | --null-marker NULL -H source=test -o json";
@@ -118,7 +118,7 @@ fn records_come_back_as_they_went_in() {
 
 #[test]
 fn every_codec_and_every_kind_of_acknowledgement_arrives() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     broker.succeed("topics create t", b"");
     let mut expected = Vec::new();
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
@@ -137,7 +137,7 @@ fn every_codec_and_every_kind_of_acknowledgement_arrives() {
 
 #[test]
 fn reading_begins_where_it_is_told() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     broker.succeed("topics create t", b"");
     let record = |time: u32| format!("{{\"value\": \"at {time}\", \"timestamp\": {time}}}\n");
     let input: String = [1000, 2000, 3000, 4000].map(record).concat();
@@ -162,7 +162,7 @@ fn reading_begins_where_it_is_told() {
 
 #[test]
 fn a_consumer_at_the_end_sees_what_comes() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     broker.succeed("topics create t", b"");
     broker.succeed("produce t -q", b"before\n");
     let mut consumer = loganctl(broker.address())
@@ -180,14 +180,13 @@ fn a_consumer_at_the_end_sees_what_comes() {
 
 #[test]
 fn what_was_acknowledged_survives_a_crash() {
-    for mode in ["shard.advertise=single", "shard.advertise=per-shard"] {
-        let settings = [mode, "shard.cores=2"];
-        let mut broker = Broker::start(&settings);
+    for mode in ["single", "per-shard", "per-shard-port"] {
+        let broker = Server::start(mode);
         broker.succeed("topics create t -p 4", b"");
         let numbers: Vec<_> = (0..20_000).map(|number| number.to_string()).collect();
         let input: String = numbers.iter().flat_map(|n| [n, "=", n, "\n"]).collect();
         broker.succeed("produce t -q -k = -z zstd", input.as_bytes());
-        broker.crash_and_restart(&settings);
+        let broker = broker.crash_and_restart(mode);
         broker.succeed("produce t -q", b"and on\n");
         let read = broker.succeed("consume t --from-beginning -e", b"");
         let mut expected: BTreeSet<_> = numbers.iter().map(String::as_str).collect();
@@ -199,7 +198,7 @@ fn what_was_acknowledged_survives_a_crash() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let broker = Broker::start(&[]);
+    let broker = Server::start("per-shard");
     broker.succeed("topics create t", b"");
     let input = "a line that fills the pipe soon enough\n".repeat(20_000);
     broker.succeed("produce t -q", input.as_bytes());

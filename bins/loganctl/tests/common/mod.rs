@@ -1,49 +1,46 @@
 //! A real `logan` on a free port, and `loganctl` to talk to it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+use tests::{Broker, Launch, temporary_directory};
 
 /// A broker with a data directory of its own; both go when it is dropped.
-pub(crate) struct Broker {
-    process: Child,
-    /// Kept open, so that the broker can write to it.
-    _stdout: BufReader<ChildStdout>,
+pub(crate) struct Server {
+    broker: Broker,
     directory: TempDir,
-    address: String,
 }
 
-impl Broker {
-    /// Starts one with these settings and returns when it is ready.
-    pub(crate) fn start(settings: &[&str]) -> Self {
-        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-        let (process, stdout, address) = launch(directory.path(), "127.0.0.1:0", settings);
-        Self {
-            process,
-            _stdout: stdout,
-            directory,
-            address,
-        }
+impl Server {
+    /// Starts one that advertises its shards in this way.
+    pub(crate) fn start(advertise: &str) -> Self {
+        let directory = temporary_directory();
+        let broker = Launch::in_directory(directory.path())
+            .with("shard.advertise", advertise)
+            .start();
+        Self { broker, directory }
     }
 
     /// Kills it without a warning and starts it again on what it left behind.
-    pub(crate) fn crash_and_restart(&mut self, settings: &[&str]) {
-        self.stop();
-        let restarted = launch(self.directory.path(), &self.address, settings);
-        (self.process, self._stdout, self.address) = restarted;
+    pub(crate) fn crash_and_restart(self, advertise: &str) -> Self {
+        let directory = self.directory;
+        // Its end is what was asked for.
+        drop(self.broker.kill());
+        let broker = Launch::in_directory(directory.path())
+            .with("shard.advertise", advertise)
+            .start();
+        Self { broker, directory }
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        self.broker.address()
     }
 
     /// Runs `loganctl` with these words, separated by blanks, and `input` on its standard input.
     pub(crate) fn run(&self, words: &str, input: &[u8]) -> Ended {
-        run(&self.address, words, input)
+        run(self.address(), words, input)
     }
 
     /// The same for a command that must succeed; what it wrote.
@@ -51,18 +48,6 @@ impl Broker {
         let ended = self.run(words, input);
         assert_eq!(ended.code, 0, "{words}: {}", ended.stderr);
         ended.stdout
-    }
-
-    fn stop(&mut self) {
-        // It may have ended by itself; waiting tells in either case.
-        drop(self.process.kill());
-        self.process.wait().expect("it was started here");
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.stop();
     }
 }
 
@@ -102,61 +87,4 @@ pub(crate) fn loganctl(address: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loganctl"));
     command.args(["--timeout", "20s", "--bootstrap-server", address]);
     command
-}
-
-fn launch(
-    directory: &Path,
-    listen: &str,
-    settings: &[&str],
-) -> (Child, BufReader<ChildStdout>, String) {
-    let log = std::fs::File::options()
-        .create(true)
-        .append(true)
-        .open(directory.join("logan.log"))
-        .expect("the directory is ours");
-    let mut command = Command::new(logan());
-    command
-        .arg("--override")
-        .arg(format!("listeners=PLAINTEXT://{listen}"))
-        .arg("--override")
-        .arg(format!("log.dirs={}", directory.join("data").display()));
-    for setting in settings {
-        command.args(["--override", setting]);
-    }
-    let mut process = command
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .spawn()
-        .expect("it was built");
-    let mut stdout = BufReader::new(process.stdout.take().expect("it is piped"));
-    let mut ready = String::new();
-    stdout.read_line(&mut ready).expect("text");
-    // "logan is ready on 127.0.0.1:9092 with ..."; nothing at all when it has ended instead.
-    let address = ready.split_whitespace().nth(4).map(str::to_owned);
-    let address = address.unwrap_or_else(|| {
-        let log = std::fs::read_to_string(directory.join("logan.log"));
-        unreachable!("the broker did not start: {ready:?} {log:?}")
-    });
-    (process, stdout, address)
-}
-
-/// The broker's binary beside this package's own. Cargo builds those of other packages for tests only when it is told,
-/// so this tells it once; there is nothing to do when it is up to date.
-fn logan() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let profile = Path::new(env!("CARGO_BIN_EXE_loganctl"))
-            .parent()
-            .expect("it lies in the profile's directory");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let status = cargo.status().expect("cargo runs this test");
-        assert!(status.success(), "the broker does not build");
-        profile.join("logan")
-    })
 }
