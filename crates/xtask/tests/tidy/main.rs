@@ -9,6 +9,7 @@ mod glommio;
 mod links;
 mod paths;
 mod sizes;
+mod sources;
 mod top_level;
 mod tree;
 
