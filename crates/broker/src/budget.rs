@@ -54,6 +54,11 @@ impl RequestBudget {
         }
     }
 
+    /// Whether somebody has had to go beyond the budget, so that others may be waiting for it.
+    pub(crate) fn is_short(&self) -> bool {
+        self.shared.overdraft_taken.get()
+    }
+
     /// Bytes charged now.
     #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
@@ -130,10 +135,13 @@ mod tests {
         let mut second = budget.reservation();
         assert!(is_ready(first.grow(60)));
         assert!(is_ready(second.grow(40)));
+        assert!(!budget.is_short());
         assert!(is_ready(first.grow(30)), "the first goes into overdraft");
+        assert!(budget.is_short());
         assert!(!is_ready(second.grow(10)), "only one may");
         assert!(is_ready(first.grow(1_000)), "and it may finish");
         drop(first);
+        assert!(!budget.is_short());
         assert!(is_ready(second.grow(10)));
         drop(second);
         assert_eq!(budget.used_bytes(), 0);

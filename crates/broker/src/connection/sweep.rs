@@ -19,7 +19,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(1_000);
 /// How long a request or response may stand still, or a request be slower than the minimum rate.
 const STALL_GRACE: Duration = Duration::from_secs(10);
 
-/// The same for responses when memory for responses is short: one client may not hold up the others for long.
+/// The same when the memory for requests or for responses is short: clients that stall may not hold up the others for
+/// long, and they give it back one after the other.
 const STALL_GRACE_UNDER_PRESSURE: Duration = Duration::from_secs(2);
 
 /// What the last sweep saw.
@@ -38,15 +39,19 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
     loop {
         shard.io.sleep_until(shard.io.now() + SWEEP_INTERVAL).await;
         let now = shard.io.now();
-        let is_short = shard.response_budget.available() < shard.limits.response_memory_bytes / 4;
-        let limits = Limits {
-            idle_max: shard.limits.connection_idle_max,
-            request_bytes_min: shard.limits.request_bytes_per_second_min,
-            response_grace: if is_short {
+        let grace = |is_short| {
+            if is_short {
                 STALL_GRACE_UNDER_PRESSURE
             } else {
                 STALL_GRACE
-            },
+            }
+        };
+        let responses_left = shard.response_budget.available();
+        let limits = Limits {
+            idle_max: shard.limits.connection_idle_max,
+            request_bytes_min: shard.limits.request_bytes_per_second_min,
+            request_grace: grace(shard.request_budget.is_short()),
+            response_grace: grace(responses_left < shard.limits.response_memory_bytes / 4),
         };
         for (_, connection) in shard.connections.borrow().iter() {
             if let Some(reason) = connection.reason_to_close(now, limits) {
@@ -60,6 +65,7 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
 struct Limits {
     idle_max: Option<Duration>,
     request_bytes_min: u64,
+    request_grace: Duration,
     response_grace: Duration,
 }
 
@@ -84,7 +90,7 @@ impl Connection {
         };
         let is_idle = !self.progress.is_mid_frame.get() && self.outbound.is_idle();
         let idle_for = now.saturating_since(self.last_request.get());
-        if too_long(observed.slow_request_since, STALL_GRACE) {
+        if too_long(observed.slow_request_since, limits.request_grace) {
             Some("a request arrives too slowly")
         } else if too_long(observed.stuck_response_since, limits.response_grace) {
             Some("a response is not being read")
