@@ -112,7 +112,7 @@ impl Reader<'_> {
             .map_err(Failure::output)?;
         self.records += records;
         self.bytes += delivered?.bytes;
-        self.progress.update(self.records, self.records, self.bytes);
+        self.progress.update(self.records, self.bytes);
         Ok(())
     }
 

@@ -56,7 +56,7 @@ pub(crate) fn run(
         producer: Producer::new(client, config)?,
         options,
         format,
-        progress: Progress::of_bytes(input_len_bytes()),
+        progress: Progress::of_bytes(input_len_bytes(), true),
         read_bytes: 0,
         records: 0,
     };
@@ -101,8 +101,7 @@ impl Sender<'_> {
             let now = now();
             splitter.feed(&chunk, |number, line| self.send(number, line, now))?;
             self.read_bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-            let read = self.read_bytes;
-            self.progress.update(read, self.records, read);
+            self.progress.update(self.records, self.read_bytes);
         }
         let now = now();
         splitter.finish(|number, line| self.send(number, line, now))

@@ -11,48 +11,50 @@ const SHOWN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
+    measure: Measure,
     started: Instant,
     /// Whether a bar may appear; not where results go to the same screen.
     is_allowed: bool,
     is_shown: bool,
 }
 
+/// What the length of the bar stands for.
+#[derive(Clone, Copy, Debug)]
+enum Measure {
+    Records,
+    Bytes,
+}
+
 impl Progress {
-    /// Counts records written to standard output; `total` of them if that is known.
+    /// Counts records; `total` of them if that is known.
     pub(crate) fn of_records(total: Option<u64>, is_allowed: bool) -> Self {
-        Self::new(
-            total,
-            is_allowed,
-            "{wide_bar} {human_pos}/{human_len} records, {msg}, {eta} left",
-        )
+        Self::new(Measure::Records, total, is_allowed)
     }
 
-    /// Counts bytes of input; `total` of them if that is known.
-    pub(crate) fn of_bytes(total: Option<u64>) -> Self {
-        Self::new(
-            total,
-            true,
-            "{wide_bar} {bytes}/{total_bytes}, {msg}, {eta} left",
-        )
+    /// Counts bytes; `total` of them if that is known.
+    pub(crate) fn of_bytes(total: Option<u64>, is_allowed: bool) -> Self {
+        Self::new(Measure::Bytes, total, is_allowed)
     }
 
-    fn new(total: Option<u64>, is_allowed: bool, template: &str) -> Self {
+    fn new(measure: Measure, total: Option<u64>, is_allowed: bool) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        let style = match total {
-            Some(_) => ProgressStyle::with_template(template),
-            None => ProgressStyle::with_template("{spinner} {msg}, {elapsed}"),
+        let template = match total {
+            Some(_) => "{wide_bar} {msg}, {eta} left",
+            None => "{spinner} {msg} in {elapsed}",
         };
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.expect("the templates above are well-formed"));
         Self {
             bar,
+            measure,
             started: Instant::now(),
             is_allowed,
             is_shown: false,
         }
     }
 
-    /// Moves the bar. It draws nothing where standard error is no terminal.
-    pub(crate) fn update(&mut self, position: u64, records: u64, bytes: u64) {
+    /// Moves the bar to what has been done so far. It draws nothing where standard error is no terminal.
+    pub(crate) fn update(&mut self, records: u64, bytes: u64) {
         let elapsed = self.started.elapsed();
         if !self.is_shown {
             if elapsed < SHOWN_AFTER || !self.is_allowed {
@@ -62,15 +64,36 @@ impl Progress {
             // Draws on terminals only.
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
-        let rate = bytes / elapsed.as_secs().max(1);
-        let records = HumanCount(records);
-        let message = format!("{records} records at {}/s", HumanBytes(rate));
-        self.bar.set_message(message);
-        self.bar.set_position(position);
+        let rate = HumanBytes(bytes / elapsed.as_secs().max(1));
+        let done = HumanCount(records);
+        self.bar.set_message(format!("{done} records at {rate}/s"));
+        self.bar.set_position(match self.measure {
+            Measure::Records => records,
+            Measure::Bytes => bytes,
+        });
     }
 
     /// Takes the bar away.
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_can_be_made_with_and_without_a_total() {
+        for total in [None, Some(0), Some(10)] {
+            for mut progress in [
+                Progress::of_records(total, true),
+                Progress::of_bytes(total, true),
+            ] {
+                progress.update(3, 100);
+                assert!(!progress.is_shown, "work of no length is not shown");
+                progress.finish();
+            }
+        }
     }
 }

@@ -214,6 +214,7 @@ fn partition_rows(
     rows.collect()
 }
 
+/// In the order of their names; Kafka's own order changes from run to run.
 fn config_rows(entries: Vec<TopicConfigEntry>, all: bool) -> Vec<ConfigRow> {
     let shown = entries
         .into_iter()
@@ -223,7 +224,9 @@ fn config_rows(entries: Vec<TopicConfigEntry>, all: bool) -> Vec<ConfigRow> {
         value: entry.value,
         set_on_topic: entry.is_set_on_topic,
     });
-    rows.collect()
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    rows
 }
 
 /// The details of one topic as text.
@@ -369,7 +372,7 @@ mod tests {
             value: None,
             is_set_on_topic,
         };
-        let entries = vec![entry("a", false), entry("b", true)];
+        let entries = vec![entry("b", true), entry("a", false)];
         let names = |all| -> Vec<_> {
             config_rows(entries.clone(), all)
                 .into_iter()
