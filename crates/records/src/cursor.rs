@@ -1,6 +1,6 @@
 //! Reading record fields from a slice or from a decompressor, with the same code.
 
-use crate::compression::Stream;
+use crate::compression::{Decompressors, Stream};
 
 /// Bytes that are no records, or that end too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +117,7 @@ impl Cursor for SliceCursor<'_> {
 }
 
 /// A cursor over a decompressor, which holds one block at a time.
+#[derive(Debug)]
 pub(crate) struct StreamCursor<'a> {
     stream: Stream<'a>,
     at: usize,
@@ -131,6 +132,21 @@ impl<'a> StreamCursor<'a> {
             at: 0,
             before: 0,
         }
+    }
+
+    /// The decompressors, for the next batch.
+    pub(crate) fn into_decompressors(self) -> Decompressors {
+        self.stream.into_decompressors()
+    }
+
+    /// Passes over at most `len` bytes, and not further than into the next block; how many it were.
+    pub(crate) fn skip_some(&mut self, len: usize) -> Result<usize, Malformed> {
+        if self.at == self.stream.block().len() && len > 0 && !self.refill()? {
+            return Err(Malformed::Truncated);
+        }
+        let skipped = len.min(self.stream.block().len() - self.at);
+        self.at += skipped;
+        Ok(skipped)
     }
 
     /// Goes on to the next block; `false` at the end.

@@ -16,6 +16,7 @@ pub mod compression;
 mod cursor;
 mod record;
 mod validate;
+mod walk;
 
 pub use batch::{
     BATCH_HEADER_BYTES, BatchError, BatchHeader, BatchIter, MAGIC_V2, TimestampType, crc_of,
@@ -25,5 +26,6 @@ pub use builder::{BatchBuilder, NewRecord};
 pub use compression::{Compression, CompressionLevels};
 pub use record::{Header, HeaderIter, Record, RecordIter, decompressed_records};
 pub use validate::{
-    InvalidBatch, ProduceRules, RecordFault, Scratch, ValidBatch, ValidationLevel, validate_produce,
+    InvalidBatch, ProduceRules, RecordFault, Scratch, ValidBatch, Validation, ValidationLevel,
+    validate_produce,
 };

@@ -2,7 +2,7 @@
 
 use types::{Offset, TimestampMs};
 
-use crate::compression::Decompressors;
+use crate::compression::{Decompressors, Stream};
 use crate::cursor::{Cursor as _, Malformed, SliceCursor};
 use crate::{BATCH_HEADER_BYTES, BatchHeader, InvalidBatch};
 
@@ -80,8 +80,13 @@ pub fn decompressed_records<'a>(
     scratch: &'a mut Vec<u8>,
     len_max_bytes: usize,
 ) -> Result<&'a [u8], InvalidBatch> {
-    let mut decompressors = Decompressors::default();
-    decompress(&mut decompressors, header, batch, scratch, len_max_bytes)
+    decompress(
+        &mut Decompressors::default(),
+        header,
+        batch,
+        scratch,
+        len_max_bytes,
+    )
 }
 
 /// See [`decompressed_records`].
@@ -100,10 +105,16 @@ pub(crate) fn decompress<'a>(
         return Ok(records);
     }
     scratch.clear();
-    let mut stream = decompressors.open(codec, records, len_max_bytes)?;
-    while stream.advance()? {
-        scratch.extend_from_slice(stream.block());
-    }
+    let mut stream = Stream::new(std::mem::take(decompressors), codec, records, len_max_bytes);
+    let result = loop {
+        match stream.advance() {
+            Ok(true) => scratch.extend_from_slice(stream.block()),
+            Ok(false) => break Ok(()),
+            Err(fault) => break Err(fault),
+        }
+    };
+    *decompressors = stream.into_decompressors();
+    result?;
     Ok(scratch)
 }
 

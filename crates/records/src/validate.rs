@@ -8,9 +8,10 @@ use bytes::Bytes;
 use thiserror::Error;
 use types::TimestampMs;
 
-use crate::compression::Decompressors;
-use crate::cursor::{Cursor, Malformed, SliceCursor, StreamCursor};
+use crate::compression::{Decompressors, Stream};
+use crate::cursor::Malformed;
 use crate::record::decompress;
+use crate::walk::{RecordChecks, SlicedWalk, Walked, walk_plain};
 use crate::{
     BATCH_HEADER_BYTES, BatchBuilder, BatchError, BatchHeader, Compression, CompressionLevels,
     NewRecord, RecordIter, TimestampType, set_timestamps, verify_crc,
@@ -149,7 +150,7 @@ pub struct Scratch {
 /// Decompressed records beyond this are given back after a recompression.
 const RECORDS_RETAINED_MAX_BYTES: usize = 1 << 20;
 
-/// Checks what a produce request has for one partition.
+/// Checks what a produce request has for one partition, in one go.
 ///
 /// # Errors
 /// [`InvalidBatch`]; each variant names Kafka's error code.
@@ -159,47 +160,165 @@ pub fn validate_produce(
     now: TimestampMs,
     scratch: &mut Scratch,
 ) -> Result<ValidBatch, InvalidBatch> {
-    let header = only_batch(records)?;
-    check_envelope(&header, rules)?;
-    verify_crc(records)?;
-    let codec = check_header(&header)?;
-    let walked = match rules.level {
-        ValidationLevel::Full => walk(records, &header, codec, rules, now, scratch)?,
-        ValidationLevel::Header => by_header(&header, rules, now)?,
+    let mut validation = Validation::new(records, rules, now, std::mem::take(scratch));
+    let result = loop {
+        if let Some(result) = validation.advance(usize::MAX) {
+            break result;
+        }
     };
-    let target = rules.compression.unwrap_or(codec);
-    let is_stamped = rules.timestamp_type == TimestampType::LogAppendTime;
-    let max_timestamp = if is_stamped {
-        now
-    } else {
-        walked.max_timestamp
-    };
-    let mut replacement = if target != codec {
-        rebuild(records, &header, target, rules, scratch)?
-    } else if (rules.timestamp_type, max_timestamp)
-        != (header.timestamp_type(), header.max_timestamp)
-    {
-        records.to_vec()
-    } else {
-        return Ok(ValidBatch {
+    *scratch = validation.into_scratch();
+    result
+}
+
+/// The same check in slices, for batches that may be large when decompressed: a shard serves others in between.
+///
+/// What is not sliced is bounded by the batch's size as it was sent: its checksum, and records that are not compressed.
+/// A recompression, which only a topic's `compression.type` can demand, is not sliced either.
+#[derive(Debug)]
+pub struct Validation<'a> {
+    records: &'a [u8],
+    rules: &'a ProduceRules,
+    now: TimestampMs,
+    scratch: Scratch,
+    /// Once the header is known to be right and compressed records are to be walked.
+    walk: Option<(BatchHeader, SlicedWalk<'a>)>,
+}
+
+impl<'a> Validation<'a> {
+    /// Begins; nothing is looked at yet. The scratch comes back from [`Self::into_scratch`].
+    #[must_use]
+    pub fn new(
+        records: &'a [u8],
+        rules: &'a ProduceRules,
+        now: TimestampMs,
+        scratch: Scratch,
+    ) -> Self {
+        Self {
+            records,
+            rules,
+            now,
+            scratch,
+            walk: None,
+        }
+    }
+
+    /// Goes on for about `budget_bytes` of decompressed records (rounded up to a block of the codec, 64 KiB for most);
+    /// `None` while there is more. Not to be called again after a result.
+    pub fn advance(&mut self, budget_bytes: usize) -> Option<Result<ValidBatch, InvalidBatch>> {
+        let (header, mut walk) = match self.walk.take() {
+            Some(walk) => walk,
+            None => match self.begin() {
+                Ok(Begun::Walked(header, walked)) => return Some(self.conclude(header, walked)),
+                Ok(Begun::Compressed(header, walk)) => (header, walk),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let walked = match walk.advance(budget_bytes) {
+            Ok(None) => {
+                self.walk = Some((header, walk));
+                return None;
+            }
+            Ok(Some(walked)) => Ok(walked),
+            Err(error) => Err(error),
+        };
+        self.scratch.decompressors = walk.into_decompressors();
+        Some(walked.and_then(|walked| self.conclude(header, walked)))
+    }
+
+    /// The memory, for the next batch.
+    #[must_use]
+    pub fn into_scratch(mut self) -> Scratch {
+        if let Some((_, walk)) = self.walk {
+            self.scratch.decompressors = walk.into_decompressors();
+        }
+        self.scratch
+    }
+
+    /// Everything before compressed records.
+    fn begin(&mut self) -> Result<Begun<'a>, InvalidBatch> {
+        let Self {
+            records,
+            rules,
+            now,
+            ..
+        } = *self;
+        let header = only_batch(records)?;
+        check_envelope(&header, rules)?;
+        verify_crc(records)?;
+        let codec = check_header(&header)?;
+        let checks = RecordChecks::new(&header, rules, now);
+        let body = &records[BATCH_HEADER_BYTES..];
+        Ok(match (rules.level, codec) {
+            (ValidationLevel::Header, _) => Begun::Walked(header, checks.by_header()?),
+            (ValidationLevel::Full, Compression::None) => {
+                Begun::Walked(header, walk_plain(body, checks)?)
+            }
+            (ValidationLevel::Full, _) => {
+                let decompressors = std::mem::take(&mut self.scratch.decompressors);
+                let stream = Stream::new(decompressors, codec, body, rules.decompressed_max_bytes);
+                Begun::Compressed(header, SlicedWalk::new(stream, checks))
+            }
+        })
+    }
+
+    /// Makes what is to be stored, where that is not what was sent.
+    fn conclude(
+        &mut self,
+        header: BatchHeader,
+        walked: Walked,
+    ) -> Result<ValidBatch, InvalidBatch> {
+        let Self {
+            records,
+            rules,
+            now,
+            ..
+        } = *self;
+        let is_stamped = rules.timestamp_type == TimestampType::LogAppendTime;
+        let max_timestamp = if is_stamped {
+            now
+        } else {
+            walked.max_timestamp
+        };
+        let stamp = (header.timestamp_type(), header.max_timestamp);
+        let target = rules
+            .compression
+            .filter(|target| Some(*target) != header.compression());
+        let mut replacement = match target {
+            Some(target) => rebuild(records, &header, target, rules, &mut self.scratch)?,
+            None if stamp != (rules.timestamp_type, max_timestamp) => records.to_vec(),
+            None => {
+                return Ok(ValidBatch {
+                    header,
+                    max_timestamp,
+                    max_timestamp_offset_delta: walked.offset_delta,
+                    replacement: None,
+                });
+            }
+        };
+        set_timestamps(&mut replacement, rules.timestamp_type, max_timestamp);
+        let header = BatchHeader::parse(&replacement)?;
+        Ok(ValidBatch {
             header,
             max_timestamp,
-            max_timestamp_offset_delta: walked.offset_delta,
-            replacement: None,
-        });
-    };
-    set_timestamps(&mut replacement, rules.timestamp_type, max_timestamp);
-    let header = BatchHeader::parse(&replacement)?;
-    Ok(ValidBatch {
-        header,
-        max_timestamp,
-        max_timestamp_offset_delta: if is_stamped {
-            header.last_offset_delta
-        } else {
-            walked.offset_delta
-        },
-        replacement: Some(replacement.into()),
-    })
+            max_timestamp_offset_delta: if is_stamped {
+                header.last_offset_delta
+            } else {
+                walked.offset_delta
+            },
+            replacement: Some(replacement.into()),
+        })
+    }
+}
+
+/// How far [`Validation::begin`] came.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for the length of a call"
+)]
+enum Begun<'a> {
+    /// Nothing is left to be checked.
+    Walked(BatchHeader, Walked),
+    Compressed(BatchHeader, SlicedWalk<'a>),
 }
 
 /// The header of the one batch that fills all of `records`.
@@ -265,189 +384,6 @@ fn check_header(header: &BatchHeader) -> Result<Compression, InvalidBatch> {
 fn too_many(header: &BatchHeader) -> bool {
     let count = usize::try_from(header.record_count).unwrap_or(usize::MAX);
     count > (header.size_bytes - BATCH_HEADER_BYTES) / RECORD_BYTES_MIN
-}
-
-/// The greatest timestamp of a batch.
-struct Walked {
-    max_timestamp: TimestampMs,
-    offset_delta: i32,
-}
-
-fn by_header(
-    header: &BatchHeader,
-    rules: &ProduceRules,
-    now: TimestampMs,
-) -> Result<Walked, InvalidBatch> {
-    let index = header.last_offset_delta;
-    TimeBounds::new(header, rules, now).check(header.max_timestamp, index)?;
-    Ok(Walked {
-        max_timestamp: header.max_timestamp,
-        offset_delta: index,
-    })
-}
-
-fn walk(
-    records: &[u8],
-    header: &BatchHeader,
-    codec: Compression,
-    rules: &ProduceRules,
-    now: TimestampMs,
-    scratch: &mut Scratch,
-) -> Result<Walked, InvalidBatch> {
-    let body = &records[BATCH_HEADER_BYTES..];
-    let bounds = TimeBounds::new(header, rules, now);
-    if codec == Compression::None {
-        return walk_records(
-            &mut SliceCursor::new(body),
-            header,
-            rules.requires_keys,
-            bounds,
-        );
-    }
-    let stream = scratch
-        .decompressors
-        .open(codec, body, rules.decompressed_max_bytes)?;
-    walk_records(
-        &mut StreamCursor::new(stream),
-        header,
-        rules.requires_keys,
-        bounds,
-    )
-}
-
-/// Which timestamps are permitted.
-#[derive(Clone, Copy)]
-struct TimeBounds {
-    earliest: i64,
-    latest: i64,
-    /// Whether a record must have a time of its own, because the batch claims to be one of LogAppendTime.
-    requires_time: bool,
-}
-
-impl TimeBounds {
-    fn new(header: &BatchHeader, rules: &ProduceRules, now: TimestampMs) -> Self {
-        let claims_append_time = header.timestamp_type() == TimestampType::LogAppendTime;
-        match rules.timestamp_type {
-            // Only the broker stamps: no timestamp is permitted in a batch that says it did.
-            TimestampType::LogAppendTime if claims_append_time => Self {
-                earliest: i64::MAX,
-                latest: i64::MIN,
-                requires_time: true,
-            },
-            TimestampType::LogAppendTime => Self {
-                earliest: i64::MIN,
-                latest: i64::MAX,
-                requires_time: false,
-            },
-            TimestampType::CreateTime => Self {
-                earliest: now.0.saturating_sub(rules.timestamp_before_max_ms),
-                latest: now.0.saturating_add(rules.timestamp_after_max_ms),
-                requires_time: claims_append_time,
-            },
-        }
-    }
-
-    #[inline]
-    fn check(self, timestamp: TimestampMs, index: i32) -> Result<(), InvalidBatch> {
-        let Self {
-            earliest,
-            latest,
-            requires_time,
-        } = self;
-        let is_exempt = timestamp == TimestampMs::NONE && !requires_time;
-        let is_inside = (earliest..=latest).contains(&timestamp.0);
-        if is_exempt || (is_inside && timestamp != TimestampMs::NONE) {
-            return Ok(());
-        }
-        Err(InvalidBatch::InvalidTimestamp {
-            fault: RecordFault { index },
-            timestamp,
-            earliest,
-            latest,
-        })
-    }
-}
-
-fn walk_records<C: Cursor>(
-    cursor: &mut C,
-    header: &BatchHeader,
-    requires_keys: bool,
-    bounds: TimeBounds,
-) -> Result<Walked, InvalidBatch> {
-    let mut walked = Walked {
-        max_timestamp: TimestampMs::NONE,
-        offset_delta: header.last_offset_delta,
-    };
-    for index in 0..header.record_count {
-        let record = walk_record(cursor)?;
-        if record.offset_delta != index {
-            return Err(InvalidBatch::Malformed(
-                "the records' offsets are not consecutive",
-            ));
-        }
-        if requires_keys && !record.has_key {
-            return Err(InvalidBatch::MissingKey(RecordFault { index }));
-        }
-        let timestamp = header.timestamp_of(record.timestamp_delta);
-        bounds.check(timestamp, index)?;
-        if timestamp > walked.max_timestamp {
-            walked = Walked {
-                max_timestamp: timestamp,
-                offset_delta: index,
-            };
-        }
-    }
-    if !cursor.is_at_end()? {
-        return Err(InvalidBatch::Malformed("bytes follow the last record"));
-    }
-    Ok(walked)
-}
-
-/// What validation needs of a record.
-struct Framing {
-    timestamp_delta: i64,
-    offset_delta: i32,
-    has_key: bool,
-}
-
-#[inline]
-fn walk_record<C: Cursor>(cursor: &mut C) -> Result<Framing, Malformed> {
-    let length = usize::try_from(cursor.varint()?).or(Err(Malformed::Length))?;
-    let start = cursor.position();
-    cursor.byte()?;
-    let timestamp_delta = cursor.varlong()?;
-    let offset_delta = cursor.varint()?;
-    let has_key = skip_sized(cursor)?;
-    skip_sized(cursor)?;
-    let headers = cursor.varint()?;
-    if headers < 0 {
-        return Err(Malformed::Length);
-    }
-    for _ in 0..headers {
-        if !skip_sized(cursor)? {
-            return Err(Malformed::Length);
-        }
-        skip_sized(cursor)?;
-    }
-    if cursor.position() - start != length {
-        return Err(Malformed::Length);
-    }
-    Ok(Framing {
-        timestamp_delta,
-        offset_delta,
-        has_key,
-    })
-}
-
-/// Passes over a length and that many bytes; `false` if it is null.
-#[inline]
-fn skip_sized<C: Cursor>(cursor: &mut C) -> Result<bool, Malformed> {
-    let length = cursor.varint()?;
-    if length == -1 {
-        return Ok(false);
-    }
-    cursor.skip(usize::try_from(length).or(Err(Malformed::Length))?)?;
-    Ok(true)
 }
 
 /// Builds the batch again with another codec.

@@ -17,44 +17,45 @@ const HAS_COMMENT: u8 = 0x10;
 const RESERVED: u8 = 0xe0;
 
 /// Inflates step by step.
+#[derive(Debug)]
 pub(super) struct Member<'a> {
     rest: &'a [u8],
-    inflater: &'a mut Decompress,
     crc: crc32fast::Hasher,
     is_done: bool,
 }
 
 impl<'a> Member<'a> {
-    /// Reads the header.
-    pub(super) fn new(data: &'a [u8], inflater: &'a mut Decompress) -> Result<Self, Malformed> {
+    /// Reads the header; `inflater` is to be used for this member from now on.
+    pub(super) fn new(data: &'a [u8], inflater: &mut Decompress) -> Result<Self, Malformed> {
         let rest = skip_header(data).ok_or(Malformed::Compression)?;
         inflater.reset(false);
         Ok(Self {
             rest,
-            inflater,
             crc: crc32fast::Hasher::new(),
             is_done: false,
         })
     }
 
     /// Fills `block` as far as it can; 0 at the end, where the trailer has been checked.
-    pub(super) fn next(&mut self, block: &mut [u8]) -> Result<usize, Malformed> {
+    pub(super) fn next(
+        &mut self,
+        inflater: &mut Decompress,
+        block: &mut [u8],
+    ) -> Result<usize, Malformed> {
         let mut filled = 0;
         while filled < block.len() && !self.is_done {
-            let (read_before, written_before) =
-                (self.inflater.total_in(), self.inflater.total_out());
-            let status = self
-                .inflater
+            let (read_before, written_before) = (inflater.total_in(), inflater.total_out());
+            let status = inflater
                 .decompress(self.rest, &mut block[filled..], FlushDecompress::None)
                 .or(Err(Malformed::Compression))?;
-            let read = difference(self.inflater.total_in(), read_before);
-            let written = difference(self.inflater.total_out(), written_before);
+            let read = difference(inflater.total_in(), read_before);
+            let written = difference(inflater.total_out(), written_before);
             self.rest = &self.rest[read..];
             self.crc.update(&block[filled..filled + written]);
             filled += written;
             match status {
                 Status::StreamEnd => {
-                    self.check_trailer()?;
+                    self.check_trailer(inflater.total_out())?;
                     self.is_done = true;
                 }
                 // No progress with room left: the stream is cut.
@@ -65,10 +66,10 @@ impl<'a> Member<'a> {
         Ok(filled)
     }
 
-    fn check_trailer(&self) -> Result<(), Malformed> {
+    fn check_trailer(&self, content_len: u64) -> Result<(), Malformed> {
         let crc = self.crc.clone().finalize().to_le_bytes();
         // The length modulo 2^32.
-        let [l0, l1, l2, l3, ..] = self.inflater.total_out().to_le_bytes();
+        let [l0, l1, l2, l3, ..] = content_len.to_le_bytes();
         if self.rest == [crc, [l0, l1, l2, l3]].as_flattened() {
             Ok(())
         } else {

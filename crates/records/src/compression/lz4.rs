@@ -28,6 +28,7 @@ const IS_STORED: u32 = 1 << 31;
 const RATIO_MAX: usize = 255;
 
 /// Decompresses block by block.
+#[derive(Debug)]
 pub(super) struct Frame<'a> {
     rest: &'a [u8],
     flags: u8,

@@ -18,6 +18,7 @@ const BLOCK_BYTES: usize = 32 << 10;
 const RATIO_MAX: usize = 22;
 
 /// Decompresses block by block.
+#[derive(Debug)]
 pub(super) struct Blocks<'a> {
     rest: &'a [u8],
     is_framed: bool,

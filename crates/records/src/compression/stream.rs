@@ -41,45 +41,30 @@ impl std::fmt::Debug for Decompressors {
 }
 
 impl Decompressors {
-    /// Begins to decompress `data`, of which at most `len_max` bytes may come.
-    pub(crate) fn open<'a>(
-        &'a mut self,
-        codec: Compression,
-        data: &'a [u8],
-        len_max: usize,
-    ) -> Result<Stream<'a>, Malformed> {
+    /// Gives back what unusual batches needed.
+    fn trim(&mut self) {
         if self.block.len() > BLOCK_RETAINED_MAX_BYTES {
             self.block = Vec::new();
         }
-        let source = match codec {
-            Compression::None => Source::Plain(data),
-            Compression::Gzip => {
-                let inflater = self.gzip.get_or_insert_with(|| Decompress::new(false));
-                Source::Gzip(gzip::Member::new(data, inflater)?)
-            }
-            Compression::Snappy => Source::Snappy(snappy::Blocks::new(data)?),
-            Compression::Lz4 => Source::Lz4(lz4::Frame::new(data)?),
-            Compression::Zstd => {
-                if self
-                    .zstd
-                    .as_ref()
-                    .is_some_and(|it| it.sizeof() > ZSTD_RETAINED_MAX_BYTES)
-                {
-                    self.zstd = None;
-                }
-                let context = self.zstd.get_or_insert_with(DCtx::create);
-                Source::Zstd(zstd_frames::Frames::new(data, context)?)
-            }
-        };
-        Ok(Stream {
-            source,
-            block: &mut self.block,
-            filled: 0,
-            left: len_max,
-        })
+        if self
+            .zstd
+            .as_ref()
+            .is_some_and(|context| context.sizeof() > ZSTD_RETAINED_MAX_BYTES)
+        {
+            self.zstd = None;
+        }
+    }
+
+    fn inflater(&mut self) -> &mut Decompress {
+        self.gzip.get_or_insert_with(|| Decompress::new(false))
+    }
+
+    fn zstd(&mut self) -> &mut DCtx<'static> {
+        self.zstd.get_or_insert_with(DCtx::create)
     }
 }
 
+#[derive(Debug)]
 enum Source<'a> {
     Plain(&'a [u8]),
     Gzip(gzip::Member<'a>),
@@ -89,40 +74,83 @@ enum Source<'a> {
 }
 
 /// What one compressed batch holds, block by block.
+#[derive(Debug)]
 pub(crate) struct Stream<'a> {
-    source: Source<'a>,
-    block: &'a mut Vec<u8>,
+    /// An error is that of the stream's beginning.
+    source: Result<Source<'a>, Malformed>,
+    decompressors: Decompressors,
     filled: usize,
     left: usize,
 }
 
-impl Stream<'_> {
+impl<'a> Stream<'a> {
+    /// Begins to decompress `data`, of which at most `len_max` bytes may come.
+    pub(crate) fn new(
+        mut decompressors: Decompressors,
+        codec: Compression,
+        data: &'a [u8],
+        len_max: usize,
+    ) -> Self {
+        decompressors.trim();
+        let source = match codec {
+            Compression::None => Ok(Source::Plain(data)),
+            Compression::Gzip => {
+                gzip::Member::new(data, decompressors.inflater()).map(Source::Gzip)
+            }
+            Compression::Snappy => snappy::Blocks::new(data).map(Source::Snappy),
+            Compression::Lz4 => lz4::Frame::new(data).map(Source::Lz4),
+            Compression::Zstd => {
+                zstd_frames::Frames::new(data, decompressors.zstd()).map(Source::Zstd)
+            }
+        };
+        Self {
+            source,
+            decompressors,
+            filled: 0,
+            left: len_max,
+        }
+    }
+
+    /// The state, for the next batch.
+    pub(crate) fn into_decompressors(self) -> Decompressors {
+        self.decompressors
+    }
+
     /// The current block; empty before the first one and at the end.
     #[inline]
     pub(crate) fn block(&self) -> &[u8] {
-        &self.block[..self.filled]
+        &self.decompressors.block[..self.filled]
     }
 
     /// Replaces the block by the next one; `false` at the end, when everything has been checked.
     pub(crate) fn advance(&mut self) -> Result<bool, Malformed> {
         self.filled = 0;
-        self.filled = match &mut self.source {
-            Source::Plain(rest) => {
-                let (step, after) = rest.split_at(rest.len().min(STEP_BYTES));
-                room(self.block, step.len()).copy_from_slice(step);
-                *rest = after;
-                step.len()
-            }
-            Source::Gzip(member) => member.next(room(self.block, STEP_BYTES))?,
-            Source::Snappy(blocks) => blocks.next(self.block, self.left)?,
-            Source::Lz4(frame) => frame.next(self.block, self.left)?,
-            Source::Zstd(frames) => frames.next(room(self.block, STEP_BYTES))?,
-        };
+        // The block is moved out for a moment, because the codecs' state stands beside it.
+        let mut block = std::mem::take(&mut self.decompressors.block);
+        let filled = self.fill(&mut block);
+        self.decompressors.block = block;
+        self.filled = filled?;
         self.left = self
             .left
             .checked_sub(self.filled)
             .ok_or(Malformed::TooLarge)?;
         Ok(self.filled > 0)
+    }
+
+    fn fill(&mut self, block: &mut Vec<u8>) -> Result<usize, Malformed> {
+        let state = &mut self.decompressors;
+        match self.source.as_mut().map_err(|error| *error)? {
+            Source::Plain(rest) => {
+                let (step, after) = rest.split_at(rest.len().min(STEP_BYTES));
+                room(block, step.len()).copy_from_slice(step);
+                *rest = after;
+                Ok(step.len())
+            }
+            Source::Gzip(member) => member.next(state.inflater(), room(block, STEP_BYTES)),
+            Source::Snappy(blocks) => blocks.next(block, self.left),
+            Source::Lz4(frame) => frame.next(block, self.left),
+            Source::Zstd(frames) => frames.next(state.zstd(), room(block, STEP_BYTES)),
+        }
     }
 }
 

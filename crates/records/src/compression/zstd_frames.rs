@@ -8,28 +8,32 @@ use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective};
 use crate::cursor::Malformed;
 
 /// Decompresses step by step.
+#[derive(Debug)]
 pub(super) struct Frames<'a> {
     input: InBuffer<'a>,
-    context: &'a mut DCtx<'static>,
     /// Whether a frame has begun and not ended.
     is_inside: bool,
     data: &'a [u8],
 }
 
 impl<'a> Frames<'a> {
-    pub(super) fn new(data: &'a [u8], context: &'a mut DCtx<'static>) -> Result<Self, Malformed> {
+    /// Begins; `context` is to be used for these frames from now on.
+    pub(super) fn new(data: &'a [u8], context: &mut DCtx<'static>) -> Result<Self, Malformed> {
         let reset = context.reset(ResetDirective::SessionOnly);
         reset.or(Err(Malformed::Compression))?;
         Ok(Self {
             input: InBuffer::around(data),
-            context,
             is_inside: false,
             data,
         })
     }
 
     /// Fills `block` as far as it can; 0 at the end.
-    pub(super) fn next(&mut self, block: &mut [u8]) -> Result<usize, Malformed> {
+    pub(super) fn next(
+        &mut self,
+        context: &mut DCtx<'static>,
+        block: &mut [u8],
+    ) -> Result<usize, Malformed> {
         let mut output = OutBuffer::around(block);
         while output.pos() < output.capacity() {
             let is_fed = self.input.pos() < self.data.len();
@@ -37,8 +41,7 @@ impl<'a> Frames<'a> {
                 break;
             }
             let (read_before, written_before) = (self.input.pos(), output.pos());
-            let left = self
-                .context
+            let left = context
                 .decompress_stream(&mut output, &mut self.input)
                 .or(Err(Malformed::Compression))?;
             self.is_inside = left != 0;

@@ -5,5 +5,6 @@ mod damage;
 mod golden;
 mod round_trip;
 mod rules;
+mod slices;
 mod support;
 mod verdicts;

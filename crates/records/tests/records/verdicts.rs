@@ -30,14 +30,14 @@ const STRICTER: [&str; 11] = [
     "transactional without producer",
 ];
 
-struct Case<'a> {
-    name: &'a str,
-    rules: ProduceRules,
-    batch: Vec<u8>,
+pub(crate) struct Case<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) rules: ProduceRules,
+    pub(crate) batch: Vec<u8>,
     verdict: &'a str,
 }
 
-fn cases() -> Vec<Case<'static>> {
+pub(crate) fn cases() -> Vec<Case<'static>> {
     VERDICTS.lines().skip(1).map(case).collect()
 }
 
