@@ -72,6 +72,11 @@ impl<F> OpenFiles<F> {
         })
     }
 
+    /// Closes everything that nobody uses.
+    pub(crate) fn shed(&self) {
+        self.kept.borrow_mut().clear();
+    }
+
     /// Closes the file of a segment once nobody uses it.
     pub(crate) fn forget(&self, key: SegmentKey) {
         self.kept.borrow_mut().remove(&key);

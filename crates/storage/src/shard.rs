@@ -4,9 +4,10 @@
 //! tail holds a staging chunk, to take the chunk back when the log idles.
 
 use std::cell::{Cell, RefCell};
-use std::io::Result;
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use io::{Io, OpenMode, Task as _, TaskClass};
 use rustc_hash::FxHashMap;
@@ -19,6 +20,12 @@ use crate::log::{LogInner, ReadInFlight};
 use crate::lru::Lru;
 use crate::space::DiskSpace;
 use crate::staging::{ChunkPools, Supply};
+
+/// How often an open is tried.
+const OPEN_ATTEMPTS_MAX: u32 = 5;
+
+/// The first pause between two tries; it grows by as much each time.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// The storage of one shard. Clones are handles of the same.
 pub struct ShardStorage<I: Io> {
@@ -57,6 +64,19 @@ pub struct MemoryUse {
     pub cache_bytes: usize,
     /// Loaded indexes of sealed segments.
     pub index_bytes: usize,
+}
+
+/// Whether a failed open may succeed a little later.
+fn may_pass(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::AlreadyExists
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+    )
 }
 
 impl<I: Io> Clone for ShardStorage<I> {
@@ -189,15 +209,27 @@ impl<I: Io> ShardStorage<I> {
         })
     }
 
-    /// The file of a segment, opened in `mode` unless it is open.
+    /// The file of a segment, opened in `mode` unless it is open. An open that fails may only lack descriptors or
+    /// memory: it is tried again, a few times, with fewer files kept open.
     pub(crate) async fn file(
         &self,
         key: SegmentKey,
         path: &Path,
         mode: OpenMode,
     ) -> Result<FileUse<I::File>> {
-        let open = || self.shared.io.open(path, mode);
-        self.shared.files.get(key, open).await
+        let io = &self.shared.io;
+        for attempt in 1..OPEN_ATTEMPTS_MAX {
+            let opened = self.shared.files.get(key, || io.open(path, mode)).await;
+            match opened {
+                Err(error) if may_pass(&error) => {
+                    tracing::warn!(path = %path.display(), %error, "an open is tried again");
+                    self.shared.files.shed();
+                    io.sleep_until(io.now() + OPEN_AGAIN_AFTER * attempt).await;
+                }
+                final_result => return final_result,
+            }
+        }
+        self.shared.files.get(key, || io.open(path, mode)).await
     }
 
     /// Drops what is kept for a segment.

@@ -1,9 +1,10 @@
 //! Appends: admission, then one synchronous step that changes the log in memory.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use io::sync::Notified;
-use io::{ALIGNMENT, Io, Task as _, TaskClass, align_down};
+use io::{ALIGNMENT, Instant, Io, Task as _, TaskClass, align_down};
 use records::{BATCH_HEADER_BYTES, BatchHeader, TimestampType, ValidBatch, set_offset_and_epoch};
 use types::{LeaderEpoch, Offset, TimestampMs};
 
@@ -15,6 +16,9 @@ use crate::segment::{BatchExtent, Segment};
 use crate::snapshot;
 use crate::space::Room;
 use crate::staging::Supply;
+
+/// The time between two looks for expired producers, as in Kafka.
+const EXPIRE_PRODUCERS_EVERY: Duration = Duration::from_secs(600);
 
 /// Where a batch is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +115,7 @@ impl<I: Io> Log<I> {
                 limit_bytes: state.config.segment_bytes,
             });
         }
+        state.expire_producers(self.inner.shard.io().now(), now);
         let producer = ProducerBatch::of(header);
         if let SequenceCheck::Duplicate(known) = state.producers.check(&producer, now)? {
             return Ok(duplicate(header, &known, state.log_start_offset));
@@ -170,6 +175,14 @@ fn duplicate(header: &BatchHeader, known: &BatchMetadata, log_start_offset: Offs
 }
 
 impl<I: Io> LogState<I> {
+    /// Forgets, every now and then, the producers that have been silent for too long.
+    fn expire_producers(&mut self, now: Instant, wall_clock: TimestampMs) {
+        if now.saturating_since(self.producers_expired) >= EXPIRE_PRODUCERS_EVERY {
+            self.producers_expired = now;
+            self.producers.expire(wall_clock);
+        }
+    }
+
     /// Bytes that nobody was told of yet.
     fn uncommitted_bytes(&self) -> u64 {
         let committed = match self.config.durability {

@@ -98,6 +98,8 @@ pub(crate) struct LogState<I: Io> {
     /// Whether the leader epoch checkpoint is older than `epochs`.
     pub(crate) epochs_changed: bool,
     pub(crate) producers: ProducerStates,
+    /// When expired ones were last looked for.
+    pub(crate) producers_expired: Instant,
     /// Whether closing has anything to write.
     pub(crate) is_changed: bool,
     pub(crate) stop: Option<Stop>,
@@ -312,11 +314,6 @@ impl<I: Io> Log<I> {
             };
             progress.await;
         }
-    }
-
-    /// Forgets the idempotent producers that have been silent for too long.
-    pub fn expire_producers(&self, now: types::TimestampMs) {
-        self.inner.state.borrow_mut().producers.expire(now);
     }
 }
 

@@ -108,6 +108,7 @@ fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, found: Recovered) ->
         epochs: found.epochs,
         epochs_changed: false,
         producers: found.producers,
+        producers_expired: shard.io().now(),
         is_changed: !found.is_clean,
         stop: None,
         totals: Totals::default(),

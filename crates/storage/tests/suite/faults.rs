@@ -273,3 +273,15 @@ fn slow_readers_do_not_pin_memory_without_bound() {
         );
     });
 }
+
+#[test]
+fn a_lack_of_descriptors_is_waited_out() {
+    simulate(5, async |machine, _| {
+        let log = create(&machine, LogConfig::default()).await;
+        machine
+            .disk()
+            .inject(Fault::new(Operation::Open).on(".log").times(3));
+        commit(&log, &batch(1, 100, 1)).await;
+        assert!(!log.is_fenced());
+    });
+}

@@ -487,3 +487,23 @@ fn a_wrong_or_missing_index_is_rebuilt() {
         });
     });
 }
+
+#[test]
+fn silent_producers_are_forgotten() {
+    simulate(16, async |machine, _| {
+        let log = create(&machine, LogConfig::default()).await;
+        commit(&log, &produced(1, 0, 0, 1)).await;
+        sleep(&machine.shard(0), Duration::from_secs(3600)).await;
+        let day_ms = 24 * 3_600_000;
+        let other = produced(2, 0, 0, 1);
+        log.admit(other.bytes.len()).await.expect("room");
+        let later = TimestampMs(1000 + day_ms);
+        log.append(&other.bytes, &other.valid, EPOCH, later)
+            .expect("an append");
+        assert_eq!(
+            log.producer_count(),
+            1,
+            "only the one that has just written"
+        );
+    });
+}
