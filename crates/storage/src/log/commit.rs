@@ -182,7 +182,7 @@ impl<I: Io> LogInner<I> {
         };
         if !was_full {
             tracing::error!(dir = %self.dir.display(), "the disk is full: appends wait for space");
-            self.progress.notify_all();
+            self.notify_all();
         }
         io.sleep_until(io.now() + RETRY_FULL_DISK).await;
         Ok(())
@@ -237,7 +237,7 @@ impl<I: Io> LogInner<I> {
     }
 
     fn group_is_written(self: &Rc<Self>, group: &Group<I::Buffer>) {
-        {
+        let moved = {
             let mut state = self.state.borrow_mut();
             state.is_disk_full = false;
             for (segment, size_bytes) in &group.sizes {
@@ -252,11 +252,18 @@ impl<I: Io> LogInner<I> {
             }
             state.written_offset = group.end_offset;
             state.totals.written = group.appended_bytes;
-            state.advance_high_watermark();
-        }
-        self.progress.notify_all();
+            state.advance_high_watermark()
+        };
+        self.has_progressed(moved);
         self.start_syncer();
         self.start_flush_timer();
+    }
+
+    fn has_progressed(&self, high_watermark_moved: bool) {
+        self.progress.notify_all();
+        if high_watermark_moved {
+            self.committed.notify_all();
+        }
     }
 
     /// Waits until it is worth writing again.
@@ -309,19 +316,18 @@ impl<I: Io> LogInner<I> {
     async fn sync(self: Rc<Self>) {
         while let Some(job) = self.next_sync() {
             let result = self.sync_files(&job).await;
-            {
+            let moved = {
                 let mut state = self.state.borrow_mut();
-                match &result {
-                    // Beside a sync of the same file that has failed, a success proves nothing.
-                    Ok(()) if state.is_halted() => {}
-                    Ok(()) => state.is_durable(&job),
-                    Err(_) => state.tasks.syncing = false,
-                }
-            }
+                state.tasks.syncing = result.is_ok();
+                // Beside a sync of the same file that has failed, a success proves nothing.
+                let is_proven = result.is_ok() && !state.is_halted();
+                is_proven && state.is_durable(&job)
+            };
             if let Err(error) = result {
                 self.fence(format!("sync: {error}"));
+                break;
             }
-            self.progress.notify_all();
+            self.has_progressed(moved);
         }
         self.progress.notify_all();
     }
@@ -402,7 +408,8 @@ impl<I: Io> LogState<I> {
         }
     }
 
-    fn is_durable(&mut self, job: &SyncJob) {
+    /// Takes a completed sync into account. Returns whether the high watermark moved.
+    fn is_durable(&mut self, job: &SyncJob) -> bool {
         for segment in &job.segments {
             if let Some(segment) = self.segment_mut(*segment) {
                 segment.named |= job.sync_dir;
@@ -410,7 +417,7 @@ impl<I: Io> LogState<I> {
         }
         self.durable_offset = self.durable_offset.max(job.end_offset);
         self.totals.durable = self.totals.durable.max(job.written_bytes);
-        self.advance_high_watermark();
+        self.advance_high_watermark()
     }
 }
 

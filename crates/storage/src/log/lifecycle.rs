@@ -28,7 +28,7 @@ impl<I: Io> Log<I> {
             state.config = config;
             state.advance_high_watermark();
         }
-        self.inner.progress.notify_all();
+        self.inner.notify_all();
         self.inner.start_syncer();
     }
 
@@ -68,7 +68,7 @@ impl<I: Io> Log<I> {
             }
         }
         // Followers of the high watermark learn that the log has stopped.
-        inner.progress.notify_all();
+        inner.notify_all();
         self.flush().await?;
         inner.wait_for_tasks().await;
         inner.close_files().await.map_err(|error| {
@@ -85,8 +85,7 @@ impl<I: Io> Log<I> {
     pub async fn delete(&self) -> Result<(), OpenError> {
         let inner = &self.inner;
         inner.state.borrow_mut().stop = Some(Stop::Deleted);
-        inner.progress.notify_all();
-        inner.dirty.notify_all();
+        inner.notify_all();
         inner.wait_for_tasks().await;
         let io = inner.shard.io();
         let deleted = deleted_path(&inner.dir, [io.random(), io.random()]);

@@ -68,8 +68,10 @@ pub(crate) struct LogInner<I: Io> {
     pub(crate) dir: PathBuf,
     pub(crate) space: Rc<DiskSpace>,
     pub(crate) state: RefCell<LogState<I>>,
-    /// Something written, durable or sealed, the tail became ready, or the log stopped.
+    /// Something written, durable or sealed, the tail became ready, or the log stopped: for its own tasks.
     pub(crate) progress: Notify,
+    /// The high watermark moved, or will not move for now: for those who wait for a commit.
+    pub(crate) committed: Notify,
     /// Enough is dirty to be written without waiting for more.
     pub(crate) dirty: Notify,
 }
@@ -293,7 +295,7 @@ impl<I: Io> Log<I> {
     /// the condition, then await it.
     #[must_use]
     pub fn watch_high_watermark(&self) -> Notified {
-        self.inner.progress.notified()
+        self.inner.committed.notified()
     }
 
     /// Waits until the high watermark reaches `end_offset`: everything below it is as durable as the topic demands.
@@ -304,15 +306,15 @@ impl<I: Io> Log<I> {
     /// durable later.
     pub async fn wait_durable(&self, end_offset: Offset) -> Result<(), Fenced> {
         loop {
-            let progress = {
+            let committed = {
                 let state = self.inner.state.borrow();
                 if state.high_watermark >= end_offset {
                     return Ok(());
                 }
                 state.check_committing()?;
-                self.inner.progress.notified()
+                self.inner.committed.notified()
             };
-            progress.await;
+            committed.await;
         }
     }
 }
@@ -341,13 +343,15 @@ impl<I: Io> LogState<I> {
         matches!(self.stop, Some(Stop::Fenced(_) | Stop::Deleted))
     }
 
-    /// Moves the high watermark to where the durability of the topic allows it.
-    pub(crate) fn advance_high_watermark(&mut self) {
+    /// Moves the high watermark to where the durability of the topic allows it. Returns whether it moved.
+    pub(crate) fn advance_high_watermark(&mut self) -> bool {
         let allowed = match self.config.durability {
             Durability::Sync => self.durable_offset,
             Durability::Written => self.written_offset,
         };
+        let moves = self.high_watermark < allowed;
         self.high_watermark = self.high_watermark.max(allowed);
+        moves
     }
 
     pub(crate) fn active(&self) -> &Segment {
@@ -394,7 +398,13 @@ impl<I: Io> LogInner<I> {
             tracing::error!(dir = %self.dir.display(), %reason, "log fenced");
             state.stop = Some(Stop::Fenced(Fenced { reason }));
         }
+        self.notify_all();
+    }
+
+    /// Wakes everybody who waits for anything of this log.
+    pub(crate) fn notify_all(&self) {
         self.progress.notify_all();
+        self.committed.notify_all();
         self.dirty.notify_all();
     }
 

@@ -86,6 +86,7 @@ impl<I: Io> Log<I> {
             space,
             state: RefCell::new(state(shard, config, recovered)),
             progress: Notify::new(),
+            committed: Notify::new(),
             dirty: Notify::new(),
         };
         Ok(Self {
