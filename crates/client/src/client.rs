@@ -249,6 +249,10 @@ impl Client {
         ClientError::check("Metadata", response.error_code, None, || {
             "of the cluster".to_owned()
         })?;
+        if request.topics.is_none() {
+            // The response is complete: what it does not mention is gone.
+            self.cluster.forget_all();
+        }
         Ok(self.cluster.update(&response))
     }
 

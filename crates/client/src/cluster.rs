@@ -166,6 +166,11 @@ impl Cluster {
         self.topics.remove(topic);
     }
 
+    /// Forgets all topics.
+    pub(crate) fn forget_all(&mut self) {
+        self.topics.clear();
+    }
+
     /// Takes over a leader that a response names, unless something newer is known; whether it is new.
     pub(crate) fn follow(
         &mut self,

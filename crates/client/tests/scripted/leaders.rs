@@ -294,3 +294,20 @@ fn nothing_is_waited_for_without_acks() {
     let outcome = client.produce(TOPIC, PARTITION, &batch(b"v"), Acks::None);
     assert_eq!(outcome.expect("it is sent").base_offset, None);
 }
+
+#[test]
+fn a_topic_that_is_gone_is_not_listed_from_memory() {
+    let (listener, at) = bind();
+    let mut requests = 0;
+    serve(listener, move |asked| {
+        let mut response = metadata(&[(1, at)], &[(1, 0)]);
+        requests += 1;
+        if requests > 2 {
+            response.topics.clear();
+        }
+        asked.reply(&response)
+    });
+    let mut client = Client::connect(config(at)).expect("a broker");
+    assert_eq!(client.list_topics().expect("the broker answers").len(), 1);
+    assert_eq!(client.list_topics().expect("the broker answers"), []);
+}
