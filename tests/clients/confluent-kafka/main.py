@@ -81,7 +81,7 @@ consumer = Consumer({
 print(f"# librdkafka {libversion()[0]}")
 with suite.check("metadata lists every node"):
     brokers = admin.list_topics(timeout=WAIT_SECONDS_MAX).brokers
-    assert len(brokers) == suite.shards, f"{len(brokers)} nodes instead of {suite.shards}"
+    assert len(brokers) == suite.nodes, f"{len(brokers)} nodes instead of {suite.nodes}"
 with suite.check("describe the cluster"):
     assert admin.describe_cluster().result(WAIT_SECONDS_MAX).cluster_id
 with suite.check("create a topic"):

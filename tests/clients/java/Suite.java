@@ -121,16 +121,16 @@ public final class Suite {
     }
 
     public static void main(String[] arguments) throws Exception {
-        Map<String, String> options = new java.util.HashMap<>(Map.of("--shards", "1"));
+        Map<String, String> options = new java.util.HashMap<>(Map.of("--nodes", "1"));
         for (int i = 0; i + 1 < arguments.length; i += 2) {
             options.put(arguments[i], arguments[i + 1]);
         }
         if (!options.containsKey("--bootstrap") || !options.containsKey("--prefix")) {
-            System.err.println("usage: Suite.java --bootstrap HOST:PORT --prefix TOPICPREFIX [--shards N]");
+            System.err.println("usage: Suite.java --bootstrap HOST:PORT --prefix TOPICPREFIX [--nodes N]");
             System.exit(2);
         }
         Suite suite = new Suite(options.get("--bootstrap"), options.get("--prefix"));
-        suite.cluster(Integer.parseInt(options.get("--shards")));
+        suite.cluster(Integer.parseInt(options.get("--nodes")));
         suite.topics();
         for (Variant variant : suite.variants) {
             suite.check("produce " + variant, () -> suite.produce(variant));
@@ -203,10 +203,10 @@ public final class Suite {
         return future.get(WAIT_SECONDS_MAX, TimeUnit.SECONDS);
     }
 
-    private void cluster(int shards) {
+    private void cluster(int nodesWanted) {
         check("metadata lists every node", () -> {
             int nodes = await(admin.describeCluster().nodes()).size();
-            ensure(nodes == shards, nodes + " nodes instead of " + shards);
+            ensure(nodes == nodesWanted, nodes + " nodes instead of " + nodesWanted);
         });
         check("describe the cluster", () -> ensure(!await(admin.describeCluster().clusterId()).isEmpty(), "no cluster id"));
         check("describe the quorum: one voter, itself the leader", () -> {

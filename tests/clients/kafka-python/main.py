@@ -79,7 +79,7 @@ def read(partition: int, offset: int, count: int) -> list[tuple]:
 print(f"# kafka-python {kafka.__version__}")
 with suite.check("metadata lists every node"):
     nodes = admin.describe_cluster()["brokers"]
-    assert len(nodes) == suite.shards, f"{len(nodes)} nodes instead of {suite.shards}"
+    assert len(nodes) == suite.nodes, f"{len(nodes)} nodes instead of {suite.nodes}"
 with suite.check("create a topic"):
     create(topic)
     wait_until("the topic", lambda: consumer.partitions_for_topic(topic) == set(range(PARTITION_COUNT)))

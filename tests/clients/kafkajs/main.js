@@ -19,7 +19,7 @@ const EARLIEST = -2
 const LATEST = -1
 
 const { values: options } = parseArgs({
-  options: { bootstrap: { type: 'string' }, prefix: { type: 'string' }, shards: { type: 'string', default: '1' } },
+  options: { bootstrap: { type: 'string' }, prefix: { type: 'string' }, nodes: { type: 'string', default: '1' } },
 })
 const data = `${options.prefix}-data`
 const connection = {
@@ -161,7 +161,7 @@ function create(admin, topic, numPartitions = PARTITIONS, replicationFactor = 1)
 async function checkTopics(admin) {
   await check('metadata lists every node', async () => {
     const { brokers } = await admin.describeCluster()
-    assert.equal(brokers.length, Number(options.shards))
+    assert.equal(brokers.length, Number(options.nodes))
   })
   await check('create a topic', async () => assert.equal(await create(admin, data), true))
   // kafkajs turns this one error into `false`.

@@ -72,7 +72,7 @@ type run struct {
 func Main(open func(bootstrap string) (Client, error)) {
 	bootstrap := flag.String("bootstrap", "", "`HOST:PORT` of the broker")
 	prefix := flag.String("prefix", "", "`TOPICPREFIX` that every topic begins with")
-	shards := flag.Int("shards", 1, "nodes that the broker is to advertise")
+	nodes := flag.Int("nodes", 1, "nodes that this client is to see")
 	flag.Parse()
 	if *bootstrap == "" || *prefix == "" {
 		flag.Usage()
@@ -86,7 +86,7 @@ func Main(open func(bootstrap string) (Client, error)) {
 	traits := client.Traits()
 	r := &run{client: client, traits: traits, variants: Variants(traits.Idempotence), prefix: *prefix, data: *prefix + "-data"}
 	fmt.Println("#", traits.Name)
-	r.topics(*shards)
+	r.topics(*nodes)
 	for _, variant := range r.variants {
 		r.check("produce "+variant.String(), func() error { return r.produce(variant) })
 	}
@@ -132,11 +132,11 @@ func until(what string, condition func() (bool, error)) error {
 	return fmt.Errorf("%s: not seen within %v", what, waitMax)
 }
 
-func (r *run) topics(shards int) {
+func (r *run) topics(wanted int) {
 	r.check("metadata lists every node", func() error {
 		nodes, err := r.client.Nodes()
-		if err == nil && nodes != shards {
-			return fmt.Errorf("%d nodes instead of %d", nodes, shards)
+		if err == nil && nodes != wanted {
+			return fmt.Errorf("%d nodes instead of %d", nodes, wanted)
 		}
 		return err
 	})

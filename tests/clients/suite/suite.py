@@ -114,11 +114,11 @@ class Suite:
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT")
         parser.add_argument("--prefix", required=True, metavar="TOPICPREFIX", help="every topic begins with it")
-        parser.add_argument("--shards", type=int, default=1, metavar="N", help="nodes that the broker is to advertise")
+        parser.add_argument("--nodes", type=int, default=1, metavar="N", help="nodes that this client is to see")
         arguments = parser.parse_args()
         self.bootstrap: str = arguments.bootstrap
         self.prefix: str = arguments.prefix
-        self.shards: int = arguments.shards
+        self.nodes: int = arguments.nodes
         self.failed = 0
 
     @contextmanager
