@@ -85,6 +85,9 @@ async fn read_partition<I: Io>(
             errors::read(&error)
         })?;
         result.chunks = data.chunks;
+    } else if job.offset >= high_watermark && log.is_fenced() {
+        // What it holds can be read, but more will never come: who waits for it has to hear.
+        return Err(ErrorCode::KafkaStorageError);
     }
     Ok(result)
 }

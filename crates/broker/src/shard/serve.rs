@@ -129,11 +129,13 @@ pub(crate) async fn wait_for_growth<I: Io>(shard: &Shard<I>, targets: &[WatchTar
                 return;
             };
             let grown = partition.log.watch_high_watermark();
-            if partition.log.high_watermark() != target.high_watermark || partition.log.is_fenced()
-            {
+            if partition.log.high_watermark() != target.high_watermark || shard.is_draining() {
                 return;
             }
-            waiters.push(grown);
+            // A fenced log never grows again; a reader that looked at once would spin.
+            if !partition.log.is_fenced() {
+                waiters.push(grown);
+            }
         }
         if waiters.is_empty() {
             return std::future::pending().await;
