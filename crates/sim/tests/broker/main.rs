@@ -43,6 +43,7 @@ fn plan(seed: u64) -> Plan {
         rounds: 3,
         crashes: &[Crash::PowerCut, Crash::Kill, Crash::Drain],
         bad_network: false,
+        bad_disk: false,
     }
 }
 
@@ -62,6 +63,20 @@ fn what_clients_were_told_survives_bad_networks_too() {
             bad_network: true,
             ..plan(seed)
         };
+        let (outcome, _) = run(seed, &plan, |_| ());
+        outcome.expect("the broker keeps its promises");
+    });
+}
+
+#[test]
+fn what_clients_were_told_survives_bad_disks_too() {
+    for_each_seed(0..SEEDS, |seed| {
+        let mut plan = Plan {
+            bad_disk: true,
+            ..plan(seed)
+        };
+        let overrides = &mut plan.node.overrides;
+        overrides.push("logan.disk.reserve.bytes=65536".to_owned());
         let (outcome, _) = run(seed, &plan, |_| ());
         outcome.expect("the broker keeps its promises");
     });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ::io::{Io as _, Task as _, TaskClass};
 use protocol::messages::{InitProducerIdRequest, ProduceRequest};
-use sim::{Link, Machine, Rng, SimIo, Simulation, Socket, Task};
+use sim::{Disk, Fault, Link, Machine, Operation, Rng, SimIo, Simulation, Socket, Task};
 use types::ErrorCode;
 
 use crate::client::{
@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) crashes: &'static [Crash],
     /// Whether connections break, stall and arrive byte by byte.
     pub(crate) bad_network: bool,
+    /// Whether writes and syncs of logs fail and the disk fills up.
+    pub(crate) bad_disk: bool,
 }
 
 /// What happened.
@@ -117,6 +119,11 @@ impl Shared {
         self.io.spawn(TaskClass::Foreground, harming).detach();
     }
 
+    async fn live(&self, max_ms: u64) {
+        let span = Duration::from_millis(self.rng.between(1, max_ms));
+        self.io.sleep_until(self.io.now() + span).await;
+    }
+
     async fn pause(&self, max_ms: u64) {
         let pause = Duration::from_micros(self.rng.below(max_ms * 1000));
         self.io.sleep_until(self.io.now() + pause).await;
@@ -177,9 +184,7 @@ pub(crate) async fn run(
     create_topic(&mut shared.connect().await, TOPIC, plan.partitions).await?;
     let (producers, consumers) = start_clients(&shared, plan);
     for _ in 0..plan.rounds {
-        let until = shared.io.now() + Duration::from_millis(shared.rng.between(1, ROUND_MAX_MS));
-        shared.io.sleep_until(until).await;
-        crash(&shared, machine, plan).await;
+        live_and_crash(&shared, machine, plan).await;
         check_broken(&shared)?;
         start(&shared, machine, plan).await?;
         check_all(&shared, plan.partitions).await?;
@@ -212,14 +217,58 @@ async fn start(shared: &Shared, machine: &Machine, plan: &Plan) -> Verdict {
     Ok(())
 }
 
-async fn crash(shared: &Shared, machine: &Machine, plan: &Plan) {
+/// Lets clients work for a while, harms the disk if the plan says so, and ends the broker.
+async fn live_and_crash(shared: &Shared, machine: &Machine, plan: &Plan) {
+    shared.live(ROUND_MAX_MS).await;
+    let mut crash = plan.crashes[shared.rng.index(plan.crashes.len())];
+    if plan.bad_disk {
+        if harm_disk(shared, machine.disk()) == Harm::Syncs {
+            // What a failed sync covered may be readable and go with the next power cut; nobody could tell.
+            crash = Crash::PowerCut;
+        }
+        shared.live(ROUND_MAX_MS / 2).await;
+    }
     let node = shared.node.borrow_mut().take();
-    match plan.crashes[shared.rng.index(plan.crashes.len())] {
+    match crash {
         Crash::PowerCut => machine.cut_power(),
         Crash::Kill => machine.kill(),
         Crash::Drain => {
             node.expect("a broker runs").drain().await;
             machine.cut_power();
+        }
+    }
+    machine.disk().repair();
+    let capacity_bytes = sim::DEFAULT_CAPACITY_BYTES;
+    machine.disk().set_capacity_bytes(capacity_bytes);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    Writes,
+    Syncs,
+    Space,
+}
+
+/// Something goes wrong with the logs of the topic.
+fn harm_disk(shared: &Shared, disk: &Disk) -> Harm {
+    let after = u32::try_from(shared.rng.below(6)).expect("small");
+    let fault = |operation| Fault::new(operation).on(TOPIC).after(after);
+    match shared.rng.below(4) {
+        0 => {
+            disk.inject(fault(Operation::Write).times(1));
+            Harm::Writes
+        }
+        1 => {
+            disk.inject(fault(Operation::Sync).times(1));
+            Harm::Syncs
+        }
+        2 => {
+            disk.inject(fault(Operation::Write));
+            Harm::Writes
+        }
+        _ => {
+            disk.set_capacity_bytes(disk.used_bytes() + shared.rng.below(256 << 10));
+            Harm::Space
         }
     }
 }
