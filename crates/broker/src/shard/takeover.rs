@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use futures_util::future::join_all;
 use futures_util::stream;
-use io::{Io, TaskClass};
+use io::Io;
 use metadata::{MetadataImage, PartitionImage, TopicImage};
 use storage::{LastKnown, Log, LogIdentity, OpenError};
 use types::{Offset, PartitionIndex};
@@ -42,7 +43,7 @@ impl<I: Io> Shard<I> {
                 .await;
         }
         *self.view.borrow_mut() = Rc::clone(&view);
-        self.follow(&view);
+        self.follow(&view).await;
     }
 
     fn missing_logs(&self, view: &View) -> Vec<Opening> {
@@ -154,7 +155,7 @@ impl<I: Io> Shard<I> {
     }
 
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
-    fn follow(self: &Rc<Self>, view: &View) {
+    async fn follow(self: &Rc<Self>, view: &View) {
         let mut gone = Vec::new();
         let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
         for partition in partitions {
@@ -174,15 +175,13 @@ impl<I: Io> Shard<I> {
         self.offline
             .borrow_mut()
             .retain(|key| view.partition(*key).is_some());
-        for key in gone {
-            let partition = self.partitions.borrow_mut().remove(&key);
+        let gone = gone.into_iter().filter_map(|key| {
+            let partition = self.partitions.borrow_mut().remove(&key)?;
             let is_deleted = view.image.topic(key.topic_id).is_none();
-            if let Some(partition) = partition {
-                self.spawn(TaskClass::Background, async move {
-                    partition.let_go(is_deleted).await
-                });
-            }
-        }
+            Some(async move { partition.let_go(is_deleted).await })
+        });
+        // Until a deleted topic's directory has another name, no topic of the same name can be created.
+        join_all(gone.collect::<Vec<_>>()).await;
     }
 }
 
