@@ -43,7 +43,7 @@ impl Directories {
                 Some(id) => id,
                 None => format(path, cluster_id, node)?,
             };
-            let is_clean = take_clean_mark(path)?;
+            let is_clean = path.join(CLEAN_SHUTDOWN_FILE).exists();
             list.push(LogDirectory {
                 path: path.clone(),
                 id,
@@ -157,19 +157,6 @@ fn format(directory: &Path, cluster_id: Uuid, node: NodeId) -> Result<Uuid> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     sync_directory(directory)?;
     Ok(id)
-}
-
-/// Whether the last broker closed every log. The mark goes before anything is changed, or a crash would look clean.
-fn take_clean_mark(directory: &Path) -> Result<bool> {
-    let path = directory.join(CLEAN_SHUTDOWN_FILE);
-    match fs::remove_file(&path) {
-        Ok(()) => {
-            sync_directory(directory)?;
-            Ok(true)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error).with_context(|| format!("cannot remove {}", path.display())),
-    }
 }
 
 fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {

@@ -47,7 +47,7 @@ pub struct LogDirectory {
     pub path: PathBuf,
     /// Its id in `meta.properties`.
     pub id: Uuid,
-    /// Whether the broker before this one closed every log in it.
+    /// Whether it has the mark of a clean shutdown: the broker before this one closed every log in it.
     pub is_clean: bool,
 }
 
@@ -281,6 +281,10 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
             Ok(decider) => {
+                if let Err(error) = lifecycle::remove_clean_marks(&shard).await {
+                    report::<I>(&events, ShardEvent::Failed(error));
+                    return;
+                }
                 lifecycle::set_strays_aside(&shard, decider.image()).await;
                 decider.publish().await;
                 shard.spawn(TaskClass::Control, decider.run());

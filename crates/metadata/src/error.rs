@@ -28,7 +28,7 @@ impl Refusal {
 pub enum MetadataError {
     /// A record that this version does not know: the log is of a newer Logan, or of Kafka.
     #[error(
-        "metadata record at offset {offset} is of {what}, which this version of Logan does not know; start the version that wrote it"
+        "metadata record at offset {offset} is of {what}, which this version of Logan does not know: a newer Logan or Apache Kafka wrote it, whose data directories Logan does not take over; start the broker that wrote it, or name another directory in log.dirs"
     )]
     UnknownRecord {
         /// The record's offset.

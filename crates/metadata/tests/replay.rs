@@ -303,7 +303,7 @@ fn a_log_that_kafka_wrote_is_refused_by_name() {
     let error = replay(MetadataImage::new(), KAFKA_LOG).expect_err("transactions are not known");
     assert_eq!(
         error.to_string(),
-        "metadata record at offset 1 is of type 23, version 0, which this version of Logan does not know; start the version that wrote it"
+        "metadata record at offset 1 is of type 23, version 0, which this version of Logan does not know: a newer Logan or Apache Kafka wrote it, whose data directories Logan does not take over; start the broker that wrote it, or name another directory in log.dirs"
     );
     // Its control batch alone is a log without records.
     let election =

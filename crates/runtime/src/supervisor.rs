@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read as _, Result};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,13 +13,16 @@ use types::ShardId;
 
 /// The exit code after a second signal, as a shell reports a death by SIGTERM.
 const EXIT_CODE_SECOND_SIGNAL: i32 = 128 + SIGTERM;
+/// A signal that comes so soon after the first one is the same request: `timeout` sends one to the process and one to
+/// its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
 /// Each shard ends once, and signals beyond those that fit say nothing new.
 const EVENTS_MAX: usize = u16::MAX as usize + 16;
 
 /// News for the main thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The first SIGTERM or SIGINT: drain. A second one ends the process at once, without asking anybody.
+    /// The first SIGTERM or SIGINT: drain. A later one ends the process at once, without asking anybody.
     Terminate,
     /// The main task of this shard has returned.
     ShardEnded(ShardId),
@@ -52,13 +55,11 @@ impl Supervisor {
         let (mut received, pipe) = UnixStream::pair()?;
         let is_terminating = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGINT] {
-            // The order matters: the first signal sets the flag after this has seen it unset.
             flag::register_conditional_shutdown(
                 signal,
                 EXIT_CODE_SECOND_SIGNAL,
                 Arc::clone(&is_terminating),
             )?;
-            flag::register(signal, Arc::clone(&is_terminating))?;
             low_level::pipe::register(signal, pipe.try_clone()?)?;
         }
         let sender = supervisor.sender.clone();
@@ -68,7 +69,12 @@ impl Supervisor {
                 let mut byte = [0; 1];
                 loop {
                     match received.read(&mut byte) {
-                        Ok(1..) => sender.tell(Event::Terminate),
+                        Ok(1..) if is_terminating.load(Ordering::SeqCst) => {}
+                        Ok(1..) => {
+                            sender.tell(Event::Terminate);
+                            thread::sleep(SAME_SIGNAL);
+                            is_terminating.store(true, Ordering::SeqCst);
+                        }
                         Err(error) if error.kind() == ErrorKind::Interrupted => {}
                         Ok(0) | Err(_) => return,
                     }

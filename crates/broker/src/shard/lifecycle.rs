@@ -234,6 +234,27 @@ pub(super) async fn obey<I: Io>(
     shard.ended.notify_all();
 }
 
+/// Removes the marks of a clean shutdown before anything is changed, or a crash would look clean.
+///
+/// # Errors
+/// What cannot be removed, and why.
+pub(super) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), String> {
+    for directory in shard
+        .setup
+        .directories
+        .iter()
+        .filter(|directory| directory.is_clean)
+    {
+        let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
+        let removed = match shard.io.remove_file(&path).await {
+            Ok(()) => shard.io.sync_dir(&directory.path).await,
+            Err(error) => Err(error),
+        };
+        removed.map_err(|error| format!("cannot remove {}: {error}", path.display()))?;
+    }
+    Ok(())
+}
+
 /// Renames directories of partitions that the metadata does not know, so that a new topic of the same name begins
 /// empty, and removes what a deletion left behind.
 pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<MetadataImage>) {
