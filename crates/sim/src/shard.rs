@@ -75,7 +75,7 @@ impl io::Io for SimIo {
     }
 
     fn now(&self) -> Instant {
-        Instant(self.shard.world.now())
+        Instant(self.shard.world.read_clock())
     }
 
     fn wall_clock(&self) -> TimestampMs {

@@ -23,6 +23,8 @@ use crate::rng::{Rng, mix};
 
 /// Polls at one instant after which the simulation counts as running in circles.
 const POLLS_PER_INSTANT_MAX: u64 = 5_000_000;
+/// Looks at the clock during one poll after which a task counts as waiting for time that cannot pass.
+const CLOCK_READS_PER_POLL_MAX: u64 = 1_000_000;
 /// The future that [`World::run`] drives itself.
 const ROOT: TaskId = TaskId(0);
 
@@ -95,6 +97,8 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     now: Cell<u64>,
     time_max: Cell<u64>,
+    polled: Cell<TaskId>,
+    clock_reads: Cell<u64>,
     scheduler: Rng,
     pub(crate) latencies: Rng,
     tasks: RefCell<BTreeMap<TaskId, Slot>>,
@@ -124,6 +128,8 @@ impl World {
             seed,
             now: Cell::new(0),
             time_max: Cell::new(time_max),
+            polled: Cell::new(ROOT),
+            clock_reads: Cell::default(),
             scheduler: Rng::fork(seed, 1),
             latencies: Rng::fork(seed, 2),
             tasks: RefCell::default(),
@@ -141,6 +147,23 @@ impl World {
 
     pub(crate) fn now(&self) -> u64 {
         self.now.get()
+    }
+
+    /// The time, for code under test.
+    ///
+    /// # Panics
+    /// When a task asks again and again without waiting: no time will pass before it does.
+    pub(crate) fn read_clock(&self) -> u64 {
+        self.clock_reads.set(self.clock_reads.get() + 1);
+        if self.clock_reads.get() > CLOCK_READS_PER_POLL_MAX {
+            self.clock_reads.set(0);
+            let tasks = self.tasks.borrow();
+            let spinning = tasks.get(&self.polled.get());
+            let spawned_at =
+                spinning.map_or_else(|| "the root".into(), |slot| slot.spawned_at.to_string());
+            unreachable!("seed {}: spins without waiting: {spawned_at}", self.seed);
+        }
+        self.now()
     }
 
     pub(crate) fn set_time_max(&self, time_max: u64) {
@@ -292,6 +315,8 @@ impl World {
                 "seed {}: tasks run in circles without letting time pass",
                 self.seed
             );
+            self.polled.set(task);
+            self.clock_reads.set(0);
             if task == ROOT {
                 flag.queued.store(false, Ordering::Relaxed);
                 if let Poll::Ready(value) = root.as_mut().poll(&mut Context::from_waker(&waker)) {

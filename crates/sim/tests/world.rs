@@ -47,6 +47,19 @@ fn virtual_time_is_bounded() {
 }
 
 #[test]
+#[should_panic(expected = "spins without waiting: crates/sim/tests/world.rs")]
+fn a_task_that_spins_until_a_deadline_is_found() {
+    let simulation = Simulation::new(1);
+    let io = simulation.machine().shard(0);
+    let deadline = io.now() + Duration::from_secs(1);
+    let spinner = io.clone();
+    let spinning = async move { while spinner.now() < deadline {} };
+    let task = io.spawn(TaskClass::Foreground, spinning);
+    let outcome = simulation.run(task.join());
+    outcome.expect("it panics before");
+}
+
+#[test]
 fn a_crash_ends_the_tasks_of_its_process_only() {
     let simulation = Simulation::new(1);
     let (crashing, staying) = (simulation.machine(), simulation.machine());
