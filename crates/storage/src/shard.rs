@@ -53,6 +53,8 @@ pub(crate) struct ShardShared<I: Io> {
 pub(crate) struct LoadedIndexes {
     pub(crate) offsets: OffsetIndex,
     pub(crate) times: TimeIndex,
+    /// Whether they were held against the log itself: what cannot be read then is not their fault.
+    pub(crate) are_proven: Cell<bool>,
 }
 
 /// The memory that a shard's storage holds, in bytes.

@@ -3,9 +3,11 @@
 //! The indexes of sealed segments are loaded on demand and kept in a bounded cache of the shard. An index that is
 //! missing or wrong is built anew from the log and written again.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use futures_util::future::join;
 use io::Io;
 use records::{RecordIter, decompressed_records};
 use types::{LeaderEpoch, Offset, TimestampMs};
@@ -257,13 +259,17 @@ impl<I: Io> LogInner<I> {
             .and_then(|offsets| {
                 let file = times?;
                 let times = TimeIndex::decode(&file).map_err(|it| it.to_string())?;
-                Ok(LoadedIndexes { offsets, times })
+                Ok(LoadedIndexes {
+                    offsets,
+                    times,
+                    are_proven: Cell::new(false),
+                })
             });
         match decoded {
             Ok(indexes) => Ok(self.keep_indexes(segment, indexes)),
             Err(detail) => {
                 tracing::warn!(dir = %self.dir.display(), %segment, %detail, "index rebuilt");
-                let indexes = self.scan_indexes(segment).await?;
+                let (indexes, _) = self.scan_indexes(segment).await?;
                 self.write_indexes_again(segment, &indexes).await;
                 Ok(self.keep_indexes(segment, indexes))
             }
@@ -299,8 +305,13 @@ impl<I: Io> LogInner<I> {
             return Ok(false);
         }
         let known = self.indexes(segment).await?;
-        let built = self.scan_indexes(segment).await?;
-        if known.offsets == built.offsets && known.times == built.times {
+        if known.are_proven.replace(true) {
+            return Ok(false);
+        }
+        let (built, reaches_end) = self.scan_indexes(segment).await?;
+        let are_right = known.offsets == built.offsets && known.times == built.times;
+        // What ends at damage leads to less than what is there.
+        if are_right || !reaches_end {
             return Ok(false);
         }
         tracing::warn!(dir = %self.dir.display(), %segment, "wrong index rebuilt");
@@ -309,7 +320,11 @@ impl<I: Io> LogInner<I> {
         Ok(true)
     }
 
-    async fn scan_indexes(self: &Rc<Self>, segment: Offset) -> Result<LoadedIndexes, ReadError> {
+    /// The indexes as the log gives them up to the first damaged header, and whether that is its end.
+    async fn scan_indexes(
+        self: &Rc<Self>,
+        segment: Offset,
+    ) -> Result<(LoadedIndexes, bool), ReadError> {
         let to_error =
             |error: std::io::Error| ReadError::Io(format!("scan segment {segment}: {error}"));
         let file = self.file(segment).await.map_err(to_error)?;
@@ -320,15 +335,16 @@ impl<I: Io> LogInner<I> {
         };
         let mut indexes = SegmentIndexes::new(segment);
         let mut scanner = Scanner::new(&*file, size_bytes);
-        // Damaged batches end it: what lies behind them is found by walking, or not at all.
         while let Some(scanned) = scanner.next(Check::Header).await.map_err(to_error)?.batch() {
             indexes.observe(&scanned.header, scanned.position, interval_bytes);
         }
         indexes.finish();
-        Ok(LoadedIndexes {
+        let built = LoadedIndexes {
             offsets: indexes.offsets,
             times: indexes.times,
-        })
+            are_proven: Cell::new(true),
+        };
+        Ok((built, scanner.position() == size_bytes))
     }
 
     async fn write_indexes_again(&self, segment: Offset, indexes: &LoadedIndexes) {
@@ -347,10 +363,14 @@ impl<I: Io> LogInner<I> {
         times: &TimeIndex,
     ) -> std::io::Result<()> {
         let io = self.shard.io();
-        let path = self.path(segment, SegmentFile::OffsetIndex);
-        io.replace_file(&path, offsets.encode()).await?;
-        let path = self.path(segment, SegmentFile::TimeIndex);
-        io.replace_file(&path, times.encode()).await
+        let offsets_path = self.path(segment, SegmentFile::OffsetIndex);
+        let times_path = self.path(segment, SegmentFile::TimeIndex);
+        let (offsets, times) = join(
+            io.replace_file(&offsets_path, offsets.encode()),
+            io.replace_file(&times_path, times.encode()),
+        )
+        .await;
+        offsets.and(times)
     }
 }
 

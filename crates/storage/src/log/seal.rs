@@ -6,6 +6,7 @@
 use std::io::Result;
 use std::rc::Rc;
 
+use futures_util::future::join;
 use io::{File as _, Io};
 use types::Offset;
 
@@ -37,17 +38,27 @@ impl<I: Io> LogInner<I> {
         self.progress.notify_all();
     }
 
-    /// Cuts a segment whose bytes are all written, syncs it, and writes its indexes and the snapshot of its end.
+    /// Cuts a segment whose bytes are all written and syncs it, and at the same time writes its indexes and the snapshot
+    /// of its end.
     pub(crate) async fn seal(&self, segment: Offset) -> Result<()> {
-        self.cut(segment).await?;
-        let Some((offsets, times, snapshot)) = ({
+        let (cut, derived) = join(self.cut(segment), self.write_derived(segment)).await;
+        cut.and(derived)?;
+        if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
+            segment.state = SegmentState::Sealed;
+        }
+        Ok(())
+    }
+
+    async fn write_derived(&self, segment: Offset) -> Result<()> {
+        let derived = {
             let mut state = self.state.borrow_mut();
             state.segment_mut(segment).and_then(|it| {
                 let snapshot = it.end_snapshot.take();
                 let indexes = it.growing()?;
                 Some((indexes.offsets.clone(), indexes.times.clone(), snapshot))
             })
-        }) else {
+        };
+        let Some((offsets, times, snapshot)) = derived else {
             return Ok(());
         };
         if let Some(snapshot) = snapshot
@@ -56,11 +67,7 @@ impl<I: Io> LogInner<I> {
             let path = self.path(end, SegmentFile::Snapshot);
             self.shard.io().replace_file(&path, snapshot).await?;
         }
-        self.write_index_files(segment, &offsets, &times).await?;
-        if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
-            segment.state = SegmentState::Sealed;
-        }
-        Ok(())
+        self.write_index_files(segment, &offsets, &times).await
     }
 
     /// Gives preallocated room back.

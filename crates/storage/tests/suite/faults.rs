@@ -188,6 +188,8 @@ fn a_batch_damaged_on_disk_is_never_served() {
                     "{damaged:?}"
                 );
             }
+            let neighbour = log.read(request(3, 50)).await.expect("a read");
+            assert_eq!(neighbour.first_offset, Offset(3), "the next one is fine");
             assert_eq!(
                 read_all(&log, Offset(20), 1 << 20).await.len(),
                 30,
