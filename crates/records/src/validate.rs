@@ -160,14 +160,25 @@ pub fn validate_produce(
     now: TimestampMs,
     scratch: &mut Scratch,
 ) -> Result<ValidBatch, InvalidBatch> {
-    let mut validation = Validation::new(records, rules, now, std::mem::take(scratch));
-    let result = loop {
-        if let Some(result) = validation.advance(usize::MAX) {
-            break result;
-        }
+    let produced = Produced {
+        records,
+        rules,
+        now,
     };
-    *scratch = validation.into_scratch();
-    result
+    match produced.begin(&mut scratch.decompressors)? {
+        Begun::Walked(header, walked) => produced.conclude(header, walked, scratch),
+        Begun::Compressed(header, mut walk) => {
+            let result = loop {
+                match walk.advance(usize::MAX) {
+                    Ok(None) => {}
+                    Ok(Some(walked)) => break Ok(walked),
+                    Err(error) => break Err(error),
+                }
+            };
+            scratch.decompressors = walk.into_decompressors();
+            produced.conclude(header, result?, scratch)
+        }
+    }
 }
 
 /// The same check in slices, for batches that may be large when decompressed: a shard serves others in between.
@@ -176,9 +187,7 @@ pub fn validate_produce(
 /// A recompression, which only a topic's `compression.type` can demand, is not sliced either.
 #[derive(Debug)]
 pub struct Validation<'a> {
-    records: &'a [u8],
-    rules: &'a ProduceRules,
-    now: TimestampMs,
+    produced: Produced<'a>,
     scratch: Scratch,
     /// Once the header is known to be right and compressed records are to be walked.
     walk: Option<(BatchHeader, SlicedWalk<'a>)>,
@@ -193,10 +202,13 @@ impl<'a> Validation<'a> {
         now: TimestampMs,
         scratch: Scratch,
     ) -> Self {
-        Self {
+        let produced = Produced {
             records,
             rules,
             now,
+        };
+        Self {
+            produced,
             scratch,
             walk: None,
         }
@@ -205,10 +217,15 @@ impl<'a> Validation<'a> {
     /// Goes on for about `budget_bytes` of decompressed records (rounded up to a block of the codec, 64 KiB for most);
     /// `None` while there is more. Not to be called again after a result.
     pub fn advance(&mut self, budget_bytes: usize) -> Option<Result<ValidBatch, InvalidBatch>> {
+        let Self {
+            produced, scratch, ..
+        } = self;
         let (header, mut walk) = match self.walk.take() {
             Some(walk) => walk,
-            None => match self.begin() {
-                Ok(Begun::Walked(header, walked)) => return Some(self.conclude(header, walked)),
+            None => match produced.begin(&mut scratch.decompressors) {
+                Ok(Begun::Walked(header, walked)) => {
+                    return Some(produced.conclude(header, walked, scratch));
+                }
                 Ok(Begun::Compressed(header, walk)) => (header, walk),
                 Err(error) => return Some(Err(error)),
             },
@@ -221,8 +238,8 @@ impl<'a> Validation<'a> {
             Ok(Some(walked)) => Ok(walked),
             Err(error) => Err(error),
         };
-        self.scratch.decompressors = walk.into_decompressors();
-        Some(walked.and_then(|walked| self.conclude(header, walked)))
+        scratch.decompressors = walk.into_decompressors();
+        Some(walked.and_then(|walked| produced.conclude(header, walked, scratch)))
     }
 
     /// The memory, for the next batch.
@@ -233,15 +250,24 @@ impl<'a> Validation<'a> {
         }
         self.scratch
     }
+}
 
+/// What came for a partition, and what it is held against.
+#[derive(Clone, Copy, Debug)]
+struct Produced<'a> {
+    records: &'a [u8],
+    rules: &'a ProduceRules,
+    now: TimestampMs,
+}
+
+impl<'a> Produced<'a> {
     /// Everything before compressed records.
-    fn begin(&mut self) -> Result<Begun<'a>, InvalidBatch> {
+    fn begin(self, decompressors: &mut Decompressors) -> Result<Begun<'a>, InvalidBatch> {
         let Self {
             records,
             rules,
             now,
-            ..
-        } = *self;
+        } = self;
         let header = only_batch(records)?;
         check_envelope(&header, rules)?;
         verify_crc(records)?;
@@ -254,7 +280,7 @@ impl<'a> Validation<'a> {
                 Begun::Walked(header, walk_plain(body, checks)?)
             }
             (ValidationLevel::Full, _) => {
-                let decompressors = std::mem::take(&mut self.scratch.decompressors);
+                let decompressors = std::mem::take(decompressors);
                 let stream = Stream::new(decompressors, codec, body, rules.decompressed_max_bytes);
                 Begun::Compressed(header, SlicedWalk::new(stream, checks))
             }
@@ -263,16 +289,16 @@ impl<'a> Validation<'a> {
 
     /// Makes what is to be stored, where that is not what was sent.
     fn conclude(
-        &mut self,
+        self,
         header: BatchHeader,
         walked: Walked,
+        scratch: &mut Scratch,
     ) -> Result<ValidBatch, InvalidBatch> {
         let Self {
             records,
             rules,
             now,
-            ..
-        } = *self;
+        } = self;
         let is_stamped = rules.timestamp_type == TimestampType::LogAppendTime;
         let max_timestamp = if is_stamped {
             now
@@ -284,7 +310,7 @@ impl<'a> Validation<'a> {
             .compression
             .filter(|target| Some(*target) != header.compression());
         let mut replacement = match target {
-            Some(target) => rebuild(records, &header, target, rules, &mut self.scratch)?,
+            Some(target) => rebuild(records, &header, target, rules, scratch)?,
             None if stamp != (rules.timestamp_type, max_timestamp) => records.to_vec(),
             None => {
                 return Ok(ValidBatch {
@@ -310,7 +336,7 @@ impl<'a> Validation<'a> {
     }
 }
 
-/// How far [`Validation::begin`] came.
+/// How far [`Produced::begin`] came.
 #[expect(
     clippy::large_enum_variant,
     reason = "it lives for the length of a call"
