@@ -54,8 +54,8 @@ impl Default for LogConfig {
 pub struct StorageConfig {
     /// Bytes of memory for batches that lie behind the tails of the logs. This shard's part of `logan.cache.bytes`.
     pub cache_bytes: usize,
-    /// Bytes of memory for the tails' staging chunks that idle logs may keep; above it the longest idle give theirs
-    /// back at once.
+    /// Bytes of memory for the tails of all logs: what is not written yet waits above it, and what is written moves on to
+    /// the cache at once.
     pub staging_bytes: usize,
     /// Bytes that one log may hold uncommitted before [`crate::Log::admit`] waits.
     pub uncommitted_bytes_max: usize,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use io::sync::Notify;
 use io::{Io, OpenMode, Task as _, TaskClass};
 use rustc_hash::FxHashMap;
 
@@ -44,6 +45,10 @@ pub(crate) struct ShardShared<I: Io> {
     /// Logs whose tail may hold a chunk.
     tails: RefCell<Vec<Weak<LogInner<I>>>>,
     sweeping: Cell<bool>,
+    /// Bytes that logs hold in memory only.
+    unwritten_bytes: Cell<u64>,
+    /// Some of them were written.
+    pub(crate) written: Notify,
     /// By data directory. There are few.
     spaces: RefCell<Vec<Rc<DiskSpace>>>,
 }
@@ -110,6 +115,8 @@ impl<I: Io> ShardStorage<I> {
             next_log: Cell::new(0),
             tails: RefCell::default(),
             sweeping: Cell::new(false),
+            unwritten_bytes: Cell::new(0),
+            written: Notify::new(),
             spaces: RefCell::default(),
             io,
             config,
@@ -192,6 +199,25 @@ impl<I: Io> ShardStorage<I> {
             space.set_free(free_bytes, io.now());
         };
         io.spawn(TaskClass::Foreground, measuring).detach();
+    }
+
+    /// Whether the logs together may hold `len_bytes` more that are not written. One batch always may.
+    pub(crate) fn has_memory_for(&self, len_bytes: usize) -> bool {
+        let config = &self.shared.config;
+        let bound = config.staging_bytes.max(config.uncommitted_bytes_max) as u64;
+        let unwritten = self.shared.unwritten_bytes.get();
+        unwritten == 0 || unwritten + len_bytes as u64 <= bound
+    }
+
+    pub(crate) fn add_unwritten(&self, len_bytes: u64) {
+        let unwritten = &self.shared.unwritten_bytes;
+        unwritten.set(unwritten.get() + len_bytes);
+    }
+
+    pub(crate) fn remove_unwritten(&self, len_bytes: u64) {
+        let unwritten = &self.shared.unwritten_bytes;
+        unwritten.set(unwritten.get() - len_bytes);
+        self.shared.written.notify_all();
     }
 
     /// Whether readers may go on pinning whole chunks: not when they, the tails and the cache hold too much.

@@ -73,6 +73,9 @@ impl<I: Io> Log<I> {
         if uncommitted > 0 && uncommitted + len_bytes as u64 > limit {
             return Ok(Admission::After(inner.progress.notified()));
         }
+        if !inner.shard.has_memory_for(len_bytes) {
+            return Ok(Admission::After(inner.shard.shared.written.notified()));
+        }
         if state.tail_is_ready() {
             return Ok(Admission::Now);
         }
@@ -133,6 +136,8 @@ impl<I: Io> Log<I> {
         shard.with_supply(|supply| state.copy_in(supply, batch, &stored));
         state.producers.record(&producer, stored.last_offset(), now);
         self.inner.space.appended(batch.len());
+        state.unwritten_bytes += batch.len() as u64;
+        shard.add_unwritten(batch.len() as u64);
         let epochs_changed = state.epochs_changed;
         let appended = Appended {
             base_offset: stored.base_offset,

@@ -240,6 +240,8 @@ impl<I: Io> LogInner<I> {
         let moved = {
             let mut state = self.state.borrow_mut();
             state.is_disk_full = false;
+            let written_bytes = group.appended_bytes - state.totals.written;
+            self.has_written(&mut state, written_bytes);
             for (segment, size_bytes) in &group.sizes {
                 if let Some(segment) = state.segment_mut(*segment) {
                     segment.unsynced |= segment.written_bytes < *size_bytes;

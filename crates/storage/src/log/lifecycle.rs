@@ -84,7 +84,11 @@ impl<I: Io> Log<I> {
     /// [`OpenError::Io`] when the directory cannot be renamed.
     pub async fn delete(&self) -> Result<(), OpenError> {
         let inner = &self.inner;
-        inner.state.borrow_mut().stop = Some(Stop::Deleted);
+        {
+            let mut state = inner.state.borrow_mut();
+            state.stop = Some(Stop::Deleted);
+            inner.has_written(&mut state, u64::MAX);
+        }
         inner.notify_all();
         inner.wait_for_tasks().await;
         let io = inner.shard.io();

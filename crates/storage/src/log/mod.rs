@@ -109,6 +109,8 @@ pub(crate) struct LogState<I: Io> {
     pub(crate) tasks: Tasks,
     /// The head of the block in which the next append begins, when no chunk holds it.
     pub(crate) tail_block: Option<TailBlock>,
+    /// The part of the shard's unwritten bytes that is this log's.
+    pub(crate) unwritten_bytes: u64,
     /// A write waits for space on the disk.
     pub(crate) is_disk_full: bool,
     /// Somebody asked for a sync of everything written.
@@ -397,8 +399,16 @@ impl<I: Io> LogInner<I> {
             }
             tracing::error!(dir = %self.dir.display(), %reason, "log fenced");
             state.stop = Some(Stop::Fenced(Fenced { reason }));
+            self.has_written(&mut state, u64::MAX);
         }
         self.notify_all();
+    }
+
+    /// Gives back what the log counts for in the shard's unwritten bytes, at most `len_bytes`.
+    pub(crate) fn has_written(&self, state: &mut LogState<I>, len_bytes: u64) {
+        let len_bytes = len_bytes.min(state.unwritten_bytes);
+        state.unwritten_bytes -= len_bytes;
+        self.shard.remove_unwritten(len_bytes);
     }
 
     /// Wakes everybody who waits for anything of this log.
@@ -450,6 +460,8 @@ impl<I: Io> LogInner<I> {
 
 impl<I: Io> Drop for LogInner<I> {
     fn drop(&mut self) {
+        let unwritten_bytes = self.state.get_mut().unwritten_bytes;
+        self.shard.remove_unwritten(unwritten_bytes);
         self.forget();
     }
 }

@@ -115,6 +115,7 @@ fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, found: Recovered) ->
         totals: Totals::default(),
         tasks: Tasks::default(),
         tail_block: None,
+        unwritten_bytes: 0,
         is_disk_full: false,
         flush_wanted: false,
         last_append: shard.io().now(),

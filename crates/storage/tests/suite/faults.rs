@@ -277,6 +277,45 @@ fn slow_readers_do_not_pin_memory_without_bound() {
 }
 
 #[test]
+fn many_logs_together_keep_to_the_bound_of_unwritten_bytes() {
+    simulate(6, async |machine, _| {
+        let config = StorageConfig {
+            staging_bytes: 1 << 20,
+            uncommitted_bytes_max: 1 << 20,
+            ..StorageConfig::default()
+        };
+        let shard = ShardStorage::new(machine.shard(0), config);
+        create_in(&shard, LogConfig::default()).await;
+        let sent = batch(1, 250_000, 1);
+        let mut logs = Vec::new();
+        for partition in 1..20 {
+            let identity = LogIdentity {
+                partition: PartitionIndex(partition),
+                ..crate::common::identity()
+            };
+            let dir = log_dir().with_file_name(format!("topic-{partition}"));
+            let log = Log::create(&shard, &dir, identity, LogConfig::default()).await;
+            let log = log.expect("a log");
+            append(&log, &sent).await.expect("an append");
+            shard.reclaim();
+            let memory = shard.memory();
+            let tails = memory.lent_bytes - memory.cache_bytes;
+            assert!(tails <= 2 << 20, "{memory:?} after {partition} logs");
+            logs.push(log);
+        }
+        // A log that fails frees what it held.
+        machine
+            .disk()
+            .inject(Fault::new(Operation::Write).on("topic-3"));
+        append(&logs[2], &sent).await.expect("it is in memory");
+        assert!(logs[2].flush().await.is_err());
+        for log in &logs[3..] {
+            commit(log, &sent).await;
+        }
+    });
+}
+
+#[test]
 fn a_lack_of_descriptors_is_waited_out() {
     simulate(5, async |machine, _| {
         let log = create(&machine, LogConfig::default()).await;
