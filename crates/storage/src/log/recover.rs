@@ -317,7 +317,9 @@ impl<I: Io> Recovery<'_, I> {
             self.seal(index).await;
         }
         if self.next_offset == self.last.recovery_point && !has_removed {
-            // What was found is what had been durable.
+            // What was found is what had been durable, but an empty segment's name may be new: the next commit syncs it.
+            let newest = &mut self.segments[newest];
+            newest.named = newest.base_offset < self.next_offset;
             return Ok(());
         }
         let synced = self.shard.io().sync_dir(self.dir).await;
