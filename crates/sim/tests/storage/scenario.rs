@@ -167,6 +167,9 @@ impl<'a> Scenario<'a> {
                 cache_bytes: 64 << 10,
                 staging_bytes: 512 << 10,
                 uncommitted_bytes_max: 256 << 10,
+                // Small enough for writes beside a sync.
+                group_commit_bytes: usize::try_from(self.oracle.rng.magnitude(1 << 20))
+                    .expect("small"),
                 tail_idle: Duration::from_millis(20),
                 open_files_max: 2,
                 index_cache_bytes: 16 << 10,
@@ -237,7 +240,8 @@ impl<'a> Scenario<'a> {
         self.oracle.pause(&io, ROUND_MAX_US).await;
         if self.plan.faults {
             self.harm();
-            self.oracle.pause(&io, ROUND_MAX_US / 3).await;
+            let span = Duration::from_micros(self.oracle.rng.below(ROUND_MAX_US / 3));
+            io.sleep_until(io.now() + span).await;
         }
     }
 
@@ -257,7 +261,7 @@ impl<'a> Scenario<'a> {
                 self.oracle.sync_fails.set(true);
                 disk.inject(Fault::new(Operation::SyncDirectory).after(after));
             }
-            3 => disk.set_capacity_bytes(disk.used_bytes() + rng.below(64 << 10)),
+            3 => disk.set_capacity_bytes(disk.used_bytes() + rng.below(24 << 10)),
             _ => disk.inject(Fault::new(Operation::Write).on(".log").after(after)),
         }
     }
