@@ -32,6 +32,7 @@ fn plan() -> Plan {
         crashes: &[Crash::PowerCut, Crash::Kill, Crash::Close],
         faults: false,
         rounds: 4,
+        round_max: Duration::from_millis(300),
     }
 }
 
@@ -40,6 +41,19 @@ fn nothing_acknowledged_is_lost_in_crashes_and_power_cuts() {
     for_each_seed(0..SEEDS, |seed| {
         let summary = run(seed, plan(), |_| ()).expect("the log keeps its promises");
         assert!(summary.acknowledged > 0, "the scenario does something");
+    });
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_crashes_come_before_the_first_sync() {
+    for_each_seed(0..SEEDS, |seed| {
+        let plan = Plan {
+            crashes: &[Crash::PowerCut, Crash::Kill],
+            rounds: 10,
+            round_max: Duration::from_millis(5),
+            ..plan()
+        };
+        run(seed, plan, |_| ()).expect("the log keeps its promises");
     });
 }
 

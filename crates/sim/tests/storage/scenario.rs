@@ -22,7 +22,6 @@ const WRITERS: usize = 3;
 const READERS: usize = 2;
 /// Kafka's clients have at most five batches under way, and brokers remember as many.
 const UNACKNOWLEDGED_MAX: usize = 5;
-const ROUND_MAX_US: u64 = 300_000;
 /// How long a writer waits until it tries again on a full disk.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 
@@ -42,6 +41,8 @@ pub(crate) struct Plan {
     /// Whether writes and syncs fail and the disk fills up.
     pub(crate) faults: bool,
     pub(crate) rounds: u32,
+    /// The longest that writers work between two crashes.
+    pub(crate) round_max: Duration,
 }
 
 /// What has happened.
@@ -237,10 +238,11 @@ impl<'a> Scenario<'a> {
                 .spawn(TaskClass::Foreground, reading)
                 .detach();
         }
-        self.oracle.pause(&io, ROUND_MAX_US).await;
+        let round_max_us = u64::try_from(self.plan.round_max.as_micros()).expect("short");
+        self.oracle.pause(&io, round_max_us).await;
         if self.plan.faults {
             self.harm();
-            let span = Duration::from_micros(self.oracle.rng.below(ROUND_MAX_US / 3));
+            let span = Duration::from_micros(self.oracle.rng.below(round_max_us / 3));
             io.sleep_until(io.now() + span).await;
         }
     }
