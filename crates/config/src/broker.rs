@@ -8,12 +8,16 @@ use types::NodeId;
 
 use crate::broker_keys::{BROKER_DEFINITIONS, BrokerValues};
 use crate::definition::{Definition, Effect};
+use crate::kinds::ShardAdvertise;
 use crate::known::{Warning, warn_about};
 use crate::listener::{self, Fault, Listener};
 use crate::sources::{Origin, Setting, Sources};
 use crate::topic::TopicDefaults;
 use crate::value::Value;
 use crate::{ConfigError, InvalidValue};
+
+/// The largest `node.id` with which no shard's id is another machine's.
+const NODE_ID_MAX: i32 = 99_999;
 
 /// A broker's configuration. It never changes; a reload makes another one.
 #[derive(Clone, Debug)]
@@ -92,8 +96,17 @@ impl BrokerConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] naming `logan.inbox.capacity`.
+    /// [`ConfigError::Invalid`] naming `logan.inbox.capacity` or `node.id`.
     pub fn check_shards(&self, shards: usize) -> Result<(), ConfigError> {
+        if self.values.shard_advertise != ShardAdvertise::Single && self.node_id.0 > NODE_ID_MAX {
+            let message = format!(
+                "must be at most {NODE_ID_MAX} where shards are advertised as nodes, whose ids are 100,000 apart; or set shard.advertise=single"
+            );
+            return Err(ConfigError::Invalid(vec![locate(
+                ("node.id", message),
+                &self.settings,
+            )]));
+        }
         let (key, credits) = ("logan.inbox.capacity", self.values.logan_inbox_credits);
         let needed = usize::try_from(credits)
             .unwrap_or(0)

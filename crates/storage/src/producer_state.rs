@@ -104,6 +104,9 @@ pub enum SequenceCheck {
     Duplicate(BatchMetadata),
 }
 
+/// What part of the producers is forgotten at once where there are too many, so that the search pays.
+const FORGOTTEN_DIVISOR: usize = 16;
+
 /// The producers of one log.
 #[derive(Clone, Debug)]
 pub struct ProducerStates {
@@ -253,14 +256,36 @@ impl ProducerStates {
         }
     }
 
+    /// Forgets the [`FORGOTTEN_DIVISOR`]th part that has been silent longest. Open transactions keep theirs.
+    fn forget_silent(&mut self) {
+        let idle = self
+            .producers
+            .iter()
+            .filter(|(_, entry)| entry.transaction_first_offset.is_none());
+        let mut by_age: Vec<_> = idle
+            .map(|(id, entry)| (entry.last_timestamp, *id))
+            .collect();
+        by_age.sort_unstable();
+        let count = (self.producers_max / FORGOTTEN_DIVISOR).max(1);
+        for (_, id) in by_age.iter().take(count) {
+            self.producers.remove(id);
+        }
+    }
+
     /// Forgets everybody.
     pub fn clear(&mut self) {
         self.producers.clear();
     }
 
+    /// Makes room for one more: the expired are forgotten, and if that is not enough those that have been silent
+    /// longest. A producer that is forgotten and comes back may go on with any sequence number, as in Kafka; what it
+    /// loses is that a repeated batch is recognised.
     fn check_room(&mut self, now: TimestampMs) -> Result<(), AppendError> {
         if self.producers.len() >= self.producers_max {
             self.expire(now);
+        }
+        if self.producers.len() >= self.producers_max {
+            self.forget_silent();
         }
         if self.producers.len() >= self.producers_max {
             return Err(AppendError::TooManyProducers {

@@ -2,6 +2,8 @@
 //!
 //! Source: KIP-133, KIP-226, KIP-569; `ConfigHelper.describeConfigs` of Kafka 4.3.1.
 
+use std::collections::HashSet;
+
 use config::ConfigEntry;
 use io::Io;
 use metadata::validate_topic_name;
@@ -22,8 +24,19 @@ pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: DescribeConfigsRequest,
 ) -> Outcome<DescribeConfigsResponse> {
+    let mut seen = HashSet::new();
     let results = request.resources.iter().map(|resource| {
-        let (code, message, entries) = match describe(&call.shard, resource) {
+        // Repeating one would make the answer many times as large as the request.
+        let is_repeated = !seen.insert((resource.resource_type, &resource.resource_name));
+        let described = if is_repeated {
+            Err((
+                ErrorCode::InvalidRequest,
+                "The request names this resource twice.".to_owned(),
+            ))
+        } else {
+            describe(&call.shard, resource)
+        };
+        let (code, message, entries) = match described {
             Ok(entries) => (ErrorCode::None, None, entries),
             Err((code, message)) => (code, Some(message.into()), Vec::new()),
         };

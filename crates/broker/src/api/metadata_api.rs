@@ -4,11 +4,13 @@
 //! Kafka 4.3.1. As in Kafka the answer does not know a topic that it causes to be created; it waits for the creation,
 //! so that a client that asks again finds the topic.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use io::Io;
 use metadata::{NewTopic, PartitionImage, TopicImage};
 use protocol::Str;
+use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -34,6 +36,7 @@ const AUTO_CREATION_CHOICE_SINCE: i16 = 4;
 const NULL_NAMES_SINCE: i16 = 12;
 
 /// A topic that the client asks for.
+#[derive(PartialEq, Eq, Hash)]
 enum Wanted {
     Name(Str),
     Id(Uuid),
@@ -48,16 +51,7 @@ pub(super) async fn handle<I: Io>(
     let wanted = match request.topics {
         None => None,
         Some(topics) if topics.is_empty() && version < EMPTY_MEANS_NONE_SINCE => None,
-        Some(topics) => Some(
-            topics
-                .iter()
-                // Java's client leaves the name of a topic that it asks for by id empty, not null.
-                .map(|topic| match &topic.name {
-                    Some(name) if topic.topic_id.is_zero() => Wanted::Name(name.detached()),
-                    _ => Wanted::Id(topic.topic_id),
-                })
-                .collect::<Vec<_>>(),
-        ),
+        Some(topics) => Some(distinct(&topics)),
     };
     let may_create = shard.config().values.auto_create_topics_enable
         && (request.allow_auto_topic_creation || version < AUTO_CREATION_CHOICE_SINCE);
@@ -66,7 +60,7 @@ pub(super) async fn handle<I: Io>(
         .map(|wanted| missing(&shard, wanted))
         .unwrap_or_default();
     if missing.is_empty() || !may_create {
-        return Outcome::Answer(respond(&call, &view, wanted.as_deref(), &[]));
+        return Outcome::Answer(respond(&call, &view, wanted.as_deref(), &HashMap::new()));
     }
     Outcome::Later(Box::pin(async move {
         let refused = create(&shard, missing).await;
@@ -74,22 +68,30 @@ pub(super) async fn handle<I: Io>(
     }))
 }
 
+/// What is asked for, each topic once, as in Kafka: repeating a large topic would make the answer huge.
+fn distinct(topics: &[MetadataRequestTopic]) -> Vec<Wanted> {
+    let wanted = topics.iter().map(|topic| match &topic.name {
+        Some(name) if topic.topic_id.is_zero() => Wanted::Name(name.detached()),
+        // Java's client leaves the name of a topic that it asks for by id empty, not null.
+        _ => Wanted::Id(topic.topic_id),
+    });
+    wanted.collect::<HashSet<_>>().into_iter().collect()
+}
+
 fn missing<I: Io>(shard: &Shard<I>, wanted: &[Wanted]) -> Vec<Str> {
     let view = shard.view();
-    let mut names: Vec<Str> = Vec::new();
-    for topic in wanted {
-        if let Wanted::Name(name) = topic
-            && view.image.topic_named(name).is_none()
-            && !names.contains(name)
-        {
-            names.push(name.clone());
-        }
-    }
+    let names = wanted.iter().filter_map(|topic| match topic {
+        Wanted::Name(name) => Some(name),
+        Wanted::Id(_) => None,
+    });
     names
+        .filter(|name| view.image.topic_named(name).is_none())
+        .cloned()
+        .collect()
 }
 
 /// Creates topics with the broker's defaults, and returns those that could not be.
-async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> Vec<(Str, ErrorCode)> {
+async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> HashMap<Str, ErrorCode> {
     let topic = |name: &Str| NewTopic {
         name: name.clone(),
         id: random_uuid(&shard.io),
@@ -116,7 +118,7 @@ async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> Vec<(Str, ErrorCode
         CommandResult::Refused(refusal) => {
             names.into_iter().map(|name| (name, refusal.code)).collect()
         }
-        _ => Vec::new(),
+        _ => HashMap::new(),
     }
 }
 
@@ -124,7 +126,7 @@ fn respond<I: Io>(
     call: &Call<I>,
     view: &View,
     wanted: Option<&[Wanted]>,
-    refused: &[(Str, ErrorCode)],
+    refused: &HashMap<Str, ErrorCode>,
 ) -> MetadataResponse {
     let (shard, version, listener) = (&call.shard, call.version, call.connection.listener);
     let audience = call.connection.audience.get();
@@ -165,12 +167,8 @@ fn respond<I: Io>(
     }
 }
 
-fn unknown_name(name: &Str, refused: &[(Str, ErrorCode)]) -> MetadataResponseTopic {
-    let refusal = refused
-        .iter()
-        .find(|(refused, _)| refused == name)
-        .map(|(_, code)| *code);
-    let code = match refusal {
+fn unknown_name(name: &Str, refused: &HashMap<Str, ErrorCode>) -> MetadataResponseTopic {
+    let code = match refused.get(name).copied() {
         // Kafka's word for a name that no topic can have, whatever is wrong with it.
         Some(ErrorCode::InvalidTopicException) => ErrorCode::InvalidTopicException,
         Some(code) => code,

@@ -105,12 +105,15 @@ impl Connection {
 /// A connection's place in the shard's list, given up when its task ends in any way.
 struct Registered<I: Io> {
     shard: Rc<Shard<I>>,
+    connection: Rc<Connection>,
     key: usize,
 }
 
 impl<I: Io> Drop for Registered<I> {
     fn drop(&mut self) {
         self.shard.connections.borrow_mut().try_remove(self.key);
+        // Responses in the making may hold the connection, which holds them.
+        self.connection.outbound.clear();
     }
 }
 
@@ -177,6 +180,7 @@ async fn serve_from<I: Io>(
         .insert(Rc::clone(&connection));
     let _registered = Registered {
         shard: Rc::clone(&shard),
+        connection: Rc::clone(&connection),
         key,
     };
     run(&shard, &connection, stream, unread).await;

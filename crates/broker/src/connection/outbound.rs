@@ -79,6 +79,12 @@ impl Outbound {
         self.changed.notify_all();
     }
 
+    /// Gives up every response that is owed.
+    pub(crate) fn clear(&self) {
+        let given_up = std::mem::take(&mut *self.queue.borrow_mut());
+        drop(given_up);
+    }
+
     /// No more responses follow: [`Outbound::send_all`] ends when the queue is empty.
     pub(crate) fn finish(&self) {
         self.finished.set(true);

@@ -106,16 +106,32 @@ fn sequences_wrap_to_zero() {
 }
 
 #[test]
-fn the_number_of_producers_is_bounded_but_expired_ones_make_room() {
+fn the_number_of_producers_is_bounded_and_the_longest_silent_make_room() {
+    let mut states = states();
+    for id in 0..3 {
+        append(&mut states, &batch(id, 0, 0, 1), id).expect("room");
+    }
+    states.record(&batch(0, 0, 1, 1), Offset(3), TimestampMs(NOW.0 + 1));
+    let fourth = batch(3, 0, 0, 1);
+    assert_eq!(
+        states.check(&fourth, TimestampMs(1099)),
+        Ok(SequenceCheck::New)
+    );
+    let left: Vec<_> = states.sorted().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(
+        left,
+        [ProducerId(0), ProducerId(2)],
+        "the first has spoken since"
+    );
+}
+
+#[test]
+fn expired_producers_make_room_before_others() {
     let mut states = states();
     for id in 0..3 {
         append(&mut states, &batch(id, 0, 0, 1), id).expect("room");
     }
     let fourth = batch(3, 0, 0, 1);
-    assert_eq!(
-        states.check(&fourth, TimestampMs(1099)),
-        Err(AppendError::TooManyProducers { limit: 3 })
-    );
     assert_eq!(
         states.check(&fourth, TimestampMs(1100)),
         Ok(SequenceCheck::New)

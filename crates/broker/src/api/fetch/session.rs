@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use io::Instant;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use types::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::message::PartitionKey;
@@ -193,7 +193,8 @@ pub(crate) struct Change {
 impl Change {
     fn apply(&self, partitions: &mut Vec<SessionPartition>) {
         if !self.forgotten.is_empty() {
-            partitions.retain(|partition| !self.forgotten.contains(&partition.wanted.key));
+            let forgotten: FxHashSet<PartitionKey> = self.forgotten.iter().copied().collect();
+            partitions.retain(|partition| !forgotten.contains(&partition.wanted.key));
         }
         if self.wanted.is_empty() {
             return;
