@@ -25,6 +25,7 @@ mod message;
 mod partition;
 mod producer_ids;
 mod shard;
+mod slice;
 mod topics;
 
 pub use advertise::{Advertise, ports_per_listener};

@@ -18,7 +18,6 @@ use std::io::{ErrorKind, Result};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::future::{Either, select};
@@ -30,13 +29,11 @@ use crate::advertise::{Advertise, Audience};
 use crate::api::{self, Dispatched};
 use crate::message::Control;
 use crate::shard::Shard;
+use crate::slice::TimeSlice;
 
 pub(crate) use inbound::{Frame, Inbound, Progress, ReceiveBuffers};
 pub(crate) use outbound::{Outbound, Pending, Response};
 pub(crate) use sweep::sweep_connections;
-
-/// How long a task may serve requests before it lets the reactor poll.
-const TIME_SLICE: Duration = Duration::from_micros(100);
 
 /// A connection that the router, or another shard, gives to this one.
 #[derive(Debug)]
@@ -279,7 +276,7 @@ async fn read_requests<I: Io>(
     stream: &mut <I::Stream as io::Stream>::ReadHalf,
     inbound: &mut Inbound,
 ) -> Result<Exit> {
-    let mut slice_began = shard.io.now();
+    let mut slice = TimeSlice::new(|| shard.io.now());
     loop {
         let draining = connection.draining.notified();
         if connection.is_draining.get() {
@@ -288,9 +285,9 @@ async fn read_requests<I: Io>(
         let frame = {
             let next = pin!(async {
                 connection.outbound.has_room().await;
-                inbound
-                    .next_frame(stream, &shard.receive_buffers, &connection.progress)
-                    .await
+                let frame =
+                    inbound.next_frame(stream, &shard.receive_buffers, &connection.progress);
+                slice.wait(frame).await
             });
             match select(next, draining).await {
                 Either::Left((frame, _)) => frame?,
@@ -300,8 +297,7 @@ async fn read_requests<I: Io>(
         let Some(frame) = frame else {
             return Ok(Exit::Ended);
         };
-        let now = shard.io.now();
-        connection.last_request.set(now);
+        connection.last_request.set(shard.io.now());
         let is_own_buffer = frame.reservation.is_some();
         let bytes = frame.bytes.clone();
         match api::dispatch(shard, connection, frame).await {
@@ -315,9 +311,9 @@ async fn read_requests<I: Io>(
         if is_own_buffer {
             shard.receive_buffers.recycle(bytes);
         }
-        if now.saturating_since(slice_began) > TIME_SLICE {
+        if slice.is_used_up() {
             shard.io.reschedule().await;
-            slice_began = shard.io.now();
+            slice.restart();
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a shard does for the others: the loops over its mailboxes.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::select_all;
@@ -17,17 +16,15 @@ use crate::message::{
     AppendJob, AppendResult, AppendedAt, Control, OffsetsJob, ReadJob, Reply, Request, WatchTarget,
 };
 use crate::partition::{Partition, Submitted};
-
-/// How long the loop serves requests before it lets the reactor poll.
-const TIME_SLICE: Duration = Duration::from_micros(100);
+use crate::slice::TimeSlice;
 
 /// Serves appends, reads and look-ups. Appends enter their logs in the order of arrival.
 pub(super) async fn serve_requests<I: Io>(
     shard: Rc<Shard<I>>,
     inbox: I::Receiver<Envelope<Request>>,
 ) {
-    let mut slice_began = shard.io.now();
-    while let Some(envelope) = inbox.recv().await {
+    let mut slice = TimeSlice::new(|| shard.io.now());
+    while let Some(envelope) = slice.wait(inbox.recv()).await {
         let to = envelope.return_address();
         match envelope.body {
             Request::Append(job) => append(&shard, to, job),
@@ -51,9 +48,9 @@ pub(super) async fn serve_requests<I: Io>(
                 );
             }
         }
-        if shard.io.now().saturating_since(slice_began) > TIME_SLICE {
+        if slice.is_used_up() {
             shard.io.reschedule().await;
-            slice_began = shard.io.now();
+            slice.restart();
         }
     }
 }
