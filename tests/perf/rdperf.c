@@ -4,10 +4,10 @@
  *   rdperf produce -b HOST:PORT -t TOPIC -p PARTITIONS -n RECORDS [-s BYTES] [-r MB_PER_SECOND] [-X KEY=VALUE]...
  *   rdperf consume -b HOST:PORT -t TOPIC -p PARTITIONS -n RECORDS [-X KEY=VALUE]...
  *
- * Prints one line of JSON. MB are millions of bytes of record values. A produced record's latency runs from the moment at
- * which it was due (with -r) or handed over (without) to its delivery report, so a broker that stalls is charged for every
- * record that had to wait behind the stall. Values are random bytes from a pool and are handed over without a copy; partitions
- * take turns. Every setting that -X does not name has librdkafka's default, which for acks is all.
+ * Prints one line of JSON. MB are millions of bytes of record values. With -r, a record's latency runs from the moment at which
+ * it was due to its delivery report, so a broker that stalls is charged for every record that had to wait behind the stall.
+ * Without it no latency is reported: it would be that of the client's own full queue. Values are random bytes from a pool and
+ * are handed over without a copy; partitions take turns. Every setting that -X does not name has librdkafka's default, which for acks is all.
  *
  * Ends with 1, and a line on standard error, when a record is refused, missing or out of order.
  */
@@ -72,10 +72,10 @@ static void sleep_until(int64_t at_ns)
 /* What the thread that serves delivery reports writes; the main thread reads `delivered` only, until that thread has ended. */
 struct deliveries {
 	atomic_llong delivered;
-	int64_t last_ns;
+	int64_t end_ns; /* when the last one was delivered */
 	int64_t refused;
 	rd_kafka_resp_err_t first_error;
-	uint32_t *latency_us; /* one for each delivered record, in order of delivery */
+	uint32_t *latency_us; /* with -r, one for each delivered record, in order of delivery */
 	atomic_bool done;
 };
 
@@ -86,10 +86,12 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *record, vo
 	(void)client;
 	(void)opaque;
 	int64_t index = atomic_load_explicit(&deliveries.delivered, memory_order_relaxed);
-	deliveries.last_ns = now_ns();
 	if (record->err && !deliveries.refused++)
 		deliveries.first_error = record->err;
-	deliveries.latency_us[index] = (uint32_t)((deliveries.last_ns - (int64_t)(intptr_t)record->_private) / 1000);
+	if (deliveries.latency_us)
+		deliveries.latency_us[index] = (uint32_t)((now_ns() - (int64_t)(intptr_t)record->_private) / 1000);
+	if (index + 1 == options.records)
+		deliveries.end_ns = now_ns();
 	atomic_store_explicit(&deliveries.delivered, index + 1, memory_order_release);
 }
 
@@ -120,15 +122,19 @@ static void send_record(rd_kafka_topic_t *topic, char *pool, int64_t index, int6
 {
 	char *value = pool + (size_t)(index % POOL_RECORDS) * options.record_bytes;
 	int32_t partition = (int32_t)(index % options.partitions);
-	if (rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_BLOCK, value, options.record_bytes, NULL, 0, (void *)(intptr_t)due_ns))
-		fail("record %lld: %s", (long long)index, rd_kafka_err2str(rd_kafka_last_error()));
+	/* The library could block instead, but would then wake this thread for every single record that leaves its queue. */
+	while (rd_kafka_produce(topic, partition, 0, value, options.record_bytes, NULL, 0, (void *)(intptr_t)due_ns)) {
+		if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			fail("record %lld: %s", (long long)index, rd_kafka_err2str(rd_kafka_last_error()));
+		sleep_until(now_ns() + TICK_NS);
+	}
 }
 
 static void send_all(rd_kafka_topic_t *topic, char *pool, int64_t start_ns)
 {
 	if (options.mb_per_second <= 0) {
 		for (int64_t index = 0; index < options.records; index++)
-			send_record(topic, pool, index, now_ns());
+			send_record(topic, pool, index, 0);
 		return;
 	}
 	double ns_per_record = (double)options.record_bytes * 1000 / options.mb_per_second;
@@ -199,9 +205,11 @@ static void await_metadata(rd_kafka_t *client, rd_kafka_topic_t *topic)
 static void produce(rd_kafka_t *client, rd_kafka_topic_t *topic)
 {
 	char *pool = random_pool();
-	deliveries.latency_us = calloc((size_t)options.records, sizeof *deliveries.latency_us);
-	if (!deliveries.latency_us)
-		fail("no memory for %lld latencies", (long long)options.records);
+	if (options.mb_per_second > 0) {
+		deliveries.latency_us = calloc((size_t)options.records, sizeof *deliveries.latency_us);
+		if (!deliveries.latency_us)
+			fail("no memory for %lld latencies", (long long)options.records);
+	}
 	await_metadata(client, topic);
 	pthread_t server;
 	if (pthread_create(&server, NULL, serve_deliveries, client))
@@ -215,10 +223,13 @@ static void produce(rd_kafka_t *client, rd_kafka_topic_t *topic)
 	if (deliveries.refused)
 		fail("%lld records refused, the first with %s", (long long)deliveries.refused, rd_kafka_err2name(deliveries.first_error));
 
-	qsort(deliveries.latency_us, (size_t)options.records, sizeof *deliveries.latency_us, by_value);
-	print_rate(deliveries.last_ns - start_ns);
-	printf(", \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p99_9_ms\": %.3f, \"max_ms\": %.3f}\n", percentile_ms(0.5), percentile_ms(0.99),
-	       percentile_ms(0.999), percentile_ms(1));
+	print_rate(deliveries.end_ns - start_ns);
+	if (deliveries.latency_us) {
+		qsort(deliveries.latency_us, (size_t)options.records, sizeof *deliveries.latency_us, by_value);
+		printf(", \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p99_9_ms\": %.3f, \"max_ms\": %.3f", percentile_ms(0.5), percentile_ms(0.99),
+		       percentile_ms(0.999), percentile_ms(1));
+	}
+	puts("}");
 	free(deliveries.latency_us);
 	free(pool);
 }
