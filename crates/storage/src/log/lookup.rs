@@ -259,6 +259,10 @@ impl<I: Io> LogInner<I> {
             .and_then(|offsets| {
                 let file = times?;
                 let times = TimeIndex::decode(&file).map_err(|it| it.to_string())?;
+                // Sealing writes the largest timestamp, so none is there only where no record has one.
+                if size_bytes > 0 && times.last().is_none() {
+                    return Err("the time index is empty".to_owned());
+                }
                 Ok(LoadedIndexes {
                     offsets,
                     times,

@@ -287,7 +287,10 @@ impl<I: Io> Recovery<'_, I> {
         let path = self.path(log.base_offset, SegmentFile::TimeIndex);
         let times = io.read_file(&path, DERIVED_LEN_MAX).await.ok()?;
         let offsets = OffsetIndex::decode(&offsets, log.len_bytes).ok()?;
-        Some((offsets, TimeIndex::decode(&times).ok()?))
+        let times = TimeIndex::decode(&times).ok()?;
+        // Closing writes the largest timestamp; without it only the whole segment tells.
+        times.last()?;
+        Some((offsets, times))
     }
 
     /// Scans from the recovery point and repairs what it finds.
