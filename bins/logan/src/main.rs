@@ -48,7 +48,11 @@ fn main() -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    match run(config) {
+    let plan = match plan_cores(&config) {
+        Ok(plan) => plan,
+        Err(error) => return fail(&format!("{error:#}"), EXIT_CODE_USAGE),
+    };
+    match run(config, &plan) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 1),
     }
@@ -84,16 +88,18 @@ fn configure(args: &Args) -> Result<BrokerConfig, ConfigError> {
     BrokerConfig::from_sources(&sources)
 }
 
+/// Which cores run a shard: what the configuration asks for, if this machine has it.
+fn plan_cores(config: &BrokerConfig) -> Result<CorePlan> {
+    let choice = core_choice(&config.values.shard_cores);
+    let plan = CorePlan::new(&choice, &Topology::detect()).context("shard.cores")?;
+    config.check_shards(plan.shards.len())?;
+    Ok(plan)
+}
+
 /// The broker's life.
-fn run(config: BrokerConfig) -> Result<()> {
+fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
-    let plan = CorePlan::new(
-        &core_choice(&config.values.shard_cores),
-        &Topology::detect(),
-    )
-    .context("shard.cores")?;
     let shard_count = plan.shards.len();
-    config.check_shards(shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let shutdown_timeout =
@@ -102,7 +108,7 @@ fn run(config: BrokerConfig) -> Result<()> {
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (machine, seeds) = prepare(config, &directories, &listeners, shard_count);
     let shards = Shards::start(
-        &plan,
+        plan,
         &supervisor,
         seeds,
         |io: GlommioIo, seed: ShardSeed<GlommioIo>| async move {
