@@ -6,11 +6,13 @@
 
 mod binary;
 mod broker;
+mod mount;
 mod neighbour;
 mod wait;
 mod wire;
 
 pub use broker::{Broker, Ended, Launch, Signal};
+pub use mount::{Mount, skip};
 pub use neighbour::{Neighbour, batch_of, create_topic, read_values};
 pub use wait::{eventually, within};
 pub use wire::{Wire, error_of};

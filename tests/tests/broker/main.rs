@@ -2,5 +2,11 @@
 
 mod apis;
 mod batches;
+mod configuration;
+mod crash;
+mod damage;
+mod directories;
+mod floods;
 mod frames;
+mod shutdown;
 mod stalls;
