@@ -116,6 +116,8 @@ impl<I: Io> Drop for Registered<I> {
 
 enum Exit {
     Ended,
+    /// The client sent what ends a connection. What it asked for before is answered.
+    Refused,
     /// The shard drains: what is owed is sent, nothing more is read.
     Drained,
     Migrate {
@@ -202,6 +204,12 @@ async fn run<I: Io>(
         let closed = pin!(connection.close.notified());
         match select(reader, select(writer, closed)).await {
             Either::Left((Ok(Exit::Ended), _)) => None,
+            Either::Left((Err(error), rest)) if error.kind() == ErrorKind::InvalidData => {
+                log_end(shard, connection, &error);
+                connection.outbound.finish();
+                rest.await;
+                None
+            }
             Either::Left((Ok(exit), rest)) => {
                 connection.outbound.finish();
                 match (rest.await, exit) {
@@ -302,7 +310,7 @@ async fn read_requests<I: Io>(
         let bytes = frame.bytes.clone();
         match api::dispatch(shard, connection, frame).await {
             Dispatched::Respond(pending) => connection.outbound.push(pending),
-            Dispatched::Close => return Ok(Exit::Ended),
+            Dispatched::Close => return Ok(Exit::Refused),
             Dispatched::Migrate(target) => {
                 let unread = with_frame_before(&bytes, &inbound.take_unread());
                 return Ok(Exit::Migrate { target, unread });
