@@ -1,7 +1,5 @@
 //! Frames that no client would send: the connection ends, with a reason in the log, and nobody else notices.
 
-use std::io::Write as _;
-
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
 use protocol::wire::decode_exact;
 use protocol::{ApiKey, versions};
@@ -205,19 +203,21 @@ fn chance_bytes_behind_a_header_do_no_harm() {
 #[test]
 fn requests_that_were_sent_before_a_bad_one_are_answered() {
     beside_a_neighbour(|broker| {
-        let mut wire = broker.wire();
-        let request = MetadataRequest {
-            topics: Some(Vec::new()),
-            ..MetadataRequest::default()
-        };
-        let first = wire.send_request(9, &request);
-        let second = wire.send_request(9, &request);
-        wire.stream()
-            .write_all(&(-5_i32).to_be_bytes())
-            .expect("it is open");
-        wire.receive::<MetadataRequest>(9, first);
-        wire.receive::<MetadataRequest>(9, second);
-        wire.expect_closed();
+        let bad_length = (-5_i32).to_be_bytes().to_vec();
+        let unknown_api = [&10_i32.to_be_bytes()[..], &header(999, 0)].concat();
+        for bad in [bad_length, unknown_api] {
+            let mut wire = broker.wire();
+            let request = MetadataRequest {
+                topics: Some(Vec::new()),
+                ..MetadataRequest::default()
+            };
+            let sent = [0; 20].map(|_| wire.send_request(9, &request));
+            wire.send(&bad);
+            for correlation_id in sent {
+                wire.receive::<MetadataRequest>(9, correlation_id);
+            }
+            wire.expect_closed();
+        }
     });
 }
 
