@@ -8,11 +8,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::common::{
-    Batch, CLEAN, EPOCH, append, batch, create, read_all, reopen, simulate, sleep,
+    Batch, CLEAN, EPOCH, append, batch, create, identity, log_dir, read_all, reopen, simulate,
+    sleep,
 };
 use io::{Io as _, Task as _, TaskClass};
 use sim::{Rng, SimIo, Syncs, for_each_seed};
-use storage::{Durability, LastKnown, Log, LogConfig};
+use storage::{Durability, LastKnown, Log, LogConfig, ShardStorage, StorageConfig};
 use types::{Offset, TimestampMs};
 
 struct Model {
@@ -139,9 +140,15 @@ fn crash_again_and_again(seed: u64, durability: Durability, ends: &'static [End]
             .expect("a clean close");
         let mut last = CLEAN;
         for round in 0..6 {
-            let log = reopen(&machine, config.clone(), last)
-                .await
-                .expect("it opens");
+            // Small groups are written while a sync is under way.
+            let group_commit_bytes = 4096 << rng.below(9);
+            let storage = StorageConfig {
+                group_commit_bytes,
+                ..StorageConfig::default()
+            };
+            let shard = ShardStorage::new(machine.shard(0), storage);
+            let log = Log::open(&shard, &log_dir(), identity(), config.clone(), last).await;
+            let log = log.expect("it opens");
             model.check(&log).await;
             let io = machine.shard(0);
             let tasks = [produce(
