@@ -7,7 +7,7 @@ use crate::common::{
     CLEAN, assert_dense, batch, commit, create, log_dir, produced, read_all, reopen, segment_path,
     simulate, sleep, small_segments, storage,
 };
-use io::Io as _;
+use io::{Buffer as _, File as _, Io as _, OpenMode};
 use sim::for_each_seed;
 use storage::{LastKnown, Log, LogConfig, LogIdentity};
 use types::{Offset, PartitionIndex};
@@ -62,11 +62,9 @@ fn a_log_cut_anywhere_recovers_what_is_whole() {
             let len = sent.bytes.len() as u64;
             let io = machine.shard(0);
             let kept = simulation.rng(1).below(10 * len);
-            let file = io
-                .open(&segment_path(0, "log"), io::OpenMode::Existing)
-                .await;
+            let file = io.open(&segment_path(0, "log"), OpenMode::Existing).await;
             let file = file.expect("it is there");
-            io::File::set_len(&file, kept).await.expect("a cut");
+            file.set_len(kept).await.expect("a cut");
             let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
             let log = log.expect("it recovers");
             assert_eq!(
@@ -288,5 +286,35 @@ fn closing_a_log_again_that_nobody_changed_writes_nothing() {
             .await
             .expect("it opens");
         assert_dense(&log).await;
+    });
+}
+
+#[test]
+fn batches_behind_a_lost_one_never_come_back() {
+    simulate(8, async |machine, _| {
+        let block = io::ALIGNMENT;
+        let sent = (3900..4096)
+            .map(|len| batch(1, len, 1))
+            .find(|batch| batch.bytes.len() == block)
+            .expect("a batch of one block");
+        let log = create(&machine, LogConfig::default()).await;
+        for _ in 0..10 {
+            commit(&log, &sent).await;
+        }
+        machine.kill();
+        let io = machine.shard(0);
+        let file = io.open(&segment_path(0, "log"), OpenMode::Existing).await;
+        let file = file.expect("it is there");
+        let mut zeroes = io.allocate(block);
+        zeroes.as_mut_slice().fill(0);
+        let lost = file.write_at(3 * block as u64, zeroes).await;
+        lost.expect("as if the fourth write had not happened");
+        let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
+        let log = log.expect("it recovers");
+        assert_eq!(log.log_end_offset(), Offset(3));
+        commit(&log, &sent).await;
+        machine.kill();
+        let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
+        assert_eq!(log.expect("it recovers").log_end_offset(), Offset(4));
     });
 }
