@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::BrokerConfig;
-use io::sync::{Notify, Semaphore, oneshot};
+use io::sync::{Notified, Notify, Semaphore, oneshot};
 use io::{Io, Receiver as _, Sender as _, Task as _, TaskClass};
 use metadata::{MetadataImage, Refusal};
 use records::Scratch;
@@ -129,6 +129,7 @@ pub(crate) struct Shard<I: Io> {
     /// Partitions of this shard whose log could not be opened.
     offline: RefCell<FxHashSet<PartitionKey>>,
     is_draining: Cell<bool>,
+    draining: Notify,
     ended: Notify,
 }
 
@@ -153,6 +154,7 @@ impl<I: Io> Shard<I> {
             partitions: RefCell::default(),
             offline: RefCell::default(),
             is_draining: Cell::new(false),
+            draining: Notify::new(),
             ended: Notify::new(),
             log_limit: LogLimit::default(),
             io,
@@ -223,6 +225,11 @@ impl<I: Io> Shard<I> {
             let message = "the broker is shutting down";
             CommandResult::Refused(Refusal::new(ErrorCode::NotController, message))
         })
+    }
+
+    /// Completes when the shard begins to drain.
+    pub(crate) fn drain_begins(&self) -> Notified {
+        self.draining.notified()
     }
 
     fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) {

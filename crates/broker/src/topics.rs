@@ -28,6 +28,8 @@ pub(crate) struct TopicSettings {
     pub(crate) rules: ProduceRules,
     pub(crate) log: LogConfig,
     pub(crate) is_append_time: bool,
+    /// `min.insync.replicas`.
+    pub(crate) in_sync_min: usize,
 }
 
 /// The image with parsed configurations; replaced as a whole.
@@ -111,6 +113,7 @@ fn settings_of(topic: &TopicImage, config: &BrokerConfig) -> TopicSettings {
     TopicSettings {
         rules: rules(&parsed, level),
         log: log_config(&parsed),
+        in_sync_min: usize::try_from(parsed.min_insync_replicas).unwrap_or(0),
         is_append_time: parsed.message_timestamp_type == TimestampType::LogAppendTime,
     }
 }

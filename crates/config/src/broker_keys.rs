@@ -66,7 +66,7 @@ keys! {
         [], "The default of the topic key `flush.ms`.";
     "log.flush.offset.checkpoint.interval.ms" => log_flush_offset_checkpoint_interval_ms: i32 = Some("60000"), at_least(0), Restart, Honoured,
         [], "How often the recovery points of the logs are written down; a crash makes recovery look back that far.";
-    "log.flush.scheduler.interval.ms" => log_flush_scheduler_interval_ms: i64 = Some("9223372036854775807"), Any, Restart, Honoured,
+    "log.flush.scheduler.interval.ms" => log_flush_scheduler_interval_ms: i64 = Some("9223372036854775807"), Any, Restart, Stored,
         [], "The default of the topic key `flush.ms`, where `log.flush.interval.ms` is not set.";
     "log.index.interval.bytes" => log_index_interval_bytes: i32 = Some("4096"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `index.interval.bytes`.";
@@ -151,18 +151,18 @@ keys! {
     "producer.id.expiration.ms" => producer_id_expiration_ms: i32 = Some("86400000"), at_least(1), Dynamic, Honoured,
         [], "How long an idle idempotent producer is remembered.";
     "queued.max.requests" => queued_max_requests: i32 = Some("500"), at_least(1), Restart, Honoured,
-        [], "The requests of one connection that are in work before no further one is read from it.";
+        [], "The requests of one connection that are in work before no further one is read from it; 64 is the most.";
     "shard.advertise" => shard_advertise: ShardAdvertise = Some("per-shard"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
         [], "How clients see the shards: `single`, as one node; `per-shard`, each as a node of its own at the one port (clients not known to keep a connection for each node see one node); `per-shard-port`, each at a port of its own, counted up from the listener's.";
     "shard.cores" => shard_cores: ShardCores = Some("auto"), Custom(ShardCores::check), Restart, Honoured,
         [], "The cores that run a shard each: `auto`, a number of them, or a list such as 0-3,6.";
     "socket.listen.backlog.size" => socket_listen_backlog_size: i32 = Some("50"), at_least(1), Restart, Honoured,
         [], "The connections that wait to be accepted.";
-    "socket.receive.buffer.bytes" => socket_receive_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Honoured,
+    "socket.receive.buffer.bytes" => socket_receive_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Stored,
         [], "SO_RCVBUF of client connections; -1 leaves it to the kernel.";
     "socket.request.max.bytes" => socket_request_max_bytes: i32 = Some("104857600"), at_least(1), Restart, Honoured,
         [], "The size of the largest request that is accepted.";
-    "socket.send.buffer.bytes" => socket_send_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Honoured,
+    "socket.send.buffer.bytes" => socket_send_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Stored,
         [], "SO_SNDBUF of client connections; -1 leaves it to the kernel.";
     "unclean.leader.election.enable" => unclean_leader_election_enable: bool = Some("false"), Any, Dynamic, Stored,
         [], "The default of the topic key of this name.";

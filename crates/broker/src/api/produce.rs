@@ -30,6 +30,7 @@ use crate::mesh::PendingReply;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
 use crate::partition::{Partition, Submitted};
 use crate::shard::Shard;
+use crate::topics::TopicSettings;
 
 /// The first version that may carry Zstandard (KIP-110).
 const ZSTD_SINCE: i16 = 7;
@@ -104,6 +105,7 @@ pub(super) async fn handle<I: Io>(
         now: shard.io.wall_clock(),
         wait_durable,
         refuse_all,
+        all_in_sync: request.acks == -1,
         // A producer that does not wait for answers would not learn who leads.
         redirects: wait_durable && call.redirects(),
         reservation: call.reservation.take().map(Rc::new),
@@ -148,6 +150,8 @@ struct Pass<'a, I: Io> {
     now: TimestampMs,
     wait_durable: bool,
     refuse_all: Option<ErrorCode>,
+    /// Whether the producer wants every replica in sync to have the batch (acks=all).
+    all_in_sync: bool,
     /// Whether batches for other shards are refused with their leader's address.
     redirects: bool,
     reservation: Option<Rc<Reservation>>,
@@ -181,7 +185,7 @@ impl<I: Io> Pass<'_, I> {
             let done = match (self.refuse_all, &topic, &settings) {
                 (Some(code), _, _) => Progress::Refused(code.into()),
                 (None, Some(topic), Some(settings)) => {
-                    self.partition(topic, &settings.rules, partition).await
+                    self.partition(topic, settings, partition).await
                 }
                 (None, _, _) => Progress::Refused(unknown.into()),
             };
@@ -196,7 +200,7 @@ impl<I: Io> Pass<'_, I> {
     async fn partition(
         &mut self,
         topic: &TopicImage,
-        rules: &ProduceRules,
+        settings: &TopicSettings,
         data: PartitionProduceData,
     ) -> Progress<I> {
         let key = PartitionKey {
@@ -206,6 +210,14 @@ impl<I: Io> Pass<'_, I> {
         let Some(owner) = self.shard.view().owner(key) else {
             return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
         };
+        let in_sync = self
+            .shard
+            .view()
+            .partition(key)
+            .map_or(0, |it| it.isr.len());
+        if self.all_in_sync && in_sync < settings.in_sync_min {
+            return Progress::Refused(ErrorCode::NotEnoughReplicas.into());
+        }
         let is_local = owner == self.shard.id();
         if !is_local && self.redirects {
             let epoch = self
@@ -219,7 +231,7 @@ impl<I: Io> Pass<'_, I> {
                 ..ErrorCode::NotLeaderOrFollower.into()
             });
         }
-        let job = match self.validated(key, rules, data.records).await {
+        let job = match self.validated(key, &settings.rules, data.records).await {
             Ok(job) => job,
             Err(failure) => return Progress::Refused(failure),
         };

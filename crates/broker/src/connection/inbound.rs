@@ -27,7 +27,8 @@ const HOT_BUFFERS_KEPT_MAX: usize = 2;
 /// Hot buffers that connections may use at the same time. One would do if no request ever had to wait for its log.
 const HOT_BUFFERS_MAX: usize = 16;
 
-/// What a connection receives into when all hot buffers are in use.
+/// What a connection receives into when all hot buffers are in use, and the most that it receives at once while the
+/// request budget is short: what may lie in memory, uncharged, of each connection that waits.
 const SMALL_BUFFER_BYTES: usize = 64 << 10;
 
 /// An incomplete frame is charged to the budget in steps of this size.
@@ -70,13 +71,12 @@ struct Borrowed {
     buffer: BytesMut,
     lent: Bytes,
     buffers: ReceiveBuffers,
-    /// What a buffer beyond the hot ones was charged.
-    reservation: Option<Reservation>,
+    is_hot: bool,
 }
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        if self.reservation.is_some() {
+        if !self.is_hot {
             return;
         }
         let shared = &self.buffers.shared;
@@ -98,27 +98,23 @@ impl Drop for Borrowed {
 }
 
 impl ReceiveBuffers {
-    /// A buffer to receive into: a hot one, or where connections that cannot go on hold all of those, a small one
-    /// that is charged to the budget.
-    async fn borrow(&self, budget: &RequestBudget) -> Borrowed {
+    /// A buffer to receive into: a hot one, or a small one where connections whose requests wait for a log hold all
+    /// of those. It never waits, so that small requests are served however short memory is.
+    fn borrow(&self) -> Borrowed {
         let shared = &self.shared;
-        let (buffer, reservation) = if shared.hot_in_use.get() < HOT_BUFFERS_MAX {
+        let is_hot = shared.hot_in_use.get() < HOT_BUFFERS_MAX;
+        let buffer = if is_hot {
             shared.hot_in_use.set(shared.hot_in_use.get() + 1);
             let kept = shared.hot.borrow_mut().pop();
-            (
-                kept.unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES)),
-                None,
-            )
+            kept.unwrap_or_else(|| BytesMut::zeroed(HOT_BUFFER_BYTES))
         } else {
-            let mut reservation = budget.reservation();
-            reservation.grow(SMALL_BUFFER_BYTES).await;
-            (BytesMut::zeroed(SMALL_BUFFER_BYTES), Some(reservation))
+            BytesMut::zeroed(SMALL_BUFFER_BYTES)
         };
         Borrowed {
             buffer,
             lent: Bytes::new(),
             buffers: self.clone(),
-            reservation,
+            is_hot,
         }
     }
 
@@ -156,6 +152,8 @@ pub(crate) struct Progress {
     pub(crate) received_bytes: Cell<u64>,
     /// Whether a frame has begun and is not complete.
     pub(crate) is_mid_frame: Cell<bool>,
+    /// The length of that frame, or of the last one that came in parts.
+    pub(crate) frame_len: Cell<u64>,
     /// Whether it waits for the budget rather than for its client.
     pub(crate) waits_for_budget: Cell<bool>,
 }
@@ -210,7 +208,6 @@ impl Inbound {
                 return Ok(Some(frame));
             }
             self.keep_head_of_next_frame(buffers, progress).await?;
-            self.borrowed = None;
             if let Some(partial) = self.partial.take() {
                 progress.is_mid_frame.set(true);
                 let frame = fill(partial, stream, progress).await?;
@@ -268,31 +265,33 @@ impl Inbound {
         }
     }
 
-    /// Moves the head of an incomplete frame out of the hot buffer.
+    /// Moves the head of an incomplete frame out of the receive buffer, and gives that back before waiting for memory.
     async fn keep_head_of_next_frame(
         &mut self,
         buffers: &ReceiveBuffers,
         progress: &Progress,
     ) -> Result<()> {
-        match self.next_frame_len()? {
-            None => self.read_ahead = Bytes::copy_from_slice(&self.read_ahead),
-            Some(len) => {
-                let total = SIZE_FIELD_BYTES + len;
-                let head = std::mem::take(&mut self.read_ahead);
-                let mut reservation = self.budget.reservation();
-                let charge = total.min(head.len().max(RESERVATION_STEP_BYTES));
-                progress.waits_for_budget.set(true);
-                reservation.grow(charge).await;
-                progress.waits_for_budget.set(false);
-                let mut buffer = buffers.take_frame(total);
-                buffer[..head.len()].copy_from_slice(&head);
-                self.partial = Some(Partial {
-                    buffer,
-                    filled: head.len(),
-                    reservation,
-                });
-            }
-        }
+        let len = self.next_frame_len()?;
+        let head = Bytes::copy_from_slice(&std::mem::take(&mut self.read_ahead));
+        self.borrowed = None;
+        let Some(len) = len else {
+            self.read_ahead = head;
+            return Ok(());
+        };
+        let total = SIZE_FIELD_BYTES + len;
+        progress.frame_len.set(total as u64);
+        let mut reservation = self.budget.reservation();
+        let charge = total.min(head.len().max(RESERVATION_STEP_BYTES));
+        progress.waits_for_budget.set(true);
+        reservation.grow(charge).await;
+        progress.waits_for_budget.set(false);
+        let mut buffer = buffers.take_frame(total);
+        buffer[..head.len()].copy_from_slice(&head);
+        self.partial = Some(Partial {
+            buffer,
+            filled: head.len(),
+            reservation,
+        });
         Ok(())
     }
 
@@ -305,10 +304,13 @@ impl Inbound {
     ) -> Result<bool> {
         loop {
             let head_len = self.read_ahead.len();
-            progress.waits_for_budget.set(true);
-            let mut borrowed = buffers.borrow(&self.budget).await;
-            progress.waits_for_budget.set(false);
-            let Some(received) = stream.try_read(&mut borrowed.buffer[head_len..])? else {
+            let mut borrowed = buffers.borrow();
+            let end = if self.budget.is_short() {
+                SMALL_BUFFER_BYTES
+            } else {
+                borrowed.buffer.len()
+            };
+            let Some(received) = stream.try_read(&mut borrowed.buffer[head_len..end])? else {
                 drop(borrowed);
                 stream.readable().await?;
                 continue;

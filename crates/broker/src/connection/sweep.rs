@@ -23,6 +23,10 @@ const STALL_GRACE: Duration = Duration::from_secs(10);
 /// long, and they give it back one after the other.
 const STALL_GRACE_UNDER_PRESSURE: Duration = Duration::from_secs(2);
 
+/// When memory for requests is short, each has to arrive at a rate that would bring all of it within this time: what a
+/// slow client holds keeps others out.
+const REQUEST_SECONDS_UNDER_PRESSURE: u64 = 30;
+
 /// What the last sweep saw.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Observed {
@@ -50,6 +54,10 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
         let limits = Limits {
             idle_max: shard.limits.connection_idle_max,
             request_bytes_min: shard.limits.request_bytes_per_second_min,
+            request_seconds_max: shard
+                .request_budget
+                .is_short()
+                .then_some(REQUEST_SECONDS_UNDER_PRESSURE),
             request_grace: grace(shard.request_budget.is_short()),
             response_grace: grace(responses_left < shard.limits.response_memory_bytes / 4),
         };
@@ -65,6 +73,8 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
 struct Limits {
     idle_max: Option<Duration>,
     request_bytes_min: u64,
+    /// Seconds within which a whole request has to arrive, if there is such a limit now.
+    request_seconds_max: Option<u64>,
     request_grace: Duration,
     response_grace: Duration,
 }
@@ -74,9 +84,14 @@ impl Connection {
         let before = self.sweep.get();
         let received = self.progress.received_bytes.get();
         let sent = self.outbound.sent_bytes();
+        let whole_frame = |seconds| self.progress.frame_len.get() / seconds;
+        let bytes_min = limits
+            .request_seconds_max
+            .map_or(0, whole_frame)
+            .max(limits.request_bytes_min);
         let is_slow = self.progress.is_mid_frame.get()
             && !self.progress.waits_for_budget.get()
-            && received - before.received_bytes < limits.request_bytes_min;
+            && received - before.received_bytes < bytes_min;
         let is_stuck = self.outbound.is_writing() && sent == before.sent_bytes;
         let observed = Observed {
             received_bytes: received,

@@ -94,6 +94,7 @@ impl<I: Io> Shard<I> {
     /// Answers what is under way, ends every connection and closes every log.
     pub(super) async fn drain(self: &Rc<Self>) -> ShardCheckpoints {
         self.is_draining.set(true);
+        self.draining.notify_all();
         let deadline = self.io.now() + self.limits.shutdown_timeout / 2;
         for (_, connection) in self.connections.borrow().iter() {
             connection.drain();

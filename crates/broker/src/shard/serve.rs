@@ -1,9 +1,10 @@
 //! What a shard does for the others: the loops over its mailboxes.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use futures_util::FutureExt as _;
-use futures_util::future::select_all;
+use futures_util::future::{select, select_all};
 use io::{Instant, Io, Receiver as _, TaskClass};
 use types::ErrorCode;
 
@@ -111,9 +112,10 @@ async fn answer_watch<I: Io>(
     targets: Vec<WatchTarget>,
     deadline: Instant,
 ) {
-    let grown = wait_for_growth(&shard, &targets);
     let patience = deadline.saturating_since(shard.io.now());
-    io::timeout(&shard.io, patience, grown).await.ok();
+    let grown = pin!(wait_for_growth(&shard, &targets));
+    let waited = select(grown, shard.drain_begins());
+    io::timeout(&shard.io, patience, waited).await.ok();
     shard.mesh.reply_to(to, Reply::Done);
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, select_all};
+use futures_util::future::{LocalBoxFuture, select, select_all};
 use io::{Instant, Io};
 use types::{ErrorCode, ShardId};
 
@@ -188,7 +188,7 @@ pub(super) async fn wait_for_more<I: Io>(
         shard.io.sleep_until(deadline).await;
         return;
     }
-    let any = select_all(waits);
     let patience = deadline.saturating_since(shard.io.now());
-    io::timeout(&shard.io, patience, any).await.ok();
+    let waited = select(select_all(waits), shard.drain_begins());
+    io::timeout(&shard.io, patience, waited).await.ok();
 }
