@@ -46,8 +46,21 @@ CLIENTS = {
     "kafkajs": kafkajs_suite,
 }
 
-# These do not keep a connection for each node id, so that the broker shows them one node however it advertises its shards.
-ONE_NODE_CLIENTS = {"kafka-go", "aiokafka", "kafkajs"}
+# These do not keep a connection for each node id, so that the broker shows them one node as long as all have one address.
+UNAWARE_CLIENTS = {"kafka-go", "aiokafka", "kafkajs"}
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """How many nodes the broker shows to clients that keep a connection for each node id, and to others."""
+
+    aware: int = 1
+    unaware: int = 1
+
+    def arguments(self, client: str) -> list[str]:
+        if client == "kcat":  # runs with two librdkafkas, one of each kind
+            return ["--nodes", str(self.aware), "--nodes-unaware", str(self.unaware)]
+        return ["--nodes", str(self.unaware if client in UNAWARE_CLIENTS else self.aware)]
 
 
 @dataclass
@@ -58,16 +71,15 @@ class Result:
     seconds: float
 
 
-def run_client(client: str, bootstrap: str, shards: int, verbose: bool, prefix: str | None = None) -> Result:
+def run_client(client: str, bootstrap: str, nodes: Nodes, verbose: bool, prefix: str | None = None) -> Result:
     """Runs one suite; its failed checks are printed, and all of them when asked to."""
     command = CLIENTS[client]()
-    nodes = 1 if client in ONE_NODE_CLIENTS else shards
     prefix = prefix or f"{client}-{random.randrange(1 << 32):08x}"
     began = time.monotonic()
     print(f"== {client}", flush=True)
     try:
         done = subprocess.run(
-            [*command, "--bootstrap", bootstrap, "--prefix", prefix, "--nodes", str(nodes)],
+            [*command, "--bootstrap", bootstrap, "--prefix", prefix, *nodes.arguments(client)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
             timeout=SUITE_SECONDS_MAX, check=False)
         output, errors, status = done.stdout, done.stderr, done.returncode

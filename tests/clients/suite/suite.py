@@ -115,10 +115,12 @@ class Suite:
         parser.add_argument("--bootstrap", required=True, metavar="HOST:PORT")
         parser.add_argument("--prefix", required=True, metavar="TOPICPREFIX", help="every topic begins with it")
         parser.add_argument("--nodes", type=int, default=1, metavar="N", help="nodes that this client is to see")
+        parser.add_argument("--nodes-unaware", type=int, default=1, metavar="N", help="nodes that an old client is to see")
         arguments = parser.parse_args()
         self.bootstrap: str = arguments.bootstrap
         self.prefix: str = arguments.prefix
         self.nodes: int = arguments.nodes
+        self.nodes_unaware: int = arguments.nodes_unaware
         self.failed = 0
 
     @contextmanager
