@@ -6,14 +6,18 @@
 
 mod binary;
 mod broker;
+mod chance;
 mod mount;
 mod neighbour;
+mod volatile_disk;
 mod wait;
 mod wire;
 
 pub use broker::{Broker, Ended, Launch, Signal};
+pub use chance::{Chance, number_from_environment};
 pub use mount::{Mount, skip};
 pub use neighbour::{Neighbour, batch_of, create_topic, read_values};
+pub use volatile_disk::VolatileDisk;
 pub use wait::{eventually, within};
 pub use wire::{Wire, error_of};
 

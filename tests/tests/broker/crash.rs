@@ -16,7 +16,10 @@ use client::{
     Acks, Client, ClientConfig, Consumer, FetchLimits, Producer, ProducerConfig, RetryPolicy,
 };
 use records::{Compression, NewRecord};
-use tests::{Launch, batch_of, create_topic, read_values, temporary_directory};
+use tests::{
+    Chance, Launch, batch_of, create_topic, number_from_environment, read_values,
+    temporary_directory,
+};
 use types::{Offset, PartitionIndex, TimestampMs};
 
 const TOPIC: &str = "load";
@@ -38,10 +41,8 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 
 #[test]
 fn nothing_acknowledged_is_lost_by_a_kill() {
-    let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seconds = variable("LOGAN_CRASH_SECONDS").unwrap_or(SECONDS);
-    let seed = variable("LOGAN_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    let mut chance = seed;
+    let seconds = number_from_environment("LOGAN_CRASH_SECONDS").unwrap_or(SECONDS);
+    let (mut chance, seed) = Chance::from_environment("LOGAN_CRASH_SEED");
     let directory = temporary_directory();
     let address = free_address();
     let launch =
@@ -67,12 +68,8 @@ fn nothing_acknowledged_is_lost_by_a_kill() {
     let began = Instant::now();
     let mut kills = 0;
     while began.elapsed() < Duration::from_secs(seconds) {
-        chance = chance
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
-        thread::sleep(Duration::from_millis(
-            ALIVE_MIN_MS + (chance >> 33) % ALIVE_SPAN_MS,
-        ));
+        let alive_ms = ALIVE_MIN_MS + chance.below(ALIVE_SPAN_MS);
+        thread::sleep(Duration::from_millis(alive_ms));
         drop(broker.kill());
         broker = launch.start();
         kills += 1;

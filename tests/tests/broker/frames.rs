@@ -3,7 +3,7 @@
 use protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest};
 use protocol::wire::decode_exact;
 use protocol::{ApiKey, versions};
-use tests::{Broker, Launch, Neighbour, error_of, temporary_directory};
+use tests::{Broker, Chance, Launch, Neighbour, error_of, temporary_directory};
 use types::ErrorCode;
 
 /// `socket.request.max.bytes` here.
@@ -182,15 +182,16 @@ fn api_versions_of_an_unknown_version_is_answered_in_version_0() {
 #[test]
 fn chance_bytes_behind_a_header_do_no_harm() {
     beside_a_neighbour(|broker| {
-        let mut chance = Chance(20_261_121);
+        let mut chance = Chance::new(20_261_121);
         for round in 0..300 {
             let key = [0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 55, 57, 60, 75][round % 14];
             let api = ApiKey::from_code(key).expect("one of Kafka's");
             let (first, last) = versions::stable(api);
-            let version =
-                first + chance.below(u64::try_from(last - first + 1).expect("not negative"));
-            let length = usize::try_from(chance.below(200)).expect("small");
-            let body: Vec<_> = (0..length).map(|_| chance.byte()).collect();
+            let versions = u64::try_from(last - first + 1).expect("not negative");
+            let version = first + i16::try_from(chance.below(versions)).expect("few");
+            let body: Vec<_> = (0..chance.below(200))
+                .map(|_| u8::try_from(chance.below(256)).expect("a byte"))
+                .collect();
             let mut wire = broker.wire();
             wire.send_frame(&[header(key, version), body].concat());
             // Whether it happens to be a request matters not: the connection answers or ends.
@@ -219,25 +220,4 @@ fn requests_that_were_sent_before_a_bad_one_are_answered() {
             wire.expect_closed();
         }
     });
-}
-
-/// Reproducible chance. Source: the SplitMix64 generator of Steele, Lea and Flood (2014).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> i16 {
-        i16::try_from(self.next() % end).expect("a small range")
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
 }

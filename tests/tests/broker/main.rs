@@ -8,5 +8,6 @@ mod damage;
 mod directories;
 mod floods;
 mod frames;
+mod power_cut;
 mod shutdown;
 mod stalls;
