@@ -103,7 +103,10 @@ pub(crate) fn mailbox<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         held: AtomicBool::default(),
         waiting: Mutex::default(),
     });
-    MAILBOXES.with_borrow_mut(|mailboxes| mailboxes.push(Arc::downgrade(&gauge)));
+    MAILBOXES.with_borrow_mut(|mailboxes| {
+        mailboxes.retain(|gauge| gauge.strong_count() > 0);
+        mailboxes.push(Arc::downgrade(&gauge));
+    });
     let sender = Sender {
         queue: sender,
         gauge: Arc::clone(&gauge),
