@@ -98,7 +98,8 @@ fn plan_cores(config: &BrokerConfig) -> Result<CorePlan> {
 
 /// The broker's life.
 fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
-    runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
+    let descriptors_max =
+        runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
     let shard_count = plan.shards.len();
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
@@ -106,7 +107,13 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
         Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
     let settings = listen::router_settings(&config);
     let supervisor = Supervisor::new().context("cannot handle signals")?;
-    let (machine, seeds) = prepare(config, &directories, &listeners, shard_count);
+    let (machine, seeds) = prepare(
+        config,
+        descriptors_max,
+        &directories,
+        &listeners,
+        shard_count,
+    );
     let shards = Shards::start(
         plan,
         &supervisor,
@@ -147,6 +154,7 @@ struct Machine {
 
 fn prepare(
     config: BrokerConfig,
+    descriptors_max: u64,
     directories: &Directories,
     listeners: &Listeners,
     shard_count: usize,
@@ -166,6 +174,7 @@ fn prepare(
         directories: directories.list.clone(),
         cluster_id: directories.cluster_id,
         cache_bytes,
+        descriptors_max,
         config,
     });
     let (events, events_in) = GlommioIo::mailbox(EVENTS_MAX * shard_count);

@@ -31,7 +31,7 @@ use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
 use crate::topics::View;
 
-mod lifecycle;
+pub(crate) mod lifecycle;
 mod serve;
 mod takeover;
 
@@ -96,6 +96,8 @@ pub struct ShardSetup {
     pub cluster_id: Uuid,
     /// `logan.cache.bytes` of the whole process.
     pub cache_bytes: usize,
+    /// Descriptors that the process may have open.
+    pub descriptors_max: u64,
 }
 
 impl<I: Io> std::fmt::Debug for ShardSeed<I> {
@@ -130,6 +132,8 @@ pub(crate) struct Shard<I: Io> {
     offline: RefCell<FxHashSet<PartitionKey>>,
     is_draining: Cell<bool>,
     draining: Notify,
+    /// One task at a time gathers and writes checkpoints.
+    checkpointing: Semaphore,
     ended: Notify,
 }
 
@@ -155,6 +159,7 @@ impl<I: Io> Shard<I> {
             offline: RefCell::default(),
             is_draining: Cell::new(false),
             draining: Notify::new(),
+            checkpointing: Semaphore::new(1),
             ended: Notify::new(),
             log_limit: LogLimit::default(),
             io,
@@ -247,8 +252,17 @@ fn storage_config(setup: &ShardSetup, shard_count: usize) -> StorageConfig {
         disk_reserve_bytes: u64::try_from(values.logan_disk_reserve_bytes).unwrap_or(0),
         producer_ids_max: usize::try_from(values.logan_producer_ids_max_per_partition).unwrap_or(0),
         producer_id_expiration: DurationMs(i64::from(values.producer_id_expiration_ms)),
+        open_files_max: open_files_max(setup.descriptors_max, shard_count),
         ..StorageConfig::default()
     }
+}
+
+/// Descriptors of segments that one shard keeps open: half of what the process may have is left to connections.
+fn open_files_max(descriptors_max: u64, shard_count: usize) -> usize {
+    const MAX: usize = 512;
+    const MIN: usize = 32;
+    let share = usize::try_from(descriptors_max).unwrap_or(usize::MAX) / 2 / shard_count;
+    share.clamp(MIN, MAX)
 }
 
 /// How long the last messages of an ending shard have to leave.
@@ -294,6 +308,7 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
                 }
                 lifecycle::set_strays_aside(&shard, decider.image()).await;
                 decider.publish().await;
+                lifecycle::checkpoint_now(&shard).await;
                 shard.spawn(TaskClass::Control, decider.run());
                 shard.spawn(
                     TaskClass::Background,

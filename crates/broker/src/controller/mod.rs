@@ -29,7 +29,7 @@ use types::{ErrorCode, Uuid};
 
 use crate::mesh::ReturnAddress;
 use crate::message::{Control, Reply};
-use crate::shard::Shard;
+use crate::shard::{Shard, lifecycle};
 use store::MetadataStore;
 
 /// A change to decide.
@@ -184,6 +184,9 @@ impl<I: Io> Decider<I> {
             Ok(Decision { records, reply }) => match self.write(&records).await {
                 Ok(()) => {
                     self.publish().await;
+                    if matches!(reply, CommandResult::DeletedTopics(_)) {
+                        lifecycle::checkpoint_now(&self.shard).await;
+                    }
                     reply
                 }
                 Err(error) => {

@@ -3,10 +3,14 @@
 //! A log directory has one file for the recovery points of all its logs, whichever shard owns them, so shard 0
 //! gathers and writes them.
 
+use std::cell::Cell;
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
+use futures_util::stream;
 use io::{Io, Receiver as _, TaskClass};
 use metadata::MetadataImage;
 use rustc_hash::FxHashMap;
@@ -16,6 +20,9 @@ use types::{Offset, PartitionIndex, Uuid};
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
 use crate::controller::Command;
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
+
+/// Logs that are closed at the same time.
+const CLOSING_MAX: usize = 64;
 
 /// What the checkpoint files of all log directories say.
 #[derive(Debug, Default)]
@@ -107,14 +114,17 @@ impl<I: Io> Shard<I> {
             connection.close("the broker is shutting down");
         }
         let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
-        let closed = join_all(partitions.iter().map(|partition| partition.log.close())).await;
+        let any_failed = Cell::new(false);
+        stream::iter(&partitions)
+            .for_each_concurrent(CLOSING_MAX, async |partition| {
+                if let Err(error) = partition.log.close().await {
+                    tracing::error!(dir = %partition.log.dir().display(), %error, "cannot close a log");
+                    any_failed.set(true);
+                }
+            })
+            .await;
         let mut checkpoints = self.checkpoints();
-        for (partition, closed) in partitions.iter().zip(closed) {
-            if let Err(error) = closed {
-                tracing::error!(dir = %partition.log.dir().display(), %error, "cannot close a log");
-                checkpoints.any_failed = true;
-            }
-        }
+        checkpoints.any_failed |= any_failed.get();
         checkpoints
     }
 
@@ -158,11 +168,18 @@ pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
         if shard.is_draining() {
             return;
         }
-        let own = async { shard.checkpoints() };
-        let all = shard.gather(|| Control::Checkpoint, own).await;
-        if !shard.is_draining() {
-            write_all(&shard, &all.logs).await;
-        }
+        checkpoint_now(&shard).await;
+    }
+}
+
+/// Writes the recovery points and log start offsets of all logs. A deleted topic's lines must be gone before a topic of
+/// the same name can be created.
+pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) {
+    let _turn = shard.checkpointing.acquire(1).await;
+    let own = async { shard.checkpoints() };
+    let all = shard.gather(|| Control::Checkpoint, own).await;
+    if !shard.is_draining() {
+        write_all(shard, &all.logs).await;
     }
 }
 
@@ -211,6 +228,7 @@ pub(super) async fn obey<I: Io>(
     let Some(ShardCommand::Drain) = commands.recv().await else {
         return;
     };
+    let _turn = shard.checkpointing.acquire(1).await;
     let checkpoints = shard.gather(|| Control::Drain, shard.drain()).await;
     shard.decide(Command::Close).await;
     if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed {
@@ -249,6 +267,7 @@ pub(super) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), St
         let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
         let removed = match shard.io.remove_file(&path).await {
             Ok(()) => shard.io.sync_dir(&directory.path).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         };
         removed.map_err(|error| format!("cannot remove {}: {error}", path.display()))?;

@@ -142,6 +142,7 @@ async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
         }],
         cluster_id: Uuid([4; 16]),
         cache_bytes: usize::try_from(cache_bytes).expect("small"),
+        descriptors_max: 1024,
         config: broker,
     }
 }
