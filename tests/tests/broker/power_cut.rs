@@ -2,11 +2,12 @@
 //!
 //! The broker runs on ext4 on a disk with a volatile cache. Again and again the disk's power is cut, in an image: the
 //! load goes on, and later a broker starts on each image. That the same test fails for a broker that leaves out its
-//! syncs shows that it can fail. `LOGAN_POWER_CUTS` asks for more cuts, `LOGAN_POWER_CUT_SEED` repeats their chances.
+//! syncs shows that it can fail. `LOGAN_POWER_CUT_ROUNDS` goes on for longer, each time with a new disk and a new broker,
+//! and `LOGAN_POWER_CUT_SEED` repeats the chances of a run.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,10 +28,10 @@ const TOPIC: &str = "load";
 const ONCE: i32 = 0;
 const PLAIN: [(i32, Acks); 2] = [(1, Acks::All), (2, Acks::Leader)];
 
-const DISK_BYTES: u64 = 160 << 20;
+const DISK_BYTES: u64 = 128 << 20;
 
-/// Cuts where the environment says nothing.
-const CUTS: u64 = 6;
+/// Cuts in a round: a disk has room for as many of them and for the load between them.
+const CUTS: usize = 6;
 
 /// Between two cuts, in milliseconds.
 const BETWEEN_MIN_MS: u64 = 100;
@@ -41,10 +42,13 @@ const SWITCH: &str = "LOGAN_TEST_LEAVE_OUT_SYNC";
 
 #[test]
 fn nothing_acknowledged_is_lost_by_a_power_cut() {
-    let Some(losses) = losses_by_cuts(|launch| launch) else {
-        return;
-    };
-    assert!(losses.is_empty(), "{losses:#?}");
+    let (mut chance, seed) = chance();
+    for round in 0..number_from_environment("LOGAN_POWER_CUT_ROUNDS").unwrap_or(1) {
+        let Some(losses) = losses_by_cuts(&mut chance, |launch| launch) else {
+            return;
+        };
+        assert!(losses.is_empty(), "seed {seed}, round {round}: {losses:#?}");
+    }
 }
 
 #[test]
@@ -52,12 +56,14 @@ fn a_broker_that_leaves_out_its_syncs_is_found_out() {
     if !cfg!(debug_assertions) {
         return skip("a build for release cannot leave out its syncs");
     }
-    let Some(losses) = losses_by_cuts(|launch| launch.with_environment(SWITCH, "1")) else {
+    let (mut chance, seed) = chance();
+    let leave_out = |launch: Launch| launch.with_environment(SWITCH, "1");
+    let Some(losses) = losses_by_cuts(&mut chance, leave_out) else {
         return;
     };
     assert!(
         !losses.is_empty(),
-        "nothing was lost without a single sync: the test shows nothing"
+        "seed {seed}: nothing was lost without a single sync, so the test shows nothing"
     );
 }
 
@@ -74,11 +80,12 @@ struct Cut {
     once: u64,
     plain: [u64; 2],
     topics: Vec<String>,
-    image: Vec<u8>,
+    /// Below this directory.
+    image: PathBuf,
 }
 
 /// Runs the load with cuts, and says what each of them has lost. `None` where there can be no such disk.
-fn losses_by_cuts(prepare: impl Fn(Launch) -> Launch) -> Option<Vec<String>> {
+fn losses_by_cuts(chance: &mut Chance, prepare: impl Fn(Launch) -> Launch) -> Option<Vec<String>> {
     let directory = temporary_directory();
     let path = |name: &str| directory.path().join(name);
     let (disk, mount) = match disk(directory.path()) {
@@ -92,16 +99,16 @@ fn losses_by_cuts(prepare: impl Fn(Launch) -> Launch) -> Option<Vec<String>> {
     };
     let broker = prepare(Launch::in_directory(&path("data").join("logan"))).start();
     create_topic(&broker, TOPIC, 3, &[("segment.bytes", "1048576")]);
-    let cuts = cut_under_load(&broker, &disk);
+    let cuts = cut_under_load(&broker, &disk, directory.path(), chance);
     assert!(disk.flushes() > 0, "no flush ever reached the disk");
     drop(broker.kill());
     drop(mount);
     drop(disk);
-    let losses = cuts.into_iter().enumerate().flat_map(|(number, cut)| {
-        let found = examine(&path(&format!("cut-{number}")), &cut);
+    let losses = cuts.iter().flat_map(|cut| {
+        let found = examine(cut);
         found
             .into_iter()
-            .map(move |loss| format!("cut {number}: {loss}"))
+            .map(|loss| format!("{}: {loss}", cut.image.display()))
     });
     Some(losses.collect())
 }
@@ -121,28 +128,37 @@ fn disk(directory: &Path) -> std::io::Result<(VolatileDisk, Mount)> {
     Ok((disk, mount))
 }
 
-fn cut_under_load(broker: &Broker, disk: &VolatileDisk) -> Vec<Cut> {
-    let (mut chance, seed) = Chance::from_environment("LOGAN_POWER_CUT_SEED");
+fn chance() -> (Chance, u64) {
+    Chance::from_environment("LOGAN_POWER_CUT_SEED")
+}
+
+fn cut_under_load(
+    broker: &Broker,
+    disk: &VolatileDisk,
+    directory: &Path,
+    chance: &mut Chance,
+) -> Vec<Cut> {
     let acknowledged = Arc::new(Acknowledged::default());
     let stop = Arc::new(AtomicBool::new(false));
     let load = start_load(broker, &acknowledged, &stop);
     let mut cuts = Vec::new();
-    for _ in 0..number_from_environment("LOGAN_POWER_CUTS").unwrap_or(CUTS) {
-        thread::sleep(Duration::from_millis(
-            BETWEEN_MIN_MS + chance.below(BETWEEN_SPAN_MS),
-        ));
-        let load = |count: &AtomicU64| count.load(Ordering::Acquire);
+    for number in 0..CUTS {
+        let pause_ms = BETWEEN_MIN_MS + chance.below(BETWEEN_SPAN_MS);
+        thread::sleep(Duration::from_millis(pause_ms));
+        let count = |count: &AtomicU64| count.load(Ordering::Acquire);
         let topics = &acknowledged.topics;
-        cuts.push(Cut {
-            once: load(&acknowledged.once),
-            plain: [load(&acknowledged.plain[0]), load(&acknowledged.plain[1])],
+        let cut = Cut {
+            once: count(&acknowledged.once),
+            plain: [count(&acknowledged.plain[0]), count(&acknowledged.plain[1])],
             topics: topics
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
-            // After all of these: whoever was told before the cut was told the truth.
-            image: disk.cut(|| chance.flip()),
-        });
+            image: directory.join(format!("cut-{number}")),
+        };
+        // After all of these: whoever was told before the cut was told the truth.
+        fs::write(&cut.image, disk.cut(|| chance.flip())).expect("room for an image");
+        cuts.push(cut);
     }
     stop.store(true, Ordering::Relaxed);
     for thread in load {
@@ -151,7 +167,7 @@ fn cut_under_load(broker: &Broker, disk: &VolatileDisk) -> Vec<Cut> {
     let last = cuts.last().expect("there are cuts");
     assert!(
         last.once > 0 && last.plain.iter().all(|count| *count > 0),
-        "seed {seed}: no load"
+        "there was no load"
     );
     cuts
 }
@@ -235,12 +251,9 @@ fn value_of(number: u64) -> Vec<u8> {
 }
 
 /// Starts a broker on what a cut has left, and says what is missing.
-fn examine(directory: &Path, cut: &Cut) -> Vec<String> {
-    fs::create_dir(directory).expect("a new directory");
-    let image = directory.join("image");
-    fs::write(&image, &cut.image).expect("room for an image");
-    let point = directory.join("data");
-    let mount = match Mount::image(&image, &point) {
+fn examine(cut: &Cut) -> Vec<String> {
+    let point = cut.image.with_extension("data");
+    let mount = match Mount::image(&cut.image, &point) {
         Ok(mount) => mount,
         Err(error) => return vec![format!("the file system cannot be mounted: {error}")],
     };
@@ -248,7 +261,7 @@ fn examine(directory: &Path, cut: &Cut) -> Vec<String> {
     let losses = missing(&broker, cut);
     drop(broker.kill());
     drop(mount);
-    drop(fs::remove_file(image));
+    drop(fs::remove_file(&cut.image));
     losses
 }
 
