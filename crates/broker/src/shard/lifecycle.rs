@@ -228,9 +228,10 @@ pub(super) async fn obey<I: Io>(
     let Some(ShardCommand::Drain) = commands.recv().await else {
         return;
     };
-    let _turn = shard.checkpointing.acquire(1).await;
     let checkpoints = shard.gather(|| Control::Drain, shard.drain()).await;
     shard.decide(Command::Close).await;
+    // Not before: the controller may have to write checkpoints for a deletion that is still being answered.
+    let _turn = shard.checkpointing.acquire(1).await;
     if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed {
         for directory in &shard.setup.directories {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
