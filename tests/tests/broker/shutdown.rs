@@ -1,6 +1,8 @@
 //! SIGTERM ends the broker within a bounded time and leaves closed logs; a second one ends it at once.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use protocol::messages::FetchRequest;
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use records::Compression;
 use tests::{
-    Broker, Launch, Signal, Wire, batch_of, create_topic, read_values, temporary_directory,
+    Broker, Launch, Signal, Wire, batch_of, create_topic, read_values, temporary_directory, within,
 };
 use types::{Offset, PartitionIndex};
 
@@ -69,6 +71,7 @@ fn what_is_under_way_is_answered() {
     let directory = temporary_directory();
     let broker = Launch::in_directory(directory.path()).start();
     create_topic(&broker, TOPIC, 1, &[]);
+    create_topic(&broker, "quiet", 1, &[]);
     // Its client waits for records that will not come; the broker answers it as it ends.
     let mut client = broker.impatient_client();
     let waiting = thread::spawn(move || {
@@ -76,10 +79,12 @@ fn what_is_under_way_is_answered() {
             wait_max: Duration::from_secs(100),
             ..FetchLimits::default()
         };
-        client.fetch(TOPIC, PartitionIndex(0), Offset(0), limits)
+        client.fetch("quiet", PartitionIndex(0), Offset(0), limits)
     });
     // Acknowledged or refused, but never acknowledged and lost.
     let mut client = broker.impatient_client();
+    let rounds = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&rounds);
     let producing = thread::spawn(move || {
         let mut acknowledged = Vec::new();
         for round in 0.. {
@@ -92,10 +97,14 @@ fn what_is_under_way_is_answered() {
                 break;
             }
             acknowledged.push(value);
+            counted.fetch_add(1, Ordering::Relaxed);
         }
         acknowledged
     });
-    thread::sleep(Duration::from_millis(300));
+    let has_load = within(Duration::from_secs(30), || {
+        rounds.load(Ordering::Relaxed) >= 20
+    });
+    assert!(has_load, "{}", broker.log());
     let began = Instant::now();
     let ended = broker.stop();
     assert_eq!(ended.code(), 0, "{}", ended.log);
