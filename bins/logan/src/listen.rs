@@ -59,13 +59,14 @@ fn wildcard(port: u16) -> SocketAddr {
     }
 }
 
-/// What the router is told.
-pub(crate) fn router_settings(config: &BrokerConfig) -> RouterSettings {
+/// What the router is told. No more connections than `descriptors_left` are taken, whatever `max.connections` says, so
+/// that logs can always open their files.
+pub(crate) fn router_settings(config: &BrokerConfig, descriptors_left: usize) -> RouterSettings {
     let count = |value: i32| usize::try_from(value).unwrap_or(0);
     let values = &config.values;
     RouterSettings {
         limits: ConnectionLimits {
-            connections_max: count(values.max_connections),
+            connections_max: count(values.max_connections).min(descriptors_left),
             connections_per_ip_max: count(values.max_connections_per_ip),
             connections_per_ip_overrides: config
                 .connections_per_ip

@@ -101,11 +101,12 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     let descriptors_max =
         runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
     let shard_count = plan.shards.len();
+    let descriptors_left = connections_max(descriptors_max, shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let shutdown_timeout =
         Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
-    let settings = listen::router_settings(&config);
+    let settings = listen::router_settings(&config, descriptors_left);
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (machine, seeds) = prepare(
         config,
@@ -142,6 +143,25 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Descriptors that shards, sockets of the process and its directories need besides connections and segments.
+const DESCRIPTORS_BESIDE: u64 = 128;
+
+/// How many connections may be open so that logs can always open their files.
+///
+/// # Errors
+/// When the limit of open files is too low for any.
+fn connections_max(descriptors_max: u64, shard_count: usize) -> Result<usize> {
+    let files = broker::open_files_max(descriptors_max, shard_count) * shard_count;
+    let needed = DESCRIPTORS_BESIDE + files as u64;
+    match descriptors_max.checked_sub(needed) {
+        Some(left @ 1..) => Ok(usize::try_from(left).unwrap_or(usize::MAX)),
+        _ => bail!(
+            "too few files may be open: the limit is {descriptors_max}, {shard_count} shards need more than {needed}. \
+             Raise it with: ulimit -n 65536 (systemd: LimitNOFILE=65536; docker: --ulimit nofile=65536)"
+        ),
+    }
 }
 
 /// The main thread's ends of the channels to the shards.

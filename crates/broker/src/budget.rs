@@ -78,7 +78,8 @@ impl Reservation {
         }
     }
 
-    fn try_grow(&mut self, bytes: usize) -> bool {
+    /// Charges `bytes` more if that needs no waiting.
+    pub(crate) fn try_grow(&mut self, bytes: usize) -> bool {
         let used = self.shared.used_bytes.get();
         let fits = used.saturating_add(bytes) <= self.shared.limit_bytes;
         if !fits && !self.holds_overdraft {

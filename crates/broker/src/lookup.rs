@@ -56,6 +56,7 @@ async fn read_partition<I: Io>(
     let mut result = ReadResult {
         error: None,
         chunks: Vec::new(),
+        has_more: false,
         high_watermark,
         log_start_offset: log.log_start_offset(),
         diverging: None,
@@ -84,6 +85,7 @@ async fn read_partition<I: Io>(
             tracing::warn!(dir = %log.dir().display(), %error, "cannot read a log");
             errors::read(&error)
         })?;
+        result.has_more = data.next_offset < high_watermark;
         result.chunks = data.chunks;
     } else if job.offset >= high_watermark && log.is_fenced() {
         // What it holds can be read, but more will never come: who waits for it has to hear.

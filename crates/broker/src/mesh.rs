@@ -19,6 +19,7 @@ use io::{Io, Receiver as _, Sender as _};
 use slab::Slab;
 use types::ShardId;
 
+use crate::budget::Reservation;
 use crate::message::{Control, Reply, Request};
 
 /// The lanes on which messages travel; each has credits of its own.
@@ -143,10 +144,27 @@ struct Peer<I: Io> {
     control: Semaphore,
 }
 
+/// What a message holds until its reply has come, whoever still waits for it.
+#[derive(Debug)]
+struct Charge {
+    _credit: Permit,
+    /// What its memory was charged.
+    _reservation: Option<Reservation>,
+}
+
+impl From<Permit> for Charge {
+    fn from(credit: Permit) -> Self {
+        Self {
+            _credit: credit,
+            _reservation: None,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     promise: Promise<Reply>,
-    _credit: Permit,
+    _charge: Charge,
 }
 
 /// The receiving sides, each for one loop of the shard.
@@ -200,10 +218,24 @@ impl<I: Io> Mesh<I> {
 
     /// Sends a request and returns when it is in the owner's mailbox; requests of one task arrive in order.
     pub(crate) async fn request(&self, to: ShardId, body: Request) -> PendingReply {
+        self.request_charged(to, body, None).await
+    }
+
+    /// As [`Mesh::request`], with what the request's memory was charged.
+    pub(crate) async fn request_charged(
+        &self,
+        to: ShardId,
+        body: Request,
+        reservation: Option<Reservation>,
+    ) -> PendingReply {
         let credit = self.credit(to, Lane::Request).await;
+        let charge = Charge {
+            _credit: credit,
+            _reservation: reservation,
+        };
         self.post(
             to,
-            credit,
+            charge,
             |peer, envelope| peer.requests.try_send(envelope).is_ok(),
             body,
         )
@@ -214,7 +246,7 @@ impl<I: Io> Mesh<I> {
         let credit = self.credit(to, Lane::Watch).await;
         self.post(
             to,
-            credit,
+            credit.into(),
             |peer, envelope| peer.requests.try_send(envelope).is_ok(),
             body,
         )
@@ -225,7 +257,7 @@ impl<I: Io> Mesh<I> {
         let credit = self.credit(to, Lane::Control).await;
         self.post(
             to,
-            credit,
+            credit.into(),
             |peer, envelope| peer.control.try_send(envelope).is_ok(),
             body,
         )
@@ -275,14 +307,14 @@ impl<I: Io> Mesh<I> {
     fn post<T>(
         &self,
         to: ShardId,
-        credit: Permit,
+        charge: Charge,
         send: impl FnOnce(&PeerSenders<I>, Envelope<T>) -> bool,
         body: T,
     ) -> PendingReply {
         let (promise, answer) = oneshot();
         let slot = self.waiting.borrow_mut().insert(Waiting {
             promise,
-            _credit: credit,
+            _charge: charge,
         });
         let envelope = Envelope {
             from: self.shard,

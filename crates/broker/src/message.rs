@@ -130,6 +130,8 @@ pub(crate) struct ReadResult {
     pub(crate) chunks: Vec<Bytes>,
     pub(crate) high_watermark: Offset,
     pub(crate) log_start_offset: Offset,
+    /// Whether there are more records than fitted.
+    pub(crate) has_more: bool,
     /// Set where the client's log has diverged: the epoch and its end offset here.
     pub(crate) diverging: Option<(LeaderEpoch, Offset)>,
 }
@@ -140,6 +142,7 @@ impl ReadResult {
         Self {
             error: Some(error),
             chunks: Vec::new(),
+            has_more: false,
             high_watermark: Offset(-1),
             log_start_offset: Offset(-1),
             diverging: None,

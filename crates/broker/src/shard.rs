@@ -123,6 +123,8 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) connections: RefCell<Slab<Rc<Connection>>>,
     pub(crate) fetch_sessions: RefCell<FetchSessions>,
     pub(crate) scratch: RefCell<Scratch>,
+    /// One compressed batch at a time is checked.
+    pub(crate) decompressing: Semaphore,
     pub(crate) producer_ids: ProducerIds,
     /// Used on the controller's shard only.
     pub(crate) controller: Controller,
@@ -152,6 +154,7 @@ impl<I: Io> Shard<I> {
             connections: RefCell::default(),
             fetch_sessions: RefCell::new(FetchSessions::new(limits.fetch_sessions_max)),
             scratch: RefCell::default(),
+            decompressing: Semaphore::new(1),
             producer_ids: ProducerIds::new(),
             controller: Controller::default(),
             view: RefCell::new(Rc::new(view)),
@@ -257,8 +260,9 @@ fn storage_config(setup: &ShardSetup, shard_count: usize) -> StorageConfig {
     }
 }
 
-/// Descriptors of segments that one shard keeps open: half of what the process may have is left to connections.
-fn open_files_max(descriptors_max: u64, shard_count: usize) -> usize {
+/// Descriptors of segments that one shard keeps open or uses: half of what the process may have is left to connections.
+#[must_use]
+pub fn open_files_max(descriptors_max: u64, shard_count: usize) -> usize {
     const MAX: usize = 512;
     const MIN: usize = 32;
     let share = usize::try_from(descriptors_max).unwrap_or(usize::MAX) / 2 / shard_count;

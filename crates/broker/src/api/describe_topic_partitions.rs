@@ -26,7 +26,8 @@ pub(super) async fn handle<I: Io>(
         .config()
         .values
         .max_request_partition_size_limit
-        .min(request.response_partition_limit);
+        .min(request.response_partition_limit)
+        .max(1);
     let cursor = request.cursor.as_ref();
     let mut names: Vec<Str> = request.topics.into_iter().map(|topic| topic.name).collect();
     let view = shard.view();

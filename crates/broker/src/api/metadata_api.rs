@@ -36,7 +36,7 @@ const AUTO_CREATION_CHOICE_SINCE: i16 = 4;
 const NULL_NAMES_SINCE: i16 = 12;
 
 /// A topic that the client asks for.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Wanted {
     Name(Str),
     Id(Uuid),
@@ -75,7 +75,10 @@ fn distinct(topics: &[MetadataRequestTopic]) -> Vec<Wanted> {
         // Java's client leaves the name of a topic that it asks for by id empty, not null.
         _ => Wanted::Id(topic.topic_id),
     });
-    wanted.collect::<HashSet<_>>().into_iter().collect()
+    let mut seen = HashSet::new();
+    wanted
+        .filter(|wanted| seen.insert(wanted.clone()))
+        .collect()
 }
 
 fn missing<I: Io>(shard: &Shard<I>, wanted: &[Wanted]) -> Vec<Str> {

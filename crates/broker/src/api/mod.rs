@@ -43,7 +43,7 @@ pub(crate) struct Call<I: Io> {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     /// What the frame was charged.
-    pub(crate) reservation: Option<Reservation>,
+    _reservation: Option<Reservation>,
 }
 
 /// What a handler decided.
@@ -152,7 +152,7 @@ pub(crate) async fn dispatch<I: Io>(
         key,
         version: prefix.api_version,
         correlation_id: prefix.correlation_id,
-        reservation: frame.reservation,
+        _reservation: frame.reservation,
     };
     handle(call, decoder).await
 }

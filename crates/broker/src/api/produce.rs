@@ -24,7 +24,6 @@ use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
 
 use super::{Call, Finished, Outcome};
 use crate::advertise::Audience;
-use crate::budget::Reservation;
 use crate::errors;
 use crate::mesh::PendingReply;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
@@ -86,7 +85,7 @@ struct TopicProgress<I: Io> {
 }
 
 pub(super) async fn handle<I: Io>(
-    mut call: Call<I>,
+    call: Call<I>,
     request: ProduceRequest,
 ) -> Outcome<ProduceResponse> {
     let shard = Rc::clone(&call.shard);
@@ -108,20 +107,14 @@ pub(super) async fn handle<I: Io>(
         all_in_sync: request.acks == -1,
         // A producer that does not wait for answers would not learn who leads.
         redirects: wait_durable && call.redirects(),
-        reservation: call.reservation.take().map(Rc::new),
-        sent: false,
     };
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
         topics.push(pass.topic(topic).await);
     }
     let listener = call.connection.listener;
-    // Bytes on their way to other shards stay charged until those have answered.
-    let reservation = pass.reservation.filter(|_| pass.sent);
     Outcome::Later(Box::pin(async move {
-        let finished = finish(&shard, listener, topics, wait_durable).await;
-        drop(reservation);
-        finished
+        finish(&shard, listener, topics, wait_durable).await
     }))
 }
 
@@ -154,9 +147,6 @@ struct Pass<'a, I: Io> {
     all_in_sync: bool,
     /// Whether batches for other shards are refused with their leader's address.
     redirects: bool,
-    reservation: Option<Rc<Reservation>>,
-    /// Whether a batch went to another shard.
-    sent: bool,
 }
 
 impl<I: Io> Pass<'_, I> {
@@ -280,6 +270,8 @@ impl<I: Io> Pass<'_, I> {
         records: &[u8],
         rules: &ProduceRules,
     ) -> Result<ValidBatch, InvalidBatch> {
+        // One at a time: a codec's window may be large, and each batch under way needs one.
+        let _turn = self.shard.decompressing.acquire(1).await;
         let scratch = self.shard.scratch.take();
         let mut validation = Validation::new(records, rules, self.now, scratch);
         let result = loop {
@@ -309,17 +301,19 @@ impl<I: Io> Pass<'_, I> {
     }
 
     async fn send(&mut self, owner: ShardId, mut job: AppendJob) -> Progress<I> {
-        if self.reservation.is_none() {
-            // The batch is a slice of this shard's receive buffer, which it would keep from being used again.
-            let mut reservation = self.shard.request_budget.reservation();
-            reservation.grow(job.batch.len()).await;
-            self.reservation = Some(Rc::new(reservation));
-        }
+        // The batch is a slice of this shard's receive buffer or of the request's frame, which both end with the request.
+        let mut reservation = self.shard.request_budget.reservation();
+        reservation.grow(job.batch.len()).await;
         if job.valid.replacement.is_none() {
             job.batch = Bytes::copy_from_slice(&job.batch);
         }
-        self.sent = true;
-        Progress::Sent(self.shard.mesh.request(owner, Request::Append(job)).await)
+        let request = Request::Append(job);
+        let reply = self
+            .shard
+            .mesh
+            .request_charged(owner, request, Some(reservation))
+            .await;
+        Progress::Sent(reply)
     }
 }
 

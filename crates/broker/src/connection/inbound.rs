@@ -234,7 +234,7 @@ impl Inbound {
     }
 
     fn cut_complete_frame(&mut self) -> Result<Option<Frame>> {
-        let Some(len) = self.next_frame_len()? else {
+        let Some(len) = next_frame_len(&self.read_ahead, self.frame_len_max)? else {
             return Ok(None);
         };
         if self.read_ahead.len() < SIZE_FIELD_BYTES + len {
@@ -248,43 +248,34 @@ impl Inbound {
         }))
     }
 
-    fn next_frame_len(&self) -> Result<Option<usize>> {
-        let Some(size) = self.read_ahead.first_chunk::<SIZE_FIELD_BYTES>() else {
-            return Ok(None);
-        };
-        let size = i32::from_be_bytes(*size);
-        match usize::try_from(size) {
-            Ok(len) if len <= self.frame_len_max => Ok(Some(len)),
-            Ok(_) | Err(_) => Err(Error::new(
-                ErrorKind::InvalidData,
-                format!(
-                    "a request of {size} bytes; socket.request.max.bytes is {}",
-                    self.frame_len_max
-                ),
-            )),
-        }
-    }
-
     /// Moves the head of an incomplete frame out of the receive buffer, and gives that back before waiting for memory.
     async fn keep_head_of_next_frame(
         &mut self,
         buffers: &ReceiveBuffers,
         progress: &Progress,
     ) -> Result<()> {
-        let len = self.next_frame_len()?;
-        let head = Bytes::copy_from_slice(&std::mem::take(&mut self.read_ahead));
-        self.borrowed = None;
-        let Some(len) = len else {
-            self.read_ahead = head;
+        let head = std::mem::take(&mut self.read_ahead);
+        let Some(len) = next_frame_len(&head, self.frame_len_max)? else {
+            self.read_ahead = Bytes::copy_from_slice(&head);
+            drop(head);
+            self.borrowed = None;
             return Ok(());
         };
         let total = SIZE_FIELD_BYTES + len;
         progress.frame_len.set(total as u64);
         let mut reservation = self.budget.reservation();
         let charge = total.min(head.len().max(RESERVATION_STEP_BYTES));
-        progress.waits_for_budget.set(true);
-        reservation.grow(charge).await;
-        progress.waits_for_budget.set(false);
+        let head = if reservation.try_grow(charge) {
+            head
+        } else {
+            let copy = Bytes::copy_from_slice(&head);
+            drop(head);
+            self.borrowed = None;
+            progress.waits_for_budget.set(true);
+            reservation.grow(charge).await;
+            progress.waits_for_budget.set(false);
+            copy
+        };
         let mut buffer = buffers.take_frame(total);
         buffer[..head.len()].copy_from_slice(&head);
         self.partial = Some(Partial {
@@ -292,6 +283,8 @@ impl Inbound {
             filled: head.len(),
             reservation,
         });
+        drop(head);
+        self.borrowed = None;
         Ok(())
     }
 
@@ -326,6 +319,21 @@ impl Inbound {
             self.borrowed = Some(borrowed);
             return Ok(true);
         }
+    }
+}
+
+/// The length of the frame that begins here, once its size field is there.
+fn next_frame_len(bytes: &[u8], frame_len_max: usize) -> Result<Option<usize>> {
+    let Some(size) = bytes.first_chunk::<SIZE_FIELD_BYTES>() else {
+        return Ok(None);
+    };
+    let size = i32::from_be_bytes(*size);
+    match usize::try_from(size) {
+        Ok(len) if len <= frame_len_max => Ok(Some(len)),
+        Ok(_) | Err(_) => Err(Error::new(
+            ErrorKind::InvalidData,
+            format!("a request of {size} bytes; socket.request.max.bytes is {frame_len_max}"),
+        )),
     }
 }
 

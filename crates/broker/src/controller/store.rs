@@ -8,7 +8,7 @@
 //!
 //! Runs on the controller's shard only; nothing here is concurrent.
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -87,7 +87,11 @@ impl<I: Io> MetadataStore<I> {
         let now = self.io.wall_clock();
         let batch = log::encode_batch(records, image.end_offset(), log::LEADER_EPOCH, now);
         self.is_failed = true;
-        self.write(&batch).await?;
+        if let Err(error) = self.write(&batch).await {
+            // Whatever of it is on disk lies behind the end, and the next append writes the same place again.
+            self.is_failed = error.kind() != ErrorKind::StorageFull;
+            return Err(error);
+        }
         self.file.sync_data().await?;
         self.is_failed = false;
         let len_bytes = self.len_bytes + batch.len();
@@ -110,7 +114,7 @@ impl<I: Io> MetadataStore<I> {
         let len = block.len();
         let written = self.file.write_at(begin as u64, buffer).await?;
         if written < len {
-            return Err(Error::from(std::io::ErrorKind::StorageFull));
+            return Err(Error::from(ErrorKind::StorageFull));
         }
         Ok(())
     }
@@ -134,7 +138,10 @@ impl<I: Io> MetadataStore<I> {
         // From here on the log's records are all in the snapshot; a crash before the next line loses nothing.
         self.is_failed = true;
         let path = self.directory.join(log::FILE);
-        self.io.replace_file(&path, Vec::new()).await?;
+        if let Err(error) = self.io.replace_file(&path, Vec::new()).await {
+            self.is_failed = error.kind() != ErrorKind::StorageFull;
+            return Err(error);
+        }
         self.file = self.io.open(&path, OpenMode::Existing).await?;
         self.is_failed = false;
         self.len_bytes = 0;

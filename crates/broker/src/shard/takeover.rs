@@ -13,6 +13,7 @@ use metadata::{MetadataImage, PartitionImage, TopicImage};
 use storage::{LastKnown, Log, LogIdentity, OpenError};
 use types::{Offset, PartitionIndex};
 
+use super::lifecycle::Checkpoints;
 use super::{LogDirectory, Shard};
 use crate::message::PartitionKey;
 use crate::partition::Partition;
@@ -37,7 +38,13 @@ impl<I: Io> Shard<I> {
         let view = Rc::new(View::new(image, Some(&before), self.config()));
         let openings = self.missing_logs(&view);
         if !openings.is_empty() {
-            let checkpoints = self.read_checkpoints().await;
+            // After the start every log that is missing is new.
+            let is_start = before.image.end_offset() == Offset(0);
+            let checkpoints = if is_start {
+                self.read_checkpoints().await
+            } else {
+                Checkpoints::default()
+            };
             stream::iter(openings)
                 .for_each_concurrent(OPENING_MAX, |opening| self.open_log(opening, &checkpoints))
                 .await;
@@ -88,11 +95,7 @@ impl<I: Io> Shard<I> {
         directory.expect("a broker has a log directory").clone()
     }
 
-    async fn open_log(
-        self: &Rc<Self>,
-        opening: Opening,
-        checkpoints: &super::lifecycle::Checkpoints,
-    ) {
+    async fn open_log(self: &Rc<Self>, opening: Opening, checkpoints: &Checkpoints) {
         let Opening {
             key,
             topic,

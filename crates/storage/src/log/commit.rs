@@ -166,10 +166,11 @@ impl<I: Io> LogInner<I> {
 
     /// After an operation that found the disk full: waits a while, without holding a file. Gives any other error back.
     async fn wait_for_space(&self, error: Error) -> Result<()> {
-        if !matches!(
+        let is_full = matches!(
             error.kind(),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-        ) {
+        );
+        if !is_full && !lacks_descriptors(&error) {
             return Err(error);
         }
         let io = self.shard.io();
@@ -181,7 +182,7 @@ impl<I: Io> LogInner<I> {
             std::mem::replace(&mut state.is_disk_full, true)
         };
         if !was_full {
-            tracing::error!(dir = %self.dir.display(), "the disk is full: appends wait for space");
+            tracing::error!(dir = %self.dir.display(), %error, "appends wait for space or descriptors");
             self.notify_all();
         }
         io.sleep_until(io.now() + RETRY_FULL_DISK).await;
@@ -421,6 +422,13 @@ impl<I: Io> LogState<I> {
         self.totals.durable = self.totals.durable.max(job.written_bytes);
         self.advance_high_watermark()
     }
+}
+
+/// Whether a file could not be opened because the process or the machine has too many open (`EMFILE`, `ENFILE`).
+fn lacks_descriptors(error: &Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
 const _: () = assert!(

@@ -1,6 +1,7 @@
 //! Reading the partitions of a fetch, here and on other shards, and waiting for more.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, select, select_all};
@@ -12,6 +13,9 @@ use super::session::SessionPartition;
 use crate::lookup;
 use crate::message::{ReadJob, ReadResult, Reply, Request, WatchTarget};
 use crate::shard::{Shard, wait_for_growth};
+
+/// How long another shard may be asked to watch: it holds a credit for as long.
+const WATCH_MAX: Duration = Duration::from_secs(30);
 
 /// What was read, one result for each partition of the plan.
 pub(super) struct Collected {
@@ -35,7 +39,8 @@ impl Collected {
         let has_verdict = self
             .results
             .iter()
-            .any(|result| result.error.is_some() || result.diverging.is_some());
+            // What did not fit would not fit later either.
+            .any(|result| result.error.is_some() || result.diverging.is_some() || result.has_more);
         if self.len_bytes >= min_bytes || has_verdict || self.has_unknown || self.results.is_empty()
         {
             Outlook::Answer
@@ -177,6 +182,8 @@ pub(super) async fn wait_for_more<I: Io>(
                 async move { wait_for_growth(shard, &targets).await }.boxed_local()
             } else {
                 async move {
+                    // The other shard does not hear of a client that goes away: it is asked again from time to time.
+                    let deadline = deadline.min(shard.io.now() + WATCH_MAX);
                     let watch = Request::Watch { targets, deadline };
                     shard.mesh.watch(owner, watch).await.await;
                 }

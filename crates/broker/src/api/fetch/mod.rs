@@ -63,13 +63,18 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
     let wait = u64::try_from(request.max_wait_ms)
         .map_or(Duration::ZERO, Duration::from_millis)
         .min(WAIT_MAX);
+    let max_bytes = usize::try_from(request.max_bytes)
+        .unwrap_or(0)
+        .min(shard.limits.fetch_len_max_bytes);
     let fetch = Fetch {
         version: call.version,
         listener: call.connection.listener,
-        min_bytes: usize::try_from(request.min_bytes).unwrap_or(0),
-        max_bytes: usize::try_from(request.max_bytes)
+        // More than can be sent at once need not be waited for.
+        min_bytes: usize::try_from(request.min_bytes)
             .unwrap_or(0)
-            .min(shard.limits.fetch_len_max_bytes),
+            .min(max_bytes)
+            .min(shard.limits.response_len_max_bytes),
+        max_bytes,
         read_committed: request.isolation_level == 1,
         deadline: shard.io.now() + wait,
         plan,
