@@ -44,6 +44,8 @@ class Broker:
     """One broker process. `start` may be called again after `kill` or `stop`: port and data stay."""
 
     name = "broker"
+    own_session = True
+    """Whether it is out of reach of the terminal's signals, and of the scheduler's priority of this session."""
 
     def __init__(self, directory: Path, cpus: str | None = None) -> None:
         self.directory = directory
@@ -77,7 +79,7 @@ class Broker:
         began = time.monotonic()
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=True)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=self.own_session)
         while not answers(self.port):
             if self._process.poll() is not None:
                 raise BrokerError(f"{self.name} ended with {self._process.returncode} before it answered:\n{self.log_tail()}")
