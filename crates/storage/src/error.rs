@@ -36,7 +36,7 @@ pub enum OpenError {
     },
     /// Records that had been made durable are damaged. Cutting them would lose acknowledged data, so a person decides.
     #[error(
-        "{}: damaged at byte {position} (after offset {offset}), below the recovery point {recovery_point}: {detail}",
+        "{}: damaged at byte {position} (after offset {offset}; durable up to {recovery_point} at least): {detail}",
         path.display()
     )]
     Corrupt {

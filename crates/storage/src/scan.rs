@@ -8,6 +8,7 @@ use std::io::Result;
 use crc_fast::{CrcAlgorithm, Digest};
 use io::{Buffer, File, align_down, align_up};
 use records::{BATCH_HEADER_BYTES, BatchHeader};
+use types::Offset;
 
 /// Bytes read at once.
 const WINDOW_BYTES: u64 = 256 << 10;
@@ -120,6 +121,48 @@ impl<'a, F: File> Scanner<'a, F> {
         }
         self.position = position + size_bytes;
         Ok(Step::Batch(Scanned { header, position }))
+    }
+
+    /// Where the first intact batch behind the current position begins whose offsets could follow `next_offset`, if
+    /// there is one within `distance_max` bytes. The position stays.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) async fn intact_behind(
+        &mut self,
+        next_offset: Offset,
+        distance_max: u64,
+    ) -> Result<Option<u64>> {
+        let begin = self.position;
+        let end = self.len_bytes.min(begin.saturating_add(distance_max));
+        let mut at = begin + 1;
+        while at + BATCH_HEADER_BYTES as u64 <= end {
+            let bytes = self.bytes(at, BATCH_HEADER_BYTES as u64).await?;
+            if bytes.len() < BATCH_HEADER_BYTES {
+                break;
+            }
+            let (start, buffer) = self.window.as_ref().expect("it was just read");
+            let rest = &buffer.as_slice()[offset_in(*start, at)..];
+            let headers = rest.windows(BATCH_HEADER_BYTES);
+            let could_begin = |bytes: &[u8]| {
+                BatchHeader::parse_prefix(bytes)
+                    .is_ok_and(|header| header.base_offset >= next_offset)
+            };
+            let looked_at = headers.len() as u64;
+            let Some(ahead) = headers.into_iter().position(could_begin) else {
+                at += looked_at;
+                continue;
+            };
+            at += ahead as u64;
+            self.position = at;
+            let step = self.next(Check::Crc).await;
+            self.position = begin;
+            if step?.batch().is_some() {
+                return Ok(Some(at));
+            }
+            at += 1;
+        }
+        Ok(None)
     }
 
     /// Whether everything from the current position on is zero, if that are at most `len_max` bytes.

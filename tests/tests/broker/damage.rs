@@ -350,7 +350,7 @@ fn rot_below_the_recovery_point_takes_the_partition_offline_and_cuts_nothing() {
     });
     let before = fs::read(segment).expect("a segment");
     let broker = Launch::in_directory(directory.path()).start();
-    broker.expect_log("below the recovery point");
+    broker.expect_log("durable up to");
     let mut client = broker.impatient_client();
     let whole = read_values(&mut client, TOPIC, PartitionIndex(1));
     assert!(whole == expected(1), "the other partition is whole");

@@ -17,6 +17,7 @@ mod open;
 mod pieces;
 mod read;
 mod recover;
+mod salvage;
 mod seal;
 
 use std::cell::RefCell;

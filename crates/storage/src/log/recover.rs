@@ -11,6 +11,7 @@ use io::{File as _, Io, OpenMode, align_down};
 use types::Offset;
 
 use super::open::LastKnown;
+use super::salvage::keep_aside;
 use crate::checkpoint::{FILE_LEN_MAX, LEADER_EPOCH_FILE, decode_epochs};
 use crate::config::LogConfig;
 use crate::epochs::LeaderEpochs;
@@ -31,6 +32,9 @@ const DERIVED_LEN_MAX: usize = 256 << 20;
 /// Preallocated room behind the last batch that is kept if it holds nothing but zeroes. Anything else is cut: a batch
 /// that was lost and one behind it that was not would look like one log again once the gap is filled.
 const ROOM_KEPT_MAX: u64 = 1 << 20;
+
+/// How far behind a damaged batch intact ones are looked for.
+const SALVAGE_SEARCH_MAX: u64 = 64 << 20;
 
 /// What a directory holds.
 pub(crate) struct Recovered {
@@ -379,6 +383,7 @@ impl<I: Io> Recovery<'_, I> {
         };
         let is_cut = size_bytes < log.len_bytes && !kept;
         if is_cut {
+            self.salvage(log, &file, &mut scanner).await?;
             let dropped_bytes = log.len_bytes - size_bytes;
             tracing::info!(path = %path.display(), size_bytes, dropped_bytes, "tail cut");
             let cut = file.set_len(size_bytes).await;
@@ -394,6 +399,39 @@ impl<I: Io> Recovery<'_, I> {
             segment.allocated_bytes = align_down(log.len_bytes).max(size_bytes);
         }
         Ok(segment)
+    }
+
+    /// Before a cut: what may have been acknowledged is not thrown away. Intact batches further behind than anything that
+    /// was never committed could lie prove that durable records are damaged, and the log is not opened.
+    async fn salvage(
+        &self,
+        log: &LogFile,
+        file: &I::File,
+        scanner: &mut Scanner<'_, I::File>,
+    ) -> Result<(), OpenError> {
+        let path = self.path(log.base_offset, SegmentFile::Log);
+        let position = scanner.position();
+        let intact = scanner
+            .intact_behind(self.next_offset, SALVAGE_SEARCH_MAX)
+            .await;
+        let Some(intact) = intact.map_err(OpenError::io("scan", &path))? else {
+            return Ok(());
+        };
+        // Admission lets one batch go beyond the bound.
+        if intact - position > 2 * self.shard.config().uncommitted_bytes_max as u64 {
+            return Err(OpenError::Corrupt {
+                path,
+                position,
+                offset: self.next_offset,
+                recovery_point: self.last.recovery_point,
+                detail: format!("intact batches follow at byte {intact}"),
+            });
+        }
+        let kept = keep_aside(self.shard.io(), file, &path, (position, log.len_bytes)).await;
+        let kept = kept.map_err(OpenError::io("keep a copy of what is cut from", &path))?;
+        tracing::error!(path = %path.display(), position, kept = %kept.display(),
+            "a batch is damaged and intact ones follow: they are cut, and kept in a file of their own");
+        Ok(())
     }
 
     /// Takes a batch into account that is part of the log.
@@ -425,8 +463,11 @@ impl<I: Io> Recovery<'_, I> {
     async fn remove_segments(&self, logs: &[LogFile]) -> Result<(), OpenError> {
         for log in logs {
             let path = self.path(log.base_offset, SegmentFile::Log);
-            tracing::warn!(path = %path.display(), "segment behind the end of the log removed");
-            self.remove_file(&path).await?;
+            let aside = path.with_extension("log.cut");
+            tracing::error!(path = %path.display(), kept = %aside.display(),
+                "a segment lies behind the end of the log: it is set aside");
+            let renamed = self.shard.io().rename(&path, &aside).await;
+            renamed.map_err(OpenError::io("set aside", &path))?;
             for (offset, file) in &self.listing.indexes {
                 if *offset == log.base_offset {
                     self.remove_file(&self.path(*offset, *file)).await?;

@@ -79,7 +79,7 @@ fn a_log_cut_anywhere_recovers_what_is_whole() {
 }
 
 #[test]
-fn segments_behind_a_torn_one_are_removed() {
+fn segments_behind_a_torn_one_are_set_aside() {
     simulate(1, async |machine, _| {
         let log = create(&machine, small_segments(10_000)).await;
         for index in 0..40 {
@@ -107,6 +107,9 @@ fn segments_behind_a_torn_one_are_removed() {
             .map(|entry| entry.name)
             .filter(|name| name.starts_with("000"))
             .collect();
+        let (kept, names): (BTreeSet<_>, BTreeSet<_>) =
+            names.into_iter().partition(|name| name.ends_with(".cut"));
+        assert_eq!(kept.len(), 4, "what was cut and three segments: {kept:?}");
         let expected = [
             "00000000000000000000.index",
             "00000000000000000000.log",
@@ -312,6 +315,14 @@ fn batches_behind_a_lost_one_never_come_back() {
         let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
         let log = log.expect("it recovers");
         assert_eq!(log.log_end_offset(), Offset(3));
+        let path = format!("{}.{}.cut", segment_path(0, "log").display(), 3 * block);
+        let kept = machine.shard(0).read_file(path.as_ref(), 1 << 20).await;
+        let kept = kept.expect("a copy of what is cut");
+        assert_eq!(
+            kept[block..2 * block][61..],
+            sent.bytes[61..],
+            "the batch behind"
+        );
         commit(&log, &sent).await;
         machine.kill();
         let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
