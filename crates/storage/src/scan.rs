@@ -13,6 +13,9 @@ use types::Offset;
 /// Bytes read at once.
 const WINDOW_BYTES: u64 = 256 << 10;
 
+/// What a disk writes wholly or not at all.
+const SECTOR_BYTES: u64 = 512;
+
 /// Where in a batch the bytes begin that its checksum covers.
 const CRC_COVERS_FROM: u64 = 21;
 
@@ -163,6 +166,24 @@ impl<'a, F: File> Scanner<'a, F> {
             at += 1;
         }
         Ok(None)
+    }
+
+    /// Whether a sector of `position..end`, or the part of one that lies within, holds nothing but zeroes: a write that was
+    /// torn leaves such, since no block of a segment is used twice.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(crate) async fn has_zero_sector(&mut self, position: u64, end: u64) -> Result<bool> {
+        let mut at = position;
+        while at < end {
+            let next = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
+            let part = self.bytes(at, next.min(end) - at).await?;
+            if part.iter().all(|byte| *byte == 0) {
+                return Ok(true);
+            }
+            at = next;
+        }
+        Ok(false)
     }
 
     /// Whether everything from the current position on is zero, if that are at most `len_max` bytes.

@@ -401,8 +401,9 @@ impl<I: Io> Recovery<'_, I> {
         Ok(segment)
     }
 
-    /// Before a cut: what may have been acknowledged is not thrown away. Intact batches further behind than anything that
-    /// was never committed could lie prove that durable records are damaged, and the log is not opened.
+    /// Before a cut: what may have been acknowledged is not thrown away. When intact batches follow, further behind than
+    /// anything that was never committed could lie, or although no sector before them is missing, then durable records
+    /// are damaged, and the log is not opened.
     async fn salvage(
         &self,
         log: &LogFile,
@@ -418,7 +419,9 @@ impl<I: Io> Recovery<'_, I> {
             return Ok(());
         };
         // Admission lets one batch go beyond the bound.
-        if intact - position > 2 * self.shard.config().uncommitted_bytes_max as u64 {
+        let is_far = intact - position > 2 * self.shard.config().uncommitted_bytes_max as u64;
+        let is_torn = scanner.has_zero_sector(position, intact).await;
+        if is_far || !is_torn.map_err(OpenError::io("scan", &path))? {
             return Err(OpenError::Corrupt {
                 path,
                 position,
