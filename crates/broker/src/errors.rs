@@ -31,7 +31,7 @@ pub(crate) fn append(error: &AppendError) -> ErrorCode {
         AppendError::RecordTooLarge { .. } => ErrorCode::RecordListTooLarge,
         AppendError::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
         AppendError::InvalidProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
-        // Kafka has no such bound; this code makes idempotent producers ask for a new id and try again later.
+        // Kafka has no such bound. It is met only when every producer that is remembered has an open transaction.
         AppendError::TooManyProducers { .. } => ErrorCode::UnknownProducerId,
     }
 }

@@ -197,25 +197,17 @@ impl<I: Io> Pass<'_, I> {
             topic_id: topic.id,
             index: data.index,
         };
-        let Some(owner) = self.shard.view().owner(key) else {
+        let view = self.shard.view();
+        let known = view.partition(key).and_then(|it| Some((it, it.shard?)));
+        let Some((image, owner)) = known else {
             return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
         };
-        let in_sync = self
-            .shard
-            .view()
-            .partition(key)
-            .map_or(0, |it| it.isr.len());
-        if self.all_in_sync && in_sync < settings.in_sync_min {
+        if self.all_in_sync && image.isr.len() < settings.in_sync_min {
             return Progress::Refused(ErrorCode::NotEnoughReplicas.into());
         }
         let is_local = owner == self.shard.id();
         if !is_local && self.redirects {
-            let epoch = self
-                .shard
-                .view()
-                .partition(key)
-                .map_or(LeaderEpoch::NONE, |it| it.leader_epoch);
-            let leader = Some((owner, epoch));
+            let leader = Some((owner, image.leader_epoch));
             return Progress::Refused(Failure {
                 leader,
                 ..ErrorCode::NotLeaderOrFollower.into()
