@@ -282,6 +282,16 @@ impl Broker {
         self.wait()
     }
 
+    /// Sends a signal again and again until it has ended: one that follows another at once counts as the same.
+    #[must_use]
+    pub fn insist(mut self, signal: Signal) -> Ended {
+        within(TIME_MAX, || {
+            self.signal(signal);
+            self.child.try_wait().expect("it is a child").is_some()
+        });
+        self.wait()
+    }
+
     /// Waits until it has ended.
     ///
     /// # Panics
