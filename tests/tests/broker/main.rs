@@ -6,6 +6,7 @@ mod configuration;
 mod crash;
 mod damage;
 mod directories;
+mod fetches;
 mod floods;
 mod frames;
 mod power_cut;

@@ -117,11 +117,10 @@ fn by_owner<I: Io>(
     for (place, partition) in plan.partitions.iter().enumerate() {
         let key = partition.wanted.key;
         let Some(owner) = view.owner(key) else {
-            let is_known = view.image.topic(key.topic_id).is_some() || !plan.names.is_empty();
-            let code = if is_known {
-                ErrorCode::UnknownTopicOrPartition
-            } else {
+            let code = if plan.uses_ids && view.image.topic(key.topic_id).is_none() {
                 ErrorCode::UnknownTopicId
+            } else {
+                ErrorCode::UnknownTopicOrPartition
             };
             results[place] = ReadResult::failed(code);
             continue;

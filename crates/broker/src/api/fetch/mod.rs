@@ -146,17 +146,17 @@ impl<I: Io> Fetch<I> {
             let (name, id) = self.topic_of(key.topic_id);
             add(&mut response.responses, name, id, data);
         }
-        for (topic, id, partition, code) in &self.plan.unknown {
+        for (topic, partition) in &self.plan.unknown {
             let data = PartitionData {
                 partition_index: *partition,
-                error_code: code.code(),
+                error_code: ErrorCode::UnknownTopicOrPartition.code(),
                 high_watermark: -1,
                 last_stable_offset: -1,
                 log_start_offset: -1,
                 records: Some(protocol::Records::default()),
                 ..PartitionData::default()
             };
-            add(&mut response.responses, topic.clone(), *id, data);
+            add(&mut response.responses, topic.clone(), Uuid::ZERO, data);
         }
         if self.plan.session_id != 0 {
             self.shard

@@ -17,8 +17,8 @@ const IDS_SINCE: i16 = 13;
 /// What is to be read, in the order in which it is served.
 pub(super) struct Plan {
     pub(super) partitions: Vec<SessionPartition>,
-    /// What the client asked for and nobody knows.
-    pub(super) unknown: Vec<(Str, Uuid, i32, ErrorCode)>,
+    /// Partitions of topics that the client named and nobody knows.
+    pub(super) unknown: Vec<(Str, i32)>,
     /// The names of the topics, where the version has names.
     pub(super) names: FxHashMap<Uuid, Str>,
     pub(super) session_id: i32,
@@ -26,7 +26,7 @@ pub(super) struct Plan {
     pub(super) is_incremental: bool,
     /// Whether partitions of other shards are answered with their leader's address.
     pub(super) redirects: bool,
-    uses_ids: bool,
+    pub(super) uses_ids: bool,
     begins_session: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn plan<I: Io>(
         }
         let partition = |wanted| SessionPartition { wanted, told: None };
         return Ok(Plan {
-            // A client that was told of an unknown topic has to ask again in full.
+            // A session knows topics by their ids: a client that names an unknown one has to ask again in full.
             begins_session: request.session_epoch == EPOCH_INITIAL && asked.unknown.is_empty(),
             partitions: asked.wanted.into_iter().map(partition).collect(),
             unknown: asked.unknown,
@@ -125,7 +125,7 @@ impl Plan {
 /// The request's own partitions.
 struct Asked {
     wanted: Vec<Wanted>,
-    unknown: Vec<(Str, Uuid, i32, ErrorCode)>,
+    unknown: Vec<(Str, i32)>,
     names: FxHashMap<Uuid, Str>,
 }
 
@@ -138,29 +138,22 @@ impl Asked {
             names: FxHashMap::default(),
         };
         for topic in &request.topics {
-            let known = view.topic(&topic.topic, topic.topic_id);
-            let Some(known) = known else {
-                let code = if uses_ids {
-                    ErrorCode::UnknownTopicId
-                } else {
-                    ErrorCode::UnknownTopicOrPartition
-                };
-                let name = topic.topic.detached();
-                let unknown = |partition: &FetchPartition| {
-                    (name.clone(), topic.topic_id, partition.partition, code)
-                };
-                asked.unknown.extend(topic.partitions.iter().map(unknown));
-                continue;
-            };
+            let mut id = topic.topic_id;
             if !uses_ids {
-                asked.names.insert(known.id, known.name.clone());
+                let Some(known) = view.image.topic_named(&topic.topic) else {
+                    let name = topic.topic.detached();
+                    let unknown = |partition: &FetchPartition| (name.clone(), partition.partition);
+                    asked.unknown.extend(topic.partitions.iter().map(unknown));
+                    continue;
+                };
+                id = known.id;
+                asked.names.insert(id, known.name.clone());
             }
-            asked.wanted.extend(
-                topic
-                    .partitions
-                    .iter()
-                    .map(|partition| wanted(known.id, partition)),
-            );
+            // An id that nobody knows yet stands in the session like any other, and is answered with its error.
+            let partitions = topic.partitions.iter();
+            asked
+                .wanted
+                .extend(partitions.map(|partition| wanted(id, partition)));
         }
         asked
     }
