@@ -283,6 +283,9 @@ impl Broker {
     }
 
     /// Sends a signal again and again until it has ended: one that follows another at once counts as the same.
+    ///
+    /// # Panics
+    /// When it does not end.
     #[must_use]
     pub fn insist(mut self, signal: Signal) -> Ended {
         within(TIME_MAX, || {
