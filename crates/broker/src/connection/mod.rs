@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::future::{Either, select};
-use io::sync::Notify;
+use io::sync::{Notified, Notify};
 use io::{Instant, Io, Stream as _};
 use types::ShardId;
 
@@ -92,10 +92,20 @@ impl Connection {
         self.software.replace(Some(software));
     }
 
-    /// Asks the connection to read no more and to end when everything is answered.
+    /// Asks the connection to read no more and to end when everything is answered; long polls end at once.
     pub(crate) fn drain(&self) {
         self.is_draining.set(true);
         self.draining.notify_all();
+    }
+
+    /// Whether it reads no more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.get()
+    }
+
+    /// Completes when it begins to drain.
+    pub(crate) fn drain_begins(&self) -> Notified {
+        self.draining.notified()
     }
 }
 
@@ -204,13 +214,8 @@ async fn run<I: Io>(
         let closed = pin!(connection.close.notified());
         match select(reader, select(writer, closed)).await {
             Either::Left((Ok(Exit::Ended), _)) => None,
-            Either::Left((Err(error), rest)) if error.kind() == ErrorKind::InvalidData => {
-                log_end(shard, connection, &error);
-                connection.outbound.finish();
-                rest.await;
-                None
-            }
             Either::Left((Ok(exit), rest)) => {
+                connection.drain();
                 connection.outbound.finish();
                 match (rest.await, exit) {
                     (Either::Left((Ok(()), _)), Exit::Migrate { target, unread }) => {
@@ -286,8 +291,8 @@ async fn read_requests<I: Io>(
 ) -> Result<Exit> {
     let mut slice = TimeSlice::new(|| shard.io.now());
     loop {
-        let draining = connection.draining.notified();
-        if connection.is_draining.get() {
+        let draining = connection.drain_begins();
+        if connection.is_draining() {
             return Ok(Exit::Drained);
         }
         let frame = {
@@ -298,6 +303,10 @@ async fn read_requests<I: Io>(
                 slice.wait(frame).await
             });
             match select(next, draining).await {
+                Either::Left((Err(error), _)) if error.kind() == ErrorKind::InvalidData => {
+                    log_end(shard, connection, &error);
+                    return Ok(Exit::Refused);
+                }
                 Either::Left((frame, _)) => frame?,
                 Either::Right(_) => return Ok(Exit::Drained),
             }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{LocalBoxFuture, select, select_all};
+use futures_util::future::{LocalBoxFuture, select_all};
 use io::{Instant, Io};
 use types::{ErrorCode, ShardId};
 
@@ -195,6 +195,7 @@ pub(super) async fn wait_for_more<I: Io>(
         return;
     }
     let patience = deadline.saturating_since(shard.io.now());
-    let waited = select(select_all(waits), shard.drain_begins());
-    io::timeout(&shard.io, patience, waited).await.ok();
+    io::timeout(&shard.io, patience, select_all(waits))
+        .await
+        .ok();
 }

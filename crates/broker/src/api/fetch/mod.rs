@@ -11,9 +11,11 @@ mod collect;
 mod plan;
 mod session;
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::select;
 use io::sync::Permit;
 use io::{Instant, Io};
 use protocol::Str;
@@ -25,6 +27,7 @@ use types::{ErrorCode, Uuid};
 
 use super::{Call, Finished, Outcome};
 use crate::advertise::Audience;
+use crate::connection::Connection;
 use crate::shard::Shard;
 use collect::{Collected, Outlook, collect, wait_for_more};
 use plan::{Plan, plan};
@@ -67,6 +70,7 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
         .unwrap_or(0)
         .min(shard.limits.fetch_len_max_bytes);
     let fetch = Fetch {
+        connection: Rc::clone(&call.connection),
         version: call.version,
         listener: call.connection.listener,
         // More than can be sent at once need not be waited for.
@@ -89,6 +93,7 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
 /// A fetch under way.
 struct Fetch<I: Io> {
     shard: Rc<Shard<I>>,
+    connection: Rc<Connection>,
     version: i16,
     listener: usize,
     min_bytes: usize,
@@ -109,13 +114,20 @@ impl<I: Io> Fetch<I> {
             let is_late = self.shard.io.now() >= self.deadline;
             if is_late
                 || collected.outlook(self.min_bytes) == Outlook::Answer
-                || self.shard.is_draining()
+                || self.connection.is_draining()
             {
                 permit.release(permit.units().saturating_sub(collected.len_bytes));
                 return (collected, permit);
             }
             drop(permit);
-            wait_for_more(&self.shard, &self.plan, collected, self.deadline).await;
+            let drained = self.connection.drain_begins();
+            let more = pin!(wait_for_more(
+                &self.shard,
+                &self.plan,
+                collected,
+                self.deadline
+            ));
+            select(more, drained).await;
         }
     }
 
