@@ -167,5 +167,15 @@ pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
         },
         flush_messages: config.flush_messages,
         flush_ms: DurationMs(config.flush_ms),
+        segment_jitter_ms: DurationMs(config.segment_jitter_ms),
+        deletes: config.cleanup_policy.delete,
+        compacts: config.cleanup_policy.compact,
+        retention_ms: DurationMs(config.retention_ms),
+        retention_bytes: config.retention_bytes,
+        file_delete_delay_ms: DurationMs(config.file_delete_delay_ms),
+        min_cleanable_dirty_ratio: config.min_cleanable_dirty_ratio,
+        min_compaction_lag_ms: DurationMs(config.min_compaction_lag_ms),
+        max_compaction_lag_ms: DurationMs(config.max_compaction_lag_ms),
+        delete_retention_ms: DurationMs(config.delete_retention_ms),
     }
 }

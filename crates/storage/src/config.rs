@@ -16,7 +16,7 @@ pub enum Durability {
 }
 
 /// One log's configuration, Kafka's topic keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment never grows beyond it, and a batch larger than it is refused.
     pub segment_bytes: u32,
@@ -32,6 +32,26 @@ pub struct LogConfig {
     pub flush_messages: i64,
     /// `flush.ms`, for [`Durability::Written`]: the longest time that written records stay unsynced.
     pub flush_ms: DurationMs,
+    /// `segment.jitter.ms`: up to this much is taken off `segment_ms`, so that logs do not all roll at once.
+    pub segment_jitter_ms: DurationMs,
+    /// Whether old segments are deleted (`cleanup.policy` names `delete`).
+    pub deletes: bool,
+    /// Whether only the last record of each key is kept in the end (`cleanup.policy` names `compact`).
+    pub compacts: bool,
+    /// `retention.ms`; negative is for ever.
+    pub retention_ms: DurationMs,
+    /// `retention.bytes`; negative is without a limit.
+    pub retention_bytes: i64,
+    /// `file.delete.delay.ms`.
+    pub file_delete_delay_ms: DurationMs,
+    /// `min.cleanable.dirty.ratio`, from 0 to 1.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`.
+    pub min_compaction_lag_ms: DurationMs,
+    /// `max.compaction.lag.ms`.
+    pub max_compaction_lag_ms: DurationMs,
+    /// `delete.retention.ms`.
+    pub delete_retention_ms: DurationMs,
 }
 
 impl Default for LogConfig {
@@ -45,6 +65,16 @@ impl Default for LogConfig {
             durability: Durability::Sync,
             flush_messages: i64::MAX,
             flush_ms: DurationMs(i64::MAX),
+            segment_jitter_ms: DurationMs(0),
+            deletes: true,
+            compacts: false,
+            retention_ms: DurationMs(7 * 24 * 3_600_000),
+            retention_bytes: -1,
+            file_delete_delay_ms: DurationMs(60_000),
+            min_cleanable_dirty_ratio: 0.5,
+            min_compaction_lag_ms: DurationMs(0),
+            max_compaction_lag_ms: DurationMs(i64::MAX),
+            delete_retention_ms: DurationMs(24 * 3_600_000),
         }
     }
 }
