@@ -21,6 +21,14 @@ impl Fenced {
     }
 }
 
+/// Whether the device failed, not merely an operation for want of descriptors, memory, space or permission. After that
+/// a later success of a sync proves nothing about what an earlier one was to cover.
+pub(crate) fn is_device_failure(error: &std::io::Error) -> bool {
+    /// Linux's EIO, which `ErrorKind` has no name for.
+    const EIO: i32 = 5;
+    error.raw_os_error() == Some(EIO) || error.kind() == std::io::ErrorKind::Other
+}
+
 /// Why a log could not be opened, created or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -258,10 +258,9 @@ impl<'a> Scenario<'a> {
                 self.oracle.sync_fails.set(true);
                 disk.inject(Fault::new(Operation::Sync).after(after).times(1));
             }
-            // A file system that cannot sync a directory has given up its journal: nothing of the kind works again.
             2 => {
                 self.oracle.sync_fails.set(true);
-                disk.inject(Fault::new(Operation::SyncDirectory).after(after));
+                disk.inject(Fault::new(Operation::SyncDirectory).after(after).times(1));
             }
             3 => disk.set_capacity_bytes(disk.used_bytes() + rng.below(24 << 10)),
             _ => disk.inject(Fault::new(Operation::Write).on(".log").after(after)),

@@ -189,11 +189,10 @@ impl<I: Io> LogInner<I> {
                 epochs,
             )
         };
-        let io = self.shard.io();
         let path = self.path(end, SegmentFile::Snapshot);
-        io.replace_file(&path, snapshot).await?;
+        self.replace_derived(&path, snapshot).await?;
         if let Some(epochs) = epochs {
-            io.replace_file(&self.dir.join(LEADER_EPOCH_FILE), epochs)
+            self.replace_derived(&self.dir.join(LEADER_EPOCH_FILE), epochs)
                 .await?;
         }
         Ok(())
@@ -220,7 +219,7 @@ impl<I: Io> LogInner<I> {
         let saving = async move {
             while let Some(content) = inner.changed_epochs() {
                 let path = inner.dir.join(LEADER_EPOCH_FILE);
-                if let Err(error) = inner.shard.io().replace_file(&path, content).await {
+                if let Err(error) = inner.replace_derived(&path, content).await {
                     // Recovery makes the epochs from the batches, and closing writes them again.
                     tracing::warn!(path = %path.display(), %error, "leader epochs not written");
                     inner.epochs_are_not_saved();

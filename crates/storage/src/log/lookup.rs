@@ -366,12 +366,11 @@ impl<I: Io> LogInner<I> {
         offsets: &OffsetIndex,
         times: &TimeIndex,
     ) -> std::io::Result<()> {
-        let io = self.shard.io();
         let offsets_path = self.path(segment, SegmentFile::OffsetIndex);
         let times_path = self.path(segment, SegmentFile::TimeIndex);
         let (offsets, times) = join(
-            io.replace_file(&offsets_path, offsets.encode()),
-            io.replace_file(&times_path, times.encode()),
+            self.replace_derived(&offsets_path, offsets.encode()),
+            self.replace_derived(&times_path, times.encode()),
         )
         .await;
         offsets.and(times)

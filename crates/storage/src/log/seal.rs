@@ -4,6 +4,7 @@
 //! it. What fails here loses nothing: an index or a snapshot that was not written is made again from the log.
 
 use std::io::Result;
+use std::path::Path;
 use std::rc::Rc;
 
 use futures_util::future::join;
@@ -11,6 +12,7 @@ use io::{File as _, Io};
 use types::Offset;
 
 use super::LogInner;
+use crate::error::is_device_failure;
 use crate::segment::{SegmentFile, SegmentState};
 
 impl<I: Io> LogInner<I> {
@@ -65,9 +67,21 @@ impl<I: Io> LogInner<I> {
             && let Some(end) = self.base_after(segment)
         {
             let path = self.path(end, SegmentFile::Snapshot);
-            self.shard.io().replace_file(&path, snapshot).await?;
+            self.replace_derived(&path, snapshot).await?;
         }
         self.write_index_files(segment, &offsets, &times).await
+    }
+
+    /// Replaces a file that can be made again. Such files share the log's directory: when the device failed under one, the
+    /// directory's sync may have been what failed, and with it the names of new segments, so the log is fenced at once.
+    pub(crate) async fn replace_derived(&self, path: &Path, content: Vec<u8>) -> Result<()> {
+        let replaced = self.shard.io().replace_file(path, content).await;
+        if let Err(error) = &replaced
+            && is_device_failure(error)
+        {
+            self.fence(format!("replace {}: {error}", path.display()));
+        }
+        replaced
     }
 
     /// Gives preallocated room back.
