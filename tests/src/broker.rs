@@ -69,6 +69,19 @@ impl Launch {
         }
     }
 
+    /// A broker with its data in several directories.
+    #[must_use]
+    pub fn in_directories(directories: &[&Path]) -> Self {
+        let named: Vec<_> = directories
+            .iter()
+            .map(|directory| directory.display().to_string())
+            .collect();
+        Self {
+            directories: named.join(","),
+            ..Self::in_directory(Path::new(""))
+        }
+    }
+
     /// Sets a configuration key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {

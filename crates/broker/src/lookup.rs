@@ -8,7 +8,8 @@ use types::{ErrorCode, LeaderEpoch, Offset, ShardId, TimestampMs};
 
 use crate::errors;
 use crate::message::{
-    FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult, ReadJob, ReadResult, Reply, Request,
+    FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult, PartitionKey, ProducersResult,
+    ReadJob, ReadResult, Reply, Request,
 };
 use crate::partition::Partition;
 use crate::shard::Shard;
@@ -175,6 +176,44 @@ pub(crate) async fn offsets_anywhere<I: Io>(
                 results[place] = Err(ErrorCode::KafkaStorageError);
             }
             continue;
+        };
+        for (place, answer) in places.into_iter().zip(answers) {
+            results[place] = answer;
+        }
+    }
+    results
+}
+
+/// The producers of partitions that this shard owns.
+pub(crate) fn producers<I: Io>(shard: &Shard<I>, keys: &[PartitionKey]) -> Vec<ProducersResult> {
+    let of = |key: &PartitionKey| Ok(shard.partition(*key)?.log.active_producers());
+    keys.iter().map(of).collect()
+}
+
+/// The producers of any shard's partitions, in the order of the keys.
+pub(crate) async fn producers_anywhere<I: Io>(
+    shard: &Shard<I>,
+    keys: &[PartitionKey],
+) -> Vec<ProducersResult> {
+    let view = shard.view();
+    let mut results: Vec<ProducersResult> =
+        vec![Err(ErrorCode::UnknownTopicOrPartition); keys.len()];
+    let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
+    for (place, key) in keys.iter().enumerate() {
+        match view.owner(*key) {
+            Some(owner) if owner == shard.id() => {
+                results[place] = producers(shard, &[*key]).remove(0);
+            }
+            Some(owner) => foreign.entry(owner).or_default().push(place),
+            None => {}
+        }
+    }
+    for (owner, places) in foreign {
+        let keys = places.iter().map(|place| keys[*place]).collect();
+        let reply = shard.mesh.request(owner, Request::Producers(keys)).await;
+        let answers = match reply.await {
+            Some(Reply::Producers(answers)) => answers,
+            _ => vec![Err(ErrorCode::KafkaStorageError); places.len()],
         };
         for (place, answer) in places.into_iter().zip(answers) {
             results[place] = answer;

@@ -10,6 +10,7 @@ use io::{Instant, Io};
 use metadata::MetadataImage;
 use protocol::Str;
 use records::ValidBatch;
+use storage::ActiveProducer;
 use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 
 use crate::connection::Migration;
@@ -39,6 +40,10 @@ pub(crate) enum Request {
     },
     /// Look up offsets.
     Offsets(Vec<OffsetsJob>),
+    /// Say what every log of the shard is and where it lies.
+    DescribeLogs,
+    /// Name the producers of these partitions.
+    Producers(Vec<PartitionKey>),
 }
 
 /// A message that keeps the shards in step.
@@ -64,6 +69,8 @@ pub(crate) enum Reply {
     Appended(AppendResult),
     Read(Vec<ReadResult>),
     Offsets(Vec<OffsetsResult>),
+    Logs(Vec<LogSummary>),
+    Producers(Vec<ProducersResult>),
     Decided(Box<CommandResult>),
     Checkpoints(ShardCheckpoints),
 }
@@ -86,6 +93,22 @@ pub(crate) struct LogCheckpoint {
     pub(crate) recovery_point: Offset,
     pub(crate) log_start_offset: Offset,
 }
+
+/// A log as DescribeLogDirs shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct LogSummary {
+    /// The index of the log directory.
+    pub(crate) directory: usize,
+    pub(crate) topic: Str,
+    pub(crate) partition: i32,
+    pub(crate) size_bytes: u64,
+    /// Offsets that it lacks of the partition's end.
+    pub(crate) offset_lag: i64,
+    /// Whether it will take the place of the partition's log in another directory.
+    pub(crate) is_future: bool,
+}
+
+pub(crate) type ProducersResult = Result<Vec<ActiveProducer>, ErrorCode>;
 
 /// One validated batch for one partition.
 #[derive(Debug)]

@@ -31,6 +31,7 @@ use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
 use crate::topics::View;
 
+pub(crate) mod directories;
 pub(crate) mod lifecycle;
 mod serve;
 mod takeover;

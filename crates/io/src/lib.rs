@@ -147,4 +147,10 @@ pub trait Io: Clone + 'static {
     /// # Errors
     /// The operating system's.
     fn free_space_bytes(&self, path: &Path) -> impl Future<Output = Result<u64>>;
+
+    /// Bytes of the whole file system of `path`.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn total_space_bytes(&self, path: &Path) -> impl Future<Output = Result<u64>>;
 }

@@ -67,6 +67,17 @@ pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
 
 /// Bytes that an unprivileged process may still allocate.
 pub(crate) fn free_space_bytes(path: &Path) -> Result<u64> {
+    let space = file_system(path)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// Bytes of the whole file system.
+pub(crate) fn total_space_bytes(path: &Path) -> Result<u64> {
+    let space = file_system(path)?;
+    Ok(space.f_blocks.saturating_mul(space.f_frsize))
+}
+
+fn file_system(path: &Path) -> Result<libc::statvfs> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut space = MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: `path` is a NUL-terminated string and `space` is memory for one `statvfs`.
@@ -74,8 +85,7 @@ pub(crate) fn free_space_bytes(path: &Path) -> Result<u64> {
         return Err(Error::last_os_error());
     }
     // SAFETY: the call succeeded, so it filled the structure.
-    let space = unsafe { space.assume_init() };
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+    Ok(unsafe { space.assume_init() })
 }
 
 fn replacement_path(path: &Path) -> PathBuf {

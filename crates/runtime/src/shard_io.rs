@@ -163,4 +163,8 @@ impl io::Io for GlommioIo {
     async fn free_space_bytes(&self, path: &Path) -> Result<u64> {
         self.blocking(path, directory::free_space_bytes).await
     }
+
+    async fn total_space_bytes(&self, path: &Path) -> Result<u64> {
+        self.blocking(path, directory::total_space_bytes).await
+    }
 }

@@ -235,6 +235,10 @@ impl Disk {
         Ok(())
     }
 
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.shared.capacity_bytes.get()
+    }
+
     pub(crate) fn free_bytes(&self) -> u64 {
         let used = self.state().used_bytes();
         self.shared.capacity_bytes.get().saturating_sub(used)

@@ -231,4 +231,12 @@ impl io::Io for SimIo {
         })
         .await
     }
+
+    async fn total_space_bytes(&self, path: &Path) -> Result<u64> {
+        self.names(path, |disk, path| {
+            disk.state().names.find(path)?;
+            Ok(disk.total_bytes())
+        })
+        .await
+    }
 }

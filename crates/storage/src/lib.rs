@@ -29,4 +29,5 @@ mod staging;
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use error::{AppendError, Fenced, FormatError, OpenError, ReadError};
 pub use log::{Appended, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset};
+pub use producer_state::ActiveProducer;
 pub use shard::{MemoryUse, ShardStorage};

@@ -95,6 +95,23 @@ pub struct ProducerEntry {
     pub transaction_first_offset: Option<Offset>,
 }
 
+/// A producer as DescribeProducers shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveProducer {
+    /// The producer.
+    pub producer_id: ProducerId,
+    /// Its newest incarnation.
+    pub epoch: ProducerEpoch,
+    /// The sequence number of its last record; -1 when no batch is remembered.
+    pub last_sequence: i32,
+    /// The largest timestamp of its last batch.
+    pub last_timestamp: TimestampMs,
+    /// The coordinator epoch of its last control batch; -1 when there was none.
+    pub coordinator_epoch: i32,
+    /// Where its open transaction began.
+    pub transaction_first_offset: Option<Offset>,
+}
+
 /// What [`ProducerStates::check`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SequenceCheck {
@@ -154,6 +171,23 @@ impl ProducerStates {
             .collect();
         all.sort_unstable_by_key(|(id, _)| *id);
         all
+    }
+
+    /// All producers by id, as DescribeProducers shows them.
+    #[must_use]
+    pub fn active(&self) -> Vec<ActiveProducer> {
+        let shown = |(producer_id, entry): (ProducerId, &ProducerEntry)| {
+            let last = entry.batches.back();
+            ActiveProducer {
+                producer_id,
+                epoch: entry.epoch,
+                last_sequence: last.map_or(-1, |batch| batch.last_sequence),
+                last_timestamp: last.map_or(entry.last_timestamp, |batch| batch.timestamp),
+                coordinator_epoch: entry.coordinator_epoch,
+                transaction_first_offset: entry.transaction_first_offset,
+            }
+        };
+        self.sorted().into_iter().map(shown).collect()
     }
 
     /// Whether a batch of a client may be appended at `now`. Forgets expired producers when there is no room.

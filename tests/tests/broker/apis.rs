@@ -28,6 +28,8 @@ use records::Compression;
 use tests::{Broker, Launch, Wire, batch_of, create_topic, error_of, temporary_directory};
 use types::{ErrorCode, Uuid};
 
+use crate::log_dirs;
+
 /// The topic that is there; its partitions lie on both shards.
 const TOPIC: &str = "known";
 const PARTITIONS: i32 = 4;
@@ -113,6 +115,9 @@ impl<'a> Asker<'a> {
             ApiKey::InitProducerId => self.init_producer_id(version),
             ApiKey::OffsetForLeaderEpoch => self.offset_for_leader_epoch(version),
             ApiKey::DescribeConfigs => self.describe_configs(version),
+            ApiKey::DescribeLogDirs => log_dirs::ask_directories(self.wire(), TOPIC, version),
+            ApiKey::DescribeClientQuotas => log_dirs::ask_quotas(self.wire(), version),
+            ApiKey::DescribeProducers => log_dirs::ask_producers(self.wire(), TOPIC, version),
             ApiKey::DescribeQuorum => self.describe_quorum(version),
             ApiKey::UpdateFeatures => self.update_features(version),
             ApiKey::DescribeCluster => self.describe_cluster(version),

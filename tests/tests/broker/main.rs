@@ -9,6 +9,7 @@ mod directories;
 mod fetches;
 mod floods;
 mod frames;
+mod log_dirs;
 mod power_cut;
 mod shutdown;
 mod stalls;

@@ -7,8 +7,11 @@
 mod api_versions;
 mod create_topics;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod fetch;
@@ -105,9 +108,12 @@ apis! {
     InitProducerId => init_producer_id(InitProducerIdRequest),
     OffsetForLeaderEpoch => offset_for_leader_epoch(OffsetForLeaderEpochRequest),
     DescribeConfigs => describe_configs(DescribeConfigsRequest),
+    DescribeLogDirs => describe_log_dirs(DescribeLogDirsRequest),
+    DescribeClientQuotas => describe_client_quotas(DescribeClientQuotasRequest),
     DescribeQuorum => describe_quorum(DescribeQuorumRequest),
     UpdateFeatures => update_features(UpdateFeaturesRequest),
     DescribeCluster => describe_cluster(DescribeClusterRequest),
+    DescribeProducers => describe_producers(DescribeProducersRequest),
     DescribeTopicPartitions => describe_topic_partitions(DescribeTopicPartitionsRequest),
 }
 

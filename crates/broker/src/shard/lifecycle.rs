@@ -78,14 +78,8 @@ impl<I: Io> Shard<I> {
         let partitions = self.partitions.borrow();
         let checkpoint = |partition: &Rc<crate::partition::Partition<I>>| {
             let log = &partition.log;
-            let dir = log.dir();
-            let directory = self
-                .setup
-                .directories
-                .iter()
-                .position(|it| dir.starts_with(&it.path))?;
             Some(LogCheckpoint {
-                directory,
+                directory: self.directory_index(log.dir())?,
                 topic: (&*log.identity().topic).into(),
                 partition: partition.key.index,
                 recovery_point: log.recovery_point(),

@@ -8,7 +8,7 @@ use futures_util::future::{select, select_all};
 use io::{Instant, Io, Receiver as _, TaskClass};
 use types::ErrorCode;
 
-use super::Shard;
+use super::{Shard, directories};
 use crate::connection;
 use crate::controller::Asker;
 use crate::lookup;
@@ -41,6 +41,14 @@ pub(super) async fn serve_requests<I: Io>(
                     TaskClass::Foreground,
                     answer_watch(Rc::clone(&shard), to, targets, deadline),
                 );
+            }
+            Request::DescribeLogs => {
+                let logs = directories::describe(&shard);
+                shard.mesh.reply_to(to, Reply::Logs(logs));
+            }
+            Request::Producers(keys) => {
+                let producers = lookup::producers(&shard, &keys);
+                shard.mesh.reply_to(to, Reply::Producers(producers));
             }
             Request::Offsets(jobs) => {
                 shard.spawn(

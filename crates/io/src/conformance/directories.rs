@@ -115,8 +115,13 @@ impl<I: Io, F: Fixture<I>> Suite<'_, I, F> {
     async fn free_space(&self) {
         let free = self.io.free_space_bytes(self.fixture.directory()).await;
         assert!(
-            free.expect("a number") > 0,
+            free.as_ref().is_ok_and(|free| *free > 0),
             "the test needs a disk with room"
+        );
+        let total = self.io.total_space_bytes(self.fixture.directory()).await;
+        assert!(
+            total.ok() >= free.ok(),
+            "nothing is freer than the whole disk"
         );
     }
 }

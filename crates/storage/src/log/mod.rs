@@ -39,7 +39,7 @@ use crate::config::{Durability, LogConfig};
 use crate::epochs::LeaderEpochs;
 use crate::error::Fenced;
 use crate::files::FileUse;
-use crate::producer_state::ProducerStates;
+use crate::producer_state::{ActiveProducer, ProducerStates};
 use crate::segment::{Segment, SegmentFile, file_path};
 use crate::shard::ShardStorage;
 use crate::space::DiskSpace;
@@ -278,6 +278,12 @@ impl<I: Io> Log<I> {
     #[must_use]
     pub fn producer_count(&self) -> usize {
         self.inner.state.borrow().producers.len()
+    }
+
+    /// The idempotent producers that it remembers, by id.
+    #[must_use]
+    pub fn active_producers(&self) -> Vec<ActiveProducer> {
+        self.inner.state.borrow().producers.active()
     }
 
     /// Whether it failed or was closed, and so accepts nothing more.
