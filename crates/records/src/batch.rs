@@ -9,11 +9,12 @@ use crate::Compression;
 pub const BATCH_HEADER_BYTES: usize = 61;
 
 /// The size of base offset and length, which the length field does not count.
-const LOG_OVERHEAD_BYTES: usize = 12;
+pub(crate) const LOG_OVERHEAD_BYTES: usize = 12;
 
 /// The format that Logan stores.
 pub const MAGIC_V2: i8 = 2;
 
+pub(crate) const LENGTH_AT: usize = 8;
 const LEADER_EPOCH_AT: usize = 12;
 const MAGIC_AT: usize = 16;
 const CRC_AT: usize = 17;
@@ -24,7 +25,7 @@ const COMPRESSION_MASK: i16 = 0x07;
 const TIMESTAMP_TYPE_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
 const CONTROL_BIT: i16 = 0x20;
-const DELETE_HORIZON_BIT: i16 = 0x40;
+pub(crate) const DELETE_HORIZON_BIT: i16 = 0x40;
 
 /// Whose clock stamped the records of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl BatchHeader {
                 available: bytes.len(),
             });
         }
-        let length = i32::from_be_bytes(field(bytes, 8));
+        let length = i32::from_be_bytes(field(bytes, LENGTH_AT));
         let magic = i8::from_be_bytes(field(bytes, MAGIC_AT));
         if magic != MAGIC_V2 {
             return Err(BatchError::UnsupportedMagic(magic));
@@ -218,6 +219,12 @@ impl BatchHeader {
         self.attributes & DELETE_HORIZON_BIT != 0
     }
 
+    /// From when on the tombstones in it may go (KIP-534).
+    #[must_use]
+    pub fn delete_horizon(&self) -> Option<TimestampMs> {
+        self.has_delete_horizon().then_some(self.base_timestamp)
+    }
+
     /// Whether an idempotent or transactional producer wrote it.
     #[must_use]
     pub fn has_producer_id(&self) -> bool {
@@ -293,6 +300,30 @@ pub fn set_timestamps(batch: &mut [u8], timestamp_type: TimestampType, max_times
     batch[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&attributes.to_be_bytes());
     batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&max_timestamp.0.to_be_bytes());
     set_crc(batch);
+}
+
+/// A header as it is stored. The checksum is left as it stands in `header`.
+///
+/// # Panics
+/// When the batch is larger than 2 GiB.
+pub(crate) fn header_bytes(header: &BatchHeader) -> Vec<u8> {
+    let length = i32::try_from(header.size_bytes - LOG_OVERHEAD_BYTES);
+    let length = length.expect("a batch is smaller than 2 GiB");
+    let mut bytes = Vec::with_capacity(header.size_bytes);
+    bytes.extend_from_slice(&header.base_offset.0.to_be_bytes());
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(&header.leader_epoch.0.to_be_bytes());
+    bytes.extend_from_slice(&MAGIC_V2.to_be_bytes());
+    bytes.extend_from_slice(&header.crc.to_be_bytes());
+    bytes.extend_from_slice(&header.attributes.to_be_bytes());
+    bytes.extend_from_slice(&header.last_offset_delta.to_be_bytes());
+    bytes.extend_from_slice(&header.base_timestamp.0.to_be_bytes());
+    bytes.extend_from_slice(&header.max_timestamp.0.to_be_bytes());
+    bytes.extend_from_slice(&header.producer_id.0.to_be_bytes());
+    bytes.extend_from_slice(&header.producer_epoch.0.to_be_bytes());
+    bytes.extend_from_slice(&header.base_sequence.to_be_bytes());
+    bytes.extend_from_slice(&header.record_count.to_be_bytes());
+    bytes
 }
 
 /// Writes the checksum of a whole batch into it.

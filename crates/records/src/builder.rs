@@ -196,7 +196,7 @@ fn put_len(target: &mut Vec<u8>, len: usize) {
     );
 }
 
-fn put_varlong(target: &mut Vec<u8>, value: i64) {
+pub(crate) fn put_varlong(target: &mut Vec<u8>, value: i64) {
     let mut zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while zigzag >= 0x80 {
         target.push((zigzag & 0x7f) as u8 | 0x80);

@@ -1,4 +1,4 @@
-//! Record batches: views, validation, checksums, compression and building.
+//! Record batches: views, validation, checksums, compression, building, and leaving records out.
 //!
 //! A batch is a slice of bytes in Kafka's format v2 (magic 2). Nothing here owns a log or does I/O; the functions
 //! run on whichever core calls them, and the memory they need between calls lives in a [`Scratch`].
@@ -14,6 +14,7 @@ mod batch;
 mod builder;
 pub mod compression;
 mod cursor;
+mod filter;
 mod record;
 mod validate;
 mod walk;
@@ -24,7 +25,8 @@ pub use batch::{
 };
 pub use builder::{BatchBuilder, NewRecord};
 pub use compression::{Compression, CompressionLevels};
-pub use record::{Header, HeaderIter, Record, RecordIter, decompressed_records};
+pub use filter::{BatchFilter, FilterRules, Filtered, WhenEmpty};
+pub use record::{BatchReader, Header, HeaderIter, Record, RecordIter, decompressed_records};
 pub use validate::{
     InvalidBatch, ProduceRules, RecordFault, Scratch, ValidBatch, Validation, ValidationLevel,
     validate_produce,

@@ -4,7 +4,7 @@ use types::{Offset, TimestampMs};
 
 use crate::compression::{Decompressors, Stream};
 use crate::cursor::{Cursor as _, Malformed, SliceCursor};
-use crate::{BATCH_HEADER_BYTES, BatchHeader, InvalidBatch};
+use crate::{BATCH_HEADER_BYTES, BatchHeader, InvalidBatch, Scratch};
 
 /// One record; keys, values and headers are slices of the decompressed batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     header_count: usize,
     headers: &'a [u8],
+    attributes: u8,
+    /// Everything behind the offset: key, value and headers as they are stored.
+    content: &'a [u8],
 }
 
 /// A record's header.
@@ -31,6 +34,16 @@ pub struct Header<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// Its attributes, of which Kafka has assigned none.
+    pub(crate) fn attributes(&self) -> u8 {
+        self.attributes
+    }
+
+    /// Key, value and headers as they are stored.
+    pub(crate) fn content(&self) -> &'a [u8] {
+        self.content
+    }
+
     /// Its headers, in order.
     #[must_use]
     pub fn headers(&self) -> HeaderIter<'a> {
@@ -97,25 +110,111 @@ pub(crate) fn decompress<'a>(
     scratch: &'a mut Vec<u8>,
     len_max_bytes: usize,
 ) -> Result<&'a [u8], InvalidBatch> {
-    let records = &batch[BATCH_HEADER_BYTES..];
-    let Some(codec) = header.compression() else {
-        return Err(InvalidBatch::UnknownCompression);
-    };
-    if !header.is_compressed() {
-        return Ok(records);
+    let mut unpacking = Unpacking::new(decompressors, header, batch, scratch, len_max_bytes)?;
+    while unpacking.advance()? {}
+    Ok(unpacking.records())
+}
+
+/// Reads the records of a batch in steps: whoever reads many batches can let others run between two blocks.
+#[derive(Debug)]
+pub struct BatchReader<'a> {
+    header: BatchHeader,
+    unpacking: Unpacking<'a, 'a>,
+}
+
+impl<'a> BatchReader<'a> {
+    /// Begins with `batch`, whose header is `header`. At most `len_max_bytes` of records are decompressed.
+    ///
+    /// # Errors
+    /// [`InvalidBatch::UnknownCompression`].
+    pub fn new(
+        header: &BatchHeader,
+        batch: &'a [u8],
+        scratch: &'a mut Scratch,
+        len_max_bytes: usize,
+    ) -> Result<Self, InvalidBatch> {
+        let (decompressors, records) = scratch.parts();
+        Ok(Self {
+            header: *header,
+            unpacking: Unpacking::new(decompressors, header, batch, records, len_max_bytes)?,
+        })
     }
-    scratch.clear();
-    let mut stream = Stream::new(std::mem::take(decompressors), codec, records, len_max_bytes);
-    let result = loop {
-        match stream.advance() {
-            Ok(true) => scratch.extend_from_slice(stream.block()),
-            Ok(false) => break Ok(()),
-            Err(fault) => break Err(fault),
+
+    /// Decompresses the next block; `false` when all is there, which for records that are not compressed is at once.
+    ///
+    /// # Errors
+    /// As for [`decompressed_records`].
+    pub fn advance(&mut self) -> Result<bool, InvalidBatch> {
+        self.unpacking.advance()
+    }
+
+    /// The records, once [`BatchReader::advance`] has said that all are there.
+    #[must_use]
+    pub fn records(self) -> RecordIter<'a> {
+        RecordIter::new(&self.header, self.unpacking.records())
+    }
+}
+
+/// Decompresses the records of a batch, a block at a time.
+#[derive(Debug)]
+pub(crate) struct Unpacking<'a, 's> {
+    plain: &'a [u8],
+    target: &'a mut Vec<u8>,
+    /// None for records that are not compressed.
+    stream: Option<Stream<'a>>,
+    decompressors: &'s mut Decompressors,
+}
+
+impl<'a, 's> Unpacking<'a, 's> {
+    /// Begins; at most `len_max_bytes` may come.
+    pub(crate) fn new(
+        decompressors: &'s mut Decompressors,
+        header: &BatchHeader,
+        batch: &'a [u8],
+        target: &'a mut Vec<u8>,
+        len_max_bytes: usize,
+    ) -> Result<Self, InvalidBatch> {
+        let plain = &batch[BATCH_HEADER_BYTES..];
+        let Some(codec) = header.compression() else {
+            return Err(InvalidBatch::UnknownCompression);
+        };
+        target.clear();
+        let stream = header
+            .is_compressed()
+            .then(|| Stream::new(std::mem::take(decompressors), codec, plain, len_max_bytes));
+        Ok(Self {
+            plain,
+            target,
+            stream,
+            decompressors,
+        })
+    }
+
+    /// Takes the next block; `false` when all is there.
+    pub(crate) fn advance(&mut self) -> Result<bool, InvalidBatch> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(false);
+        };
+        let advanced = stream.advance();
+        if matches!(advanced, Ok(true)) {
+            self.target.extend_from_slice(stream.block());
+            return Ok(true);
         }
-    };
-    *decompressors = stream.into_decompressors();
-    result?;
-    Ok(scratch)
+        if let Some(stream) = self.stream.take() {
+            *self.decompressors = stream.into_decompressors();
+            self.plain = &[];
+        }
+        Ok(advanced?)
+    }
+
+    /// All records, once [`Unpacking::advance`] has said so.
+    pub(crate) fn records(self) -> &'a [u8] {
+        if self.plain.is_empty() {
+            self.target
+        } else {
+            self.plain
+        }
+    }
 }
 
 /// Iterates over decompressed records; it ends after the batch's count, or after the first error.
@@ -140,9 +239,10 @@ impl<'a> RecordIter<'a> {
     fn read(&mut self) -> Result<Record<'a>, Malformed> {
         let length = usize::try_from(self.cursor.varint()?).or(Err(Malformed::Length))?;
         let mut body = SliceCursor::new(self.cursor.take(length)?);
-        body.skip(1)?;
+        let attributes = body.byte()?;
         let timestamp_delta = body.varlong()?;
         let offset_delta = body.varint()?;
+        let content_at = body.position();
         let key = sized(&mut body)?;
         let value = sized(&mut body)?;
         let header_count = usize::try_from(body.varint()?).or(Err(Malformed::Length))?;
@@ -156,6 +256,8 @@ impl<'a> RecordIter<'a> {
             return Err(Malformed::Length);
         }
         let mut whole = body;
+        whole.rewind(content_at);
+        let content = whole.take(headers_at + headers_len - content_at)?;
         whole.rewind(headers_at);
         Ok(Record {
             offset: Offset(
@@ -169,6 +271,8 @@ impl<'a> RecordIter<'a> {
             value,
             header_count,
             headers: whole.take(headers_len)?,
+            attributes,
+            content,
         })
     }
 }

@@ -147,6 +147,16 @@ pub struct Scratch {
     records: Vec<u8>,
 }
 
+impl Scratch {
+    /// Its parts. An unusually large buffer of the batch before is given back.
+    pub(crate) fn parts(&mut self) -> (&mut Decompressors, &mut Vec<u8>) {
+        if self.records.capacity() > RECORDS_RETAINED_MAX_BYTES {
+            self.records = Vec::new();
+        }
+        (&mut self.decompressors, &mut self.records)
+    }
+}
+
 /// Decompressed records beyond this are given back after a recompression.
 const RECORDS_RETAINED_MAX_BYTES: usize = 1 << 20;
 
@@ -420,13 +430,7 @@ fn rebuild(
     rules: &ProduceRules,
     scratch: &mut Scratch,
 ) -> Result<Vec<u8>, InvalidBatch> {
-    let Scratch {
-        decompressors,
-        records,
-    } = scratch;
-    if records.capacity() > RECORDS_RETAINED_MAX_BYTES {
-        *records = Vec::new();
-    }
+    let (decompressors, records) = scratch.parts();
     let records = decompress(
         decompressors,
         header,

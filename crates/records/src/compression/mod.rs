@@ -13,7 +13,7 @@ use std::io::{Error, ErrorKind, Result, Write as _};
 use flate2::write::GzEncoder;
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
 
-pub(crate) use stream::{Decompressors, Stream};
+pub(crate) use stream::{Decompressors, STEP_BYTES, Stream};
 
 /// A codec, with Kafka's numbers and names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,34 +101,78 @@ pub(crate) fn compress(
     codec: Compression,
     levels: CompressionLevels,
     data: &[u8],
-    mut head: Vec<u8>,
+    head: Vec<u8>,
 ) -> Result<Vec<u8>> {
-    match codec {
-        Compression::None => head.extend_from_slice(data),
-        Compression::Gzip => {
-            let level = u32::try_from(levels.gzip)
-                .map_or_else(|_| flate2::Compression::default(), flate2::Compression::new);
-            let mut encoder = GzEncoder::new(head, level);
-            encoder.write_all(data)?;
-            head = encoder.finish()?;
+    let mut compressor = Compressor::new(codec, levels, head)?;
+    compressor.write(data)?;
+    compressor.finish()
+}
+
+/// Compresses into a buffer, piece by piece.
+pub(crate) enum Compressor {
+    Plain(Vec<u8>),
+    Gzip(GzEncoder<Vec<u8>>),
+    Snappy(Vec<u8>),
+    Lz4(Box<FrameEncoder<Vec<u8>>>),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compressor").finish_non_exhaustive()
+    }
+}
+
+impl Compressor {
+    /// Begins behind `head`.
+    pub(crate) fn new(
+        codec: Compression,
+        levels: CompressionLevels,
+        mut head: Vec<u8>,
+    ) -> Result<Self> {
+        Ok(match codec {
+            Compression::None => Self::Plain(head),
+            Compression::Gzip => {
+                let level = u32::try_from(levels.gzip)
+                    .map_or_else(|_| flate2::Compression::default(), flate2::Compression::new);
+                Self::Gzip(GzEncoder::new(head, level))
+            }
+            Compression::Snappy => {
+                snappy::begin(&mut head);
+                Self::Snappy(head)
+            }
+            Compression::Lz4 => {
+                // Java's reader refuses blocks that depend on one another.
+                let frame = FrameInfo::new()
+                    .block_mode(BlockMode::Independent)
+                    .block_size(BlockSize::Max64KB);
+                Self::Lz4(Box::new(FrameEncoder::with_frame_info(frame, head)))
+            }
+            Compression::Zstd => Self::Zstd(zstd::stream::write::Encoder::new(head, levels.zstd)?),
+        })
+    }
+
+    /// Compresses the next piece. Pieces of [`STEP_BYTES`] give what one piece would.
+    pub(crate) fn write(&mut self, data: &[u8]) -> Result<()> {
+        match self {
+            Self::Plain(target) => target.extend_from_slice(data),
+            Self::Gzip(encoder) => encoder.write_all(data)?,
+            Self::Snappy(target) => snappy::compress(data, target)?,
+            Self::Lz4(encoder) => encoder.write_all(data)?,
+            Self::Zstd(encoder) => encoder.write_all(data)?,
         }
-        Compression::Snappy => snappy::compress(data, &mut head)?,
-        Compression::Lz4 => {
-            // Java's reader refuses blocks that depend on one another.
-            let frame = FrameInfo::new()
-                .block_mode(BlockMode::Independent)
-                .block_size(BlockSize::Max64KB);
-            let mut encoder = FrameEncoder::with_frame_info(frame, head);
-            encoder.write_all(data)?;
-            head = encoder
+        Ok(())
+    }
+
+    /// What came of it, the head included.
+    pub(crate) fn finish(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Plain(target) | Self::Snappy(target) => Ok(target),
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Lz4(encoder) => encoder
                 .finish()
-                .map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
-        }
-        Compression::Zstd => {
-            let mut encoder = zstd::stream::write::Encoder::new(head, levels.zstd)?;
-            encoder.write_all(data)?;
-            head = encoder.finish()?;
+                .map_err(|error| Error::new(ErrorKind::InvalidData, error)),
+            Self::Zstd(encoder) => encoder.finish(),
         }
     }
-    Ok(head)
 }

@@ -65,12 +65,16 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// Appends `data`, compressed and framed, to `target`.
-pub(super) fn compress(data: &[u8], target: &mut Vec<u8>) -> IoResult<()> {
-    let invalid = |what| Error::new(ErrorKind::InvalidData, what);
+/// Appends what comes before the first block.
+pub(super) fn begin(target: &mut Vec<u8>) {
     target.extend_from_slice(&MAGIC);
     target.extend_from_slice(&1i32.to_be_bytes());
     target.extend_from_slice(&1i32.to_be_bytes());
+}
+
+/// Appends `data`, compressed and framed, to `target`. Each call begins a block.
+pub(super) fn compress(data: &[u8], target: &mut Vec<u8>) -> IoResult<()> {
+    let invalid = |what| Error::new(ErrorKind::InvalidData, what);
     let mut encoder = snap::raw::Encoder::new();
     for block in data.chunks(BLOCK_BYTES) {
         let compressed = encoder

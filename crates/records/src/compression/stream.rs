@@ -15,7 +15,7 @@ use super::{Compression, gzip, lz4, snappy, zstd_frames};
 use crate::cursor::Malformed;
 
 /// What a codec without blocks of its own yields at a time.
-pub(super) const STEP_BYTES: usize = 64 << 10;
+pub(crate) const STEP_BYTES: usize = 64 << 10;
 
 /// Larger blocks (a raw snappy block can be a whole batch) are given back when the next batch begins.
 const BLOCK_RETAINED_MAX_BYTES: usize = 1 << 20;

@@ -2,6 +2,7 @@
 
 mod compression;
 mod damage;
+mod filter;
 mod golden;
 mod round_trip;
 mod rules;
