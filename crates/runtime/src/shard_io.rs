@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Result;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use glommio::timer::sleep;
@@ -17,6 +18,7 @@ use crate::helper::Helper;
 use crate::mailbox::{Receiver, Sender};
 use crate::stream::{Socket, Stream};
 use crate::task::{Task, TaskQueues};
+use crate::watchdog::Activity;
 use crate::{clock, directory, mailbox, probe};
 
 /// The shortest sleep that waits for the reactor; a sleep of zero returns at once.
@@ -34,17 +36,19 @@ struct Shared {
     queues: TaskQueues,
     entropy: Entropy,
     helper: Helper,
+    activity: Arc<Activity>,
 }
 
 impl GlommioIo {
     /// Makes the handle of the executor that runs on this thread.
-    pub(crate) fn new(shard: ShardId, helper: Helper) -> Self {
+    pub(crate) fn new(shard: ShardId, helper: Helper, activity: Arc<Activity>) -> Self {
         Self {
             shared: Rc::new(Shared {
                 shard,
                 queues: TaskQueues::create(),
                 entropy: Entropy::new(),
                 helper,
+                activity,
             }),
         }
     }
@@ -69,6 +73,7 @@ impl GlommioIo {
         job: impl FnOnce(&Path) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let path = path.to_path_buf();
+        self.shared.activity.note();
         self.shared.helper.run(move || job(&path)).await
     }
 }
@@ -118,7 +123,8 @@ impl io::Io for GlommioIo {
     }
 
     fn adopt(&self, socket: Socket) -> Result<Stream> {
-        Ok(Stream::adopt(socket.moved_to(self.shared.shard)))
+        let activity = Arc::clone(&self.shared.activity);
+        Ok(Stream::adopt(socket.moved_to(self.shared.shard), activity))
     }
 
     async fn open(&self, path: &Path, mode: OpenMode) -> Result<File> {

@@ -21,7 +21,7 @@ use crate::host::{Facts, HostError};
 use crate::panics;
 use crate::shard_io::GlommioIo;
 use crate::supervisor::{Event, EventSender, Supervisor};
-use crate::watchdog::{Delays, Pulse, Watchdog};
+use crate::watchdog::{Activity, Delays, Pulse, Watchdog};
 
 /// Entries of each of the three submission rings of a shard.
 const RING_DEPTH: usize = 256;
@@ -86,7 +86,8 @@ impl Shards {
         panics::install_hook();
         let helper = Helper::start(&plan.spare)?;
         let pulses: Arc<[Arc<Pulse>]> = plan.shards.iter().map(|_| Arc::default()).collect();
-        let watchdog = Watchdog::start(Arc::clone(&pulses))?;
+        let activity = Arc::<Activity>::default();
+        let watchdog = Watchdog::start(Arc::clone(&pulses), Arc::clone(&activity))?;
         let mut handles = Vec::with_capacity(seeds.len());
         let (sender, ended) = flume::bounded(seeds.len());
         for (((id, &core), seed), pulse) in (0..).zip(&plan.shards).zip(seeds).zip(pulses.iter()) {
@@ -94,6 +95,7 @@ impl Shards {
                 shard: ShardId(id),
                 helper: helper.clone(),
                 pulse: Arc::clone(pulse),
+                activity: Arc::clone(&activity),
                 ended: sender.clone(),
                 supervisor: supervisor.clone_sender(),
             };
@@ -147,6 +149,7 @@ struct Birth {
     shard: ShardId,
     helper: Helper,
     pulse: Arc<Pulse>,
+    activity: Arc<Activity>,
     ended: flume::Sender<ShardId>,
     supervisor: EventSender,
 }
@@ -172,7 +175,7 @@ impl Birth {
         let handle = builder(shard, core)
             .spawn(move || async move {
                 panics::mark_vital("a shard");
-                let io = GlommioIo::new(shard, self.helper);
+                let io = GlommioIo::new(shard, self.helper, self.activity);
                 let pulse = io.spawn(TaskClass::Control, Arc::clone(&self.pulse).answer());
                 let main = io.spawn(TaskClass::Foreground, main(io.clone(), seed));
                 started

@@ -18,6 +18,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use futures_io::{AsyncRead as _, AsyncWrite as _};
 use socket2::SockRef;
 
 use crate::lease::Lease;
+use crate::watchdog::Activity;
 
 /// Chunks that one system call gathers.
 const GATHERED_CHUNKS_MAX: usize = 64;
@@ -98,6 +100,7 @@ pub struct Stream {
 struct Shared {
     stream: RefCell<glommio::net::TcpStream>,
     ends: Ends,
+    activity: Arc<Activity>,
     /// Released last, when the descriptor is closed.
     lease: Option<Lease>,
 }
@@ -110,7 +113,11 @@ impl Shared {
     }
 
     fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize>> {
-        Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, buffer)
+        let poll = Pin::new(&mut *self.stream.borrow_mut()).poll_read(context, buffer);
+        if poll.is_ready() {
+            self.activity.note();
+        }
+        poll
     }
 
     fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
@@ -141,7 +148,7 @@ impl Shared {
 }
 
 impl Stream {
-    pub(crate) fn adopt(socket: Socket) -> Self {
+    pub(crate) fn adopt(socket: Socket, activity: Arc<Activity>) -> Self {
         let descriptor = socket.descriptor.into_raw_fd();
         // SAFETY: `into_raw_fd` gave up the ownership of this open socket, and `TcpStream` takes it.
         let stream = unsafe { glommio::net::TcpStream::from_raw_fd(descriptor) };
@@ -149,6 +156,7 @@ impl Stream {
             shared: Rc::new(Shared {
                 stream: RefCell::new(stream),
                 ends: socket.ends,
+                activity,
                 lease: socket.lease,
             }),
         }

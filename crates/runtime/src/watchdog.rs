@@ -1,4 +1,6 @@
-//! The watchdog: a plain thread that wakes every shard every few milliseconds and measures how late it answers.
+//! The watchdog: a plain thread that wakes every shard every few milliseconds and measures how late it answers. When
+//! nothing has come from outside for a while it does so less often, since each wake-up costs an idle shard a turn of its
+//! reactor; the first read from a socket calls it back.
 //!
 //! The waking matters as much as the measuring: glommio 0.9 can go to sleep with runnable tasks left, and only a
 //! wake-up from outside gets it going again. So each ping wakes the shard's pulse task directly, also when an earlier
@@ -8,10 +10,10 @@
 
 use std::future::poll_fn;
 use std::io::Result;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use types::ShardId;
@@ -20,6 +22,10 @@ use crate::{clock, panics};
 
 /// The time between pings.
 const PING_INTERVAL: Duration = Duration::from_millis(5);
+/// The time between pings when nothing happens.
+const CALM_INTERVAL: Duration = Duration::from_millis(100);
+/// Pings without any activity between them after which it is calm: a second.
+const QUIET_TICKS_MAX: u32 = 200;
 /// A delay that is reported.
 const STALL_MIN: Duration = Duration::from_millis(100);
 /// A shard's stalls are logged at most this often.
@@ -30,6 +36,53 @@ const EAGER_WAKES_MAX: u64 = 1000;
 const PATIENT_TICKS: u64 = 200;
 /// Delays are counted in powers of two of a microsecond; the last bucket holds what is longer.
 const BUCKETS: usize = 32;
+
+/// The watchdog pings seldom.
+const CALM: u8 = 0;
+/// Nothing has happened since the last ping.
+const QUIET: u8 = 1;
+/// Something has.
+const BUSY: u8 = 2;
+
+/// Whether anything reaches the shards from outside. All shards tell it, and the watchdog forgets it with each ping.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    state: AtomicU8,
+    watchdog: OnceLock<Thread>,
+}
+
+impl Activity {
+    /// Notes that something has happened. Costs a load while it happens all the time.
+    pub(crate) fn note(&self) {
+        if self.state.load(Ordering::Relaxed) == BUSY {
+            return;
+        }
+        if self.state.swap(BUSY, Ordering::AcqRel) == CALM
+            && let Some(watchdog) = self.watchdog.get()
+        {
+            watchdog.unpark();
+        }
+    }
+
+    /// Waits until the next ping is due, after `quiet_ticks` pings without activity. Returns how many it is then.
+    fn wait(&self, quiet_ticks: u32) -> u32 {
+        let is_calm = quiet_ticks >= QUIET_TICKS_MAX
+            && self
+                .state
+                .compare_exchange(QUIET, CALM, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok();
+        if is_calm {
+            thread::park_timeout(CALM_INTERVAL);
+        } else {
+            thread::sleep(PING_INTERVAL);
+        }
+        if self.state.swap(QUIET, Ordering::AcqRel) == BUSY {
+            0
+        } else {
+            quiet_ticks.saturating_add(1)
+        }
+    }
+}
 
 /// What the watchdog and one shard share.
 #[derive(Debug, Default)]
@@ -138,14 +191,15 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(crate) fn start(pulses: Arc<[Arc<Pulse>]>) -> Result<Self> {
+    pub(crate) fn start(pulses: Arc<[Arc<Pulse>]>, activity: Arc<Activity>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("watchdog".to_owned())
             .spawn(move || {
                 panics::mark_vital("the watchdog");
-                watch(&pulses, &stopped);
+                activity.watchdog.get_or_init(thread::current);
+                watch(&pulses, &activity, &stopped);
             })?;
         Ok(Self {
             stop,
@@ -165,19 +219,20 @@ impl Drop for Watchdog {
     }
 }
 
-fn watch(pulses: &[Arc<Pulse>], stop: &AtomicBool) {
+fn watch(pulses: &[Arc<Pulse>], activity: &Activity, stop: &AtomicBool) {
     let mut patients: Vec<_> = (0_u16..)
         .map(ShardId)
         .map(Patient::new)
         .zip(pulses)
         .collect();
+    let mut quiet_ticks = 0;
     while !stop.load(Ordering::Acquire) {
         for (patient, pulse) in &mut patients {
             if !pulse.ended.load(Ordering::Acquire) {
                 patient.tick(pulse);
             }
         }
-        thread::sleep(PING_INTERVAL);
+        quiet_ticks = activity.wait(quiet_ticks);
     }
 }
 
@@ -278,6 +333,31 @@ mod tests {
         assert_eq!(delays.max, Duration::from_millis(200));
         assert_eq!(delays.p999, delays.max, "no percentile exceeds the maximum");
         assert_eq!((delays.pings, delays.stalls), (100, 1));
+    }
+
+    #[test]
+    fn calm_comes_after_a_quiet_while_and_ends_with_the_first_activity() {
+        let activity = Activity::default();
+        assert_eq!(activity.wait(5), 6);
+        activity.note();
+        assert_eq!(activity.wait(5), 0);
+        activity.watchdog.set(thread::current()).expect("only here");
+        let began = clock::now();
+        assert_eq!(activity.wait(QUIET_TICKS_MAX), QUIET_TICKS_MAX + 1);
+        assert!(clock::now() - began >= CALM_INTERVAL);
+        // A thread that is called back does not sleep to the end.
+        let began = clock::now();
+        let ticks = thread::scope(|scope| {
+            scope.spawn(|| {
+                while activity.state.load(Ordering::Acquire) != CALM {
+                    thread::yield_now();
+                }
+                activity.note();
+            });
+            activity.wait(QUIET_TICKS_MAX)
+        });
+        assert_eq!(ticks, 0);
+        assert!(clock::now() - began < CALM_INTERVAL);
     }
 
     #[test]
