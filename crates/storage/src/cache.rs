@@ -146,6 +146,15 @@ impl BatchCache {
         }
     }
 
+    /// Forgets everything of a segment.
+    pub(crate) fn forget_segment(&mut self, log: u64, segment: Offset) {
+        let all = (log, segment, 0)..=(log, segment, u64::MAX);
+        let keys: Vec<PieceKey> = self.entries.range(all).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.remove(key);
+        }
+    }
+
     /// Removes what `piece` covers and shortens what reaches into it.
     fn make_way(&mut self, log: u64, segment: Offset, piece: &Piece) {
         let first = (log, segment, piece.start);

@@ -167,6 +167,12 @@ impl TimeIndex {
         self.entries.len() * TIME_ENTRY_LEN
     }
 
+    /// The entries in order.
+    #[must_use]
+    pub fn entries(&self) -> &[TimeEntry] {
+        &self.entries
+    }
+
     /// The last entry.
     #[must_use]
     pub fn last(&self) -> Option<TimeEntry> {

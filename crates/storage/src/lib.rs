@@ -7,11 +7,15 @@
 //! its offsets, a task writes it and another one syncs it, [`Log::wait_durable`] tells, and the chunk goes on as part of
 //! the batch cache from which [`Log::read`] serves it without a copy.
 //!
+//! Damage on disk is bounded: a batch that cannot be read is refused with the offsets of its range, everything else is
+//! served; [`Scrubber`] looks for such batches before somebody needs them.
+//!
 //! Deliberately absent: retention, compaction, replication; memory maps; anything that is shared between shards.
 
 mod cache;
 pub mod checkpoint;
 mod config;
+mod damage;
 pub mod epochs;
 mod error;
 mod files;
@@ -20,6 +24,7 @@ mod log;
 mod lru;
 pub mod producer_state;
 mod scan;
+mod scrub;
 mod segment;
 mod shard;
 pub mod snapshot;
@@ -27,7 +32,9 @@ mod space;
 mod staging;
 
 pub use config::{Durability, LogConfig, StorageConfig};
+pub use damage::DamagedRange;
 pub use error::{AppendError, Fenced, FormatError, OpenError, ReadError};
 pub use log::{Appended, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset};
 pub use producer_state::ActiveProducer;
+pub use scrub::{ScrubTotals, Scrubber};
 pub use shard::{MemoryUse, ShardStorage};

@@ -146,7 +146,8 @@ impl<'a, F: File> Scanner<'a, F> {
             }
             let (start, buffer) = self.window.as_ref().expect("it was just read");
             let rest = &buffer.as_slice()[offset_in(*start, at)..];
-            let headers = rest.windows(BATCH_HEADER_BYTES);
+            let searched = rest.len().min(offset_in(at, end));
+            let headers = rest[..searched].windows(BATCH_HEADER_BYTES);
             let could_begin = |bytes: &[u8]| {
                 BatchHeader::parse_prefix(bytes)
                     .is_ok_and(|header| header.base_offset >= next_offset)

@@ -15,10 +15,12 @@ use rustc_hash::FxHashMap;
 
 use crate::cache::{BatchCache, PieceKey};
 use crate::config::StorageConfig;
+use crate::damage::Damages;
 use crate::files::{FileUse, OpenFiles, SegmentKey};
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::log::{LogInner, ReadInFlight};
 use crate::lru::Lru;
+use crate::scrub::ScrubTotals;
 use crate::space::DiskSpace;
 use crate::staging::{ChunkPools, Supply};
 
@@ -40,6 +42,12 @@ pub(crate) struct ShardShared<I: Io> {
     pub(crate) cache: RefCell<BatchCache>,
     pub(crate) reads: RefCell<FxHashMap<PieceKey, Rc<ReadInFlight>>>,
     pub(crate) indexes: RefCell<Lru<SegmentKey, Rc<LoadedIndexes>>>,
+    pub(crate) damages: RefCell<Damages>,
+    pub(crate) scrub: RefCell<ScrubTotals>,
+    /// The segment that the scrubber reads, until it goes or is replaced.
+    pub(crate) scrubbed: Cell<Option<SegmentKey>>,
+    /// A segment was sealed.
+    pub(crate) sealed: Notify,
     files: OpenFiles<I::File>,
     next_log: Cell<u64>,
     /// Logs whose tail may hold a chunk.
@@ -111,6 +119,10 @@ impl<I: Io> ShardStorage<I> {
             cache: RefCell::new(BatchCache::new(config.cache_bytes)),
             reads: RefCell::default(),
             indexes: RefCell::new(Lru::new(config.index_cache_bytes)),
+            damages: RefCell::default(),
+            scrub: RefCell::default(),
+            scrubbed: Cell::new(None),
+            sealed: Notify::new(),
             files: OpenFiles::new(config.open_files_max),
             next_log: Cell::new(0),
             tails: RefCell::default(),
@@ -145,6 +157,16 @@ impl<I: Io> ShardStorage<I> {
             lent_bytes: self.shared.pools.lent_bytes(),
             cache_bytes: self.shared.cache.borrow().memory_bytes(),
             index_bytes: self.shared.indexes.borrow().weight(),
+        }
+    }
+
+    /// What the scrubber and readers have found so far.
+    #[must_use]
+    pub fn scrub_totals(&self) -> ScrubTotals {
+        let damaged_now = self.shared.damages.borrow().count();
+        ScrubTotals {
+            damaged_now,
+            ..*self.shared.scrub.borrow()
         }
     }
 
@@ -264,6 +286,10 @@ impl<I: Io> ShardStorage<I> {
     pub(crate) fn forget_segment(&self, key: SegmentKey) {
         self.shared.files.forget(key);
         self.shared.indexes.borrow_mut().remove(&key);
+        self.shared.damages.borrow_mut().keep_only(key, &[]);
+        if self.shared.scrubbed.get() == Some(key) {
+            self.shared.scrubbed.set(None);
+        }
     }
 
     /// Whether logs may keep the chunk of their tail between appends: not when they and readers hold too much.

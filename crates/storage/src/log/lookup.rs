@@ -87,6 +87,15 @@ impl<I: Io> Log<I> {
         let found = inner
             .search(place, start, |record| record == timestamp)
             .await?;
+        // Where its batch is damaged, what the index says of it is still true.
+        let found = found.or_else(|| {
+            let leader_epoch = self.epoch_for_offset(offset)?;
+            (!self.damaged_ranges().is_empty()).then_some(TimestampOffset {
+                timestamp,
+                offset,
+                leader_epoch,
+            })
+        });
         Ok(found.and_then(|found| self.below_high_watermark(found)))
     }
 
@@ -148,6 +157,7 @@ impl<I: Io> LogInner<I> {
     }
 
     /// The first record from `place` on, at or after `start`, whose timestamp is wanted; it looks at one segment only.
+    /// Damaged records are passed over: nobody can read them either.
     async fn search(
         self: &Rc<Self>,
         place: Place,
@@ -159,7 +169,13 @@ impl<I: Io> LogInner<I> {
         while let Some(place) = next
             && place.segment == segment
         {
-            let found = self.batch_at(place, 0).await?;
+            let found = match self.batch_at(place, 0).await {
+                Err(ReadError::Corrupt { .. }) => {
+                    next = self.behind_damage(place).await?;
+                    continue;
+                }
+                found => found?,
+            };
             if found.header.last_offset() >= start
                 && wanted_in(&found, &wanted)
                 && let Some(record) = self.record_in(&found, start, &wanted).await?
@@ -172,6 +188,25 @@ impl<I: Io> LogInner<I> {
             });
         }
         Ok(None)
+    }
+
+    /// Where to go on from `place`, at which a batch is damaged.
+    async fn behind_damage(self: &Rc<Self>, place: Place) -> Result<Option<Place>, ReadError> {
+        let known = match self.damage_at(place) {
+            Some(known) => Some(known),
+            None => self.look_closely(place).await?,
+        };
+        let Some(damage) = known else {
+            // The disk has it intact: another look, at the disk.
+            self.forget_cached(place.segment);
+            self.batch_at(place, 0).await?;
+            return Ok(Some(place));
+        };
+        let behind = Place {
+            segment: damage.segment,
+            position: damage.end_position.max(place.position),
+        };
+        Ok(self.normalise(behind))
     }
 
     async fn record_in(
@@ -239,7 +274,10 @@ impl<I: Io> LogInner<I> {
     }
 
     /// The indexes of a sealed segment.
-    async fn indexes(self: &Rc<Self>, segment: Offset) -> Result<Rc<LoadedIndexes>, ReadError> {
+    pub(crate) async fn indexes(
+        self: &Rc<Self>,
+        segment: Offset,
+    ) -> Result<Rc<LoadedIndexes>, ReadError> {
         let key = (self.id, segment);
         if let Some(loaded) = self.shard.shared.indexes.borrow_mut().get(&key) {
             return Ok(Rc::clone(loaded));
@@ -280,7 +318,7 @@ impl<I: Io> LogInner<I> {
         }
     }
 
-    async fn read_index(&self, path: PathBuf) -> Result<Vec<u8>, String> {
+    pub(crate) async fn read_index(&self, path: PathBuf) -> Result<Vec<u8>, String> {
         let read = self.shard.io().read_file(&path, INDEX_LEN_MAX).await;
         read.map_err(|error| error.to_string())
     }
@@ -339,8 +377,17 @@ impl<I: Io> LogInner<I> {
         };
         let mut indexes = SegmentIndexes::new(segment);
         let mut scanner = Scanner::new(&*file, size_bytes);
-        while let Some(scanned) = scanner.next(Check::Header).await.map_err(to_error)?.batch() {
-            indexes.observe(&scanned.header, scanned.position, interval_bytes);
+        loop {
+            let step = scanner.next(Check::Header).await.map_err(to_error)?;
+            if let Some(scanned) = step.batch() {
+                indexes.observe(&scanned.header, scanned.position, interval_bytes);
+                continue;
+            }
+            let position = scanner.position();
+            let Some(damage) = self.damage_at(Place { segment, position }) else {
+                break;
+            };
+            scanner.seek(damage.end_position);
         }
         indexes.finish();
         let built = LoadedIndexes {

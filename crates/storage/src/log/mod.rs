@@ -11,6 +11,7 @@
 
 mod append;
 mod commit;
+mod damaged;
 mod lifecycle;
 mod lookup;
 mod open;

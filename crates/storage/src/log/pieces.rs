@@ -192,6 +192,12 @@ impl<I: Io> LogInner<I> {
         })
     }
 
+    /// Forgets what the cache has of a segment, so that it is read from the disk again.
+    pub(crate) fn forget_cached(&self, segment: Offset) {
+        let mut cache = self.shard.shared.cache.borrow_mut();
+        cache.forget_segment(self.id, segment);
+    }
+
     /// A part of a piece for a client: a slice, or a copy when too much memory is lent already.
     pub(crate) fn lend(&self, piece: &Piece, range: Range<u64>) -> Bytes {
         let slice = piece.slice(range);

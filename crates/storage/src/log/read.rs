@@ -24,6 +24,9 @@ const CRC_COVERS_FROM: usize = 21;
 /// Readers of one log whose position is remembered.
 const HINTS_MAX: usize = 16;
 
+/// Damaged ranges that one read looks at closely.
+const CLOSE_LOOKS_MAX: usize = 16;
+
 /// How much further than asked a sequential reader's read from disk goes.
 const READ_AHEAD_BYTES: u64 = 1 << 20;
 
@@ -158,25 +161,40 @@ impl<I: Io> Log<I> {
 }
 
 impl<I: Io> LogInner<I> {
-    /// The first batch that holds `offset` or something after it; `None` at the end of the log. It was checked.
+    /// The first batch that holds `offset` or something after it; `None` at the end of the log. It was checked. Damage that
+    /// lies before it is passed over, and answered with an error only where it may hold `offset`.
     pub(crate) async fn find_batch(
         self: &Rc<Self>,
         offset: Offset,
         hint: Option<Place>,
     ) -> Result<Option<Found>, ReadError> {
-        let first = match hint {
-            Some(place) => self.seek(offset, place).await,
-            None => self.seek_by_index(offset).await,
-        };
-        match first {
-            Err(ReadError::Corrupt { segment, .. }) => {
-                // Perhaps it is the index that is wrong.
-                if !self.rebuild_indexes(segment).await? {
-                    return first;
-                }
-                self.seek_by_index(offset).await
+        let mut hint = hint;
+        let mut close_looks = 0;
+        loop {
+            let found = match hint.take() {
+                Some(place) => self.seek(offset, place).await,
+                None => self.seek_by_index(offset).await,
+            };
+            let Err(ReadError::Corrupt {
+                segment, position, ..
+            }) = found
+            else {
+                return found;
+            };
+            let place = Place { segment, position };
+            let is_known = self.damage_at(place).is_some();
+            if is_known || close_looks == CLOSE_LOOKS_MAX {
+                return found;
             }
-            found => found,
+            close_looks += 1;
+            // Perhaps it is the index that is wrong.
+            if self.rebuild_indexes(segment).await? {
+                continue;
+            }
+            if self.look_closely(place).await?.is_none() {
+                // It is intact on disk: what the cache has is not what is there.
+                self.forget_cached(segment);
+            }
         }
     }
 
@@ -193,6 +211,14 @@ impl<I: Io> LogInner<I> {
     ) -> Result<Option<Found>, ReadError> {
         let mut place = place;
         while let Some(current) = self.normalise(place) {
+            if let Some(damage) = self.damage_at(current) {
+                if offset < damage.end_offset {
+                    return Err(damage.error());
+                }
+                place.segment = damage.segment;
+                place.position = damage.end_position;
+                continue;
+            }
             let found = self.batch_at(current, 0).await?;
             if found.header.last_offset() >= offset {
                 return Ok(Some(found));
@@ -249,6 +275,9 @@ impl<I: Io> LogInner<I> {
             detail,
         };
         let size_bytes = self.segment_size(segment)?;
+        if let Some(damage) = self.damage_at(place) {
+            return Err(damage.error());
+        }
         let header_end = (position + BATCH_HEADER_BYTES as u64).min(size_bytes);
         let header = if header_end <= piece.end() {
             BatchHeader::parse_prefix(&piece.slice(position..header_end))

@@ -48,6 +48,7 @@ impl<I: Io> LogInner<I> {
         if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
             segment.state = SegmentState::Sealed;
         }
+        self.shard.shared.sealed.notify_all();
         Ok(())
     }
 
