@@ -33,6 +33,7 @@ use crate::topics::View;
 
 pub(crate) mod directories;
 pub(crate) mod lifecycle;
+mod scrubbing;
 mod serve;
 mod takeover;
 
@@ -304,6 +305,7 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         TaskClass::Control,
         connection::sweep_connections(Rc::clone(&shard)),
     );
+    shard.spawn(TaskClass::Background, scrubbing::scrub(Rc::clone(&shard)));
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
             Ok(decider) => {

@@ -100,6 +100,8 @@ keys! {
         [], "The default of the topic key `segment.jitter.ms`.";
     "log.roll.ms" => log_roll_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `segment.ms`.";
+    "log.scrub.bytes.per.second" => log_scrub_bytes_per_second: i64 = Some("4194304"), at_least(0), Restart, Honoured,
+        [], "The bytes of closed segments that the process re-reads each second to check them, over all shards; 0 is not at all.";
     "log.segment.bytes" => log_segment_bytes: i32 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         [], "The default of the topic key `segment.bytes`.";
     "log.segment.delete.delay.ms" => log_segment_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Stored,

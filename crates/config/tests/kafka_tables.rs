@@ -102,7 +102,7 @@ fn describe(definition: &Definition) -> [(&'static str, String); 4] {
 }
 
 fn is_own(name: &str) -> bool {
-    name.starts_with("logan.") || name.starts_with("shard.")
+    name.starts_with("logan.") || name.starts_with("shard.") || name.starts_with("log.scrub.")
 }
 
 #[test]

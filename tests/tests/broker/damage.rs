@@ -2,11 +2,13 @@
 //! and what was acknowledged is never silently lost.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use client::{Acks, FetchLimits, ListedOffset, OffsetSpec};
 use records::{BatchIter, Compression};
-use tests::{Broker, Launch, batch_of, create_topic, read_values, temporary_directory};
+use tests::{Broker, Launch, batch_of, create_topic, read_values, temporary_directory, within};
 use types::{ErrorCode, Offset, PartitionIndex, TimestampMs};
 
 const TOPIC: &str = "kept";
@@ -462,4 +464,87 @@ fn a_damaged_meta_properties_refuses_the_start() {
     assert!(other.last_words().contains("node.id"), "{}", other.log);
     let broker = Launch::in_directory(directory.path()).start();
     expect_everything(&broker, "the file is as it was");
+}
+
+/// Flips a bit of a file as the medium does: in place, where the broker's direct reads see it.
+fn flip_in_place(path: &Path, position: usize) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path);
+    let file = file.expect("a file");
+    let position = u64::try_from(position).expect("small");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, position).expect("a byte");
+    byte[0] ^= 1;
+    file.write_all_at(&byte, position).expect("a byte");
+    file.sync_all().expect("a disk");
+}
+
+#[test]
+fn rot_in_a_closed_segment_is_found_while_the_broker_runs() {
+    let directory = temporary_directory();
+    prepare(directory.path(), End::Stopped);
+    let broker = Launch::in_directory(directory.path())
+        .with("log.scrub.bytes.per.second", "67108864")
+        .start();
+    expect_everything(&broker, "before the damage");
+    let place = partition_directory(directory.path(), 0);
+    let segment = &files(&place, &[".log"])[0];
+    let at = batch_position(&fs::read(segment).expect("a segment"), 5) + 1_000;
+    flip_in_place(segment, at);
+    broker.expect_log("damaged batches");
+    let log = broker.log();
+    let line = log.lines().find(|line| line.contains("damaged batches"));
+    let line = line.expect("it was just seen");
+    for part in [
+        "kept",
+        "partition",
+        "00000000000000000000.log",
+        "first_offset=5",
+        "last_offset=5",
+    ] {
+        assert!(line.contains(part), "{part} is not in: {line}");
+    }
+    let mut client = broker.impatient_client();
+    let limits = FetchLimits {
+        partition_max_bytes: 1,
+        ..FetchLimits::default()
+    };
+    for offset in 0..i64::try_from(BATCHES).expect("few") {
+        let fetched = client.fetch(TOPIC, PartitionIndex(0), Offset(offset), limits);
+        if offset == 5 {
+            let refused = fetched.expect_err("the scrubber has found it");
+            assert_eq!(refused.code(), Some(ErrorCode::CorruptMessage), "{refused}");
+        } else {
+            let records = fetched.expect("its neighbours are served").records;
+            assert!(!records.is_empty(), "offset {offset}");
+        }
+    }
+    let others = read_values(&mut client, TOPIC, PartitionIndex(1));
+    assert!(others == expected(1), "the other partition is whole");
+    let batch = batch_of(Compression::None, &[b"more"]);
+    let produced = client.produce(TOPIC, PartitionIndex(0), &batch, Acks::All);
+    produced.expect("appends go on");
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_broken_index_is_rebuilt_while_the_broker_runs() {
+    let directory = temporary_directory();
+    prepare(directory.path(), End::Stopped);
+    let place = partition_directory(directory.path(), 0);
+    let index = &files(&place, &[".index"])[0];
+    let whole = fs::read(index).expect("an index");
+    assert!(whole.len() > 16, "{} bytes", whole.len());
+    // The position of an entry in the middle: no batch begins there.
+    let at = whole.len() / 16 * 8 + 7;
+    flip_in_place(index, at);
+    let broker = Launch::in_directory(directory.path())
+        .with("log.scrub.bytes.per.second", "67108864")
+        .start();
+    broker.expect_log("index rebuilt");
+    let is_whole = within(Duration::from_secs(10), || {
+        fs::read(index).expect("an index") == whole
+    });
+    assert!(is_whole, "{}", broker.log());
+    expect_everything(&broker, "the index was rebuilt");
+    assert_eq!(broker.stop().code(), 0);
 }
