@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io::Result;
 
+use types::TimestampMs;
+
 use crate::Buffer;
 
 /// How [`crate::Io::open`] treats an existing or a missing file.
@@ -27,6 +29,8 @@ pub struct DirEntry {
     pub is_dir: bool,
     /// Its length in bytes; 0 for a directory.
     pub len_bytes: u64,
+    /// When its content was last changed, by the wall clock; [`TimestampMs::NONE`] where that is not known.
+    pub modified: TimestampMs,
 }
 
 /// An open file. Operations may run concurrently; the caller never lets two writes overlap one block.

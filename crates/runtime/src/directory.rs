@@ -8,8 +8,10 @@ use std::io::{Error, ErrorKind, Read as _, Result, Write as _};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use io::DirEntry;
+use types::TimestampMs;
 
 /// What a replacement is written to before it takes the file's name.
 const REPLACEMENT_SUFFIX: &str = ".tmp";
@@ -26,6 +28,7 @@ pub(crate) fn list(path: &Path) -> Result<Vec<DirEntry>> {
                 name,
                 is_dir: metadata.is_dir(),
                 len_bytes: if metadata.is_dir() { 0 } else { metadata.len() },
+                modified: modified(&metadata),
             }),
             // Removed since the directory was read, or a link to nothing.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -34,6 +37,13 @@ pub(crate) fn list(path: &Path) -> Result<Vec<DirEntry>> {
     }
     entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
     Ok(entries)
+}
+
+fn modified(metadata: &fs::Metadata) -> TimestampMs {
+    let modified = metadata.modified().ok();
+    let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let millis = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+    millis.map_or(TimestampMs::NONE, TimestampMs)
 }
 
 pub(crate) fn sync(path: &Path) -> Result<()> {

@@ -91,6 +91,8 @@ struct Shared {
 pub(crate) struct State {
     pub(crate) names: Names,
     pub(crate) files: BTreeMap<Inode, Content>,
+    /// When each file was last changed, in virtual time.
+    pub(crate) modified_ns: BTreeMap<Inode, u64>,
     /// Open handles of each file.
     open: BTreeMap<Inode, u32>,
 }
@@ -109,6 +111,7 @@ impl Disk {
                 state: RefCell::new(State {
                     names: Names::new(),
                     files: BTreeMap::new(),
+                    modified_ns: BTreeMap::new(),
                     open: BTreeMap::new(),
                 }),
             }),
@@ -271,6 +274,12 @@ impl Disk {
         }
     }
 
+    /// Notes that a file's content changes now.
+    pub(crate) fn modified(&self, inode: Inode) {
+        let now = self.shared.world.now();
+        self.state_mut().modified_ns.insert(inode, now);
+    }
+
     pub(crate) fn opened(&self, inode: Inode) {
         *self.state_mut().open.entry(inode).or_default() += 1;
     }
@@ -299,6 +308,9 @@ impl State {
         let open = &self.open;
         self.files
             .retain(|inode, _| named.contains(inode) || open.contains_key(inode));
+        let files = &self.files;
+        self.modified_ns
+            .retain(|inode, _| files.contains_key(inode));
     }
 
     fn used_bytes(&self) -> u64 {

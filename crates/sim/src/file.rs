@@ -99,6 +99,8 @@ fn find_or_create(disk: &Disk, path: &Path, mode: OpenMode) -> Result<Inode> {
             disk.count(|counts| counts.name_changes += 1);
             let inode = state.names.create(place);
             state.files.entry(inode).or_default();
+            drop(state);
+            disk.modified(inode);
             Ok(inode)
         }
     }
@@ -147,6 +149,8 @@ impl Handle {
         }
         write.cut(blocks);
         content.complete(Change::Write(write));
+        drop(state);
+        self.disk.modified(self.inode);
         Ok(blocks * ALIGNMENT)
     }
 
@@ -161,6 +165,8 @@ impl Handle {
             return Err(ErrorKind::StorageFull.into());
         }
         content.complete(change);
+        drop(state);
+        self.disk.modified(self.inode);
         Ok(())
     }
 }

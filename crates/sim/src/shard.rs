@@ -126,7 +126,8 @@ impl io::Io for SimIo {
     }
 
     async fn list_dir(&self, path: &Path) -> Result<Vec<DirEntry>> {
-        self.names(path, |disk, path| {
+        let wall_clock = self.shard.wall_clock.clone();
+        self.names(path, move |disk, path| {
             let state = disk.state();
             let directory = state.names.directory(path)?;
             let entries = state.names.list(directory).map(|(name, inode)| {
@@ -135,6 +136,10 @@ impl io::Io for SimIo {
                     name: name.clone(),
                     is_dir: state.names.is_directory(inode),
                     len_bytes: content.map_or(0, |content| content.current().len_bytes()),
+                    modified: state
+                        .modified_ns
+                        .get(&inode)
+                        .map_or(TimestampMs::NONE, |&at| wall_clock.at(at)),
                 }
             });
             Ok(entries.collect())
