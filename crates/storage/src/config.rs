@@ -106,6 +106,8 @@ pub struct StorageConfig {
     pub producer_ids_max: usize,
     /// `producer.id.expiration.ms`.
     pub producer_id_expiration: DurationMs,
+    /// Bytes of deleted files that are freed in a second: this shard's part of `logan.delete.bytes.per.second`.
+    pub delete_bytes_per_second: u64,
 }
 
 impl Default for StorageConfig {
@@ -122,6 +124,7 @@ impl Default for StorageConfig {
             disk_reserve_bytes: 64 << 20,
             producer_ids_max: 10_000,
             producer_id_expiration: DurationMs(24 * 3_600_000),
+            delete_bytes_per_second: 512 << 20,
         }
     }
 }

@@ -122,6 +122,22 @@ pub enum AppendError {
     },
 }
 
+/// Why records were not deleted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeleteRecordsError {
+    /// The log is fenced or closed.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+    /// The offset is none up to which records may be deleted.
+    #[error("offset {offset} is not within 0..={high_watermark}")]
+    OffsetOutOfRange {
+        /// What was asked for.
+        offset: Offset,
+        /// The high watermark: records from there on are not acknowledged.
+        high_watermark: Offset,
+    },
+}
+
 /// Why a read gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {

@@ -10,7 +10,9 @@
 //! Damage on disk is bounded: a batch that cannot be read is refused with the offsets of its range, everything else is
 //! served; [`Scrubber`] looks for such batches before somebody needs them.
 //!
-//! Deliberately absent: retention, compaction, replication; memory maps; anything that is shared between shards.
+//! Old segments leave it in two steps, [`Log::expire`] and [`Log::remove_expired`]; their files go slowly, in the background.
+//!
+//! Deliberately absent: compaction, replication; memory maps; anything that is shared between shards.
 
 mod cache;
 pub mod checkpoint;
@@ -30,10 +32,11 @@ mod shard;
 pub mod snapshot;
 mod space;
 mod staging;
+mod trash;
 
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use damage::DamagedRange;
-pub use error::{AppendError, Fenced, FormatError, OpenError, ReadError};
+pub use error::{AppendError, DeleteRecordsError, Fenced, FormatError, OpenError, ReadError};
 pub use log::{Appended, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset};
 pub use producer_state::ActiveProducer;
 pub use scrub::{ScrubTotals, Scrubber};

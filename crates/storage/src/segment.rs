@@ -186,6 +186,10 @@ pub(crate) struct Segment {
     pub(crate) named: bool,
     /// The producers' snapshot as of its end, to be written when it is sealed.
     pub(crate) end_snapshot: Option<Vec<u8>>,
+    /// The largest timestamp of a sealed one's records, once somebody asked: [`TimestampMs::NONE`] where none has one.
+    pub(crate) max_timestamp: Option<TimestampMs>,
+    /// What `segment.jitter.ms` is drawn with.
+    pub(crate) roll_jitter: u64,
     pub(crate) state: SegmentState,
 }
 
@@ -201,13 +205,16 @@ impl Segment {
             on_disk: true,
             named: true,
             end_snapshot: None,
+            max_timestamp: None,
+            roll_jitter: 0,
             state,
         }
     }
 
-    /// An empty segment that has no file yet.
-    pub(crate) fn new(base_offset: Offset) -> Self {
+    /// An empty segment that has no file yet; `roll_jitter` is random.
+    pub(crate) fn new(base_offset: Offset, roll_jitter: u64) -> Self {
         Self {
+            roll_jitter,
             on_disk: false,
             named: false,
             ..Self::on_disk(
@@ -247,11 +254,22 @@ impl Segment {
         }
         let size_after = self.size_bytes + batch.size_bytes as u64;
         let too_old = indexes.first_timestamp.is_some_and(|first| {
-            first.0 >= 0 && batch.max_timestamp.0.saturating_sub(first.0) > config.segment_ms.0
+            let lasts_ms = config.segment_ms.0 - self.jitter_ms(config);
+            first.0 >= 0 && batch.max_timestamp.0.saturating_sub(first.0) > lasts_ms
         });
         size_after > u64::from(config.segment_bytes)
             || too_old
             || indexes.is_full(config.segment_index_bytes)
+    }
+
+    /// What this segment is rolled earlier than `segment.ms` says: a part of `segment.jitter.ms`, but never all of
+    /// `segment.ms`.
+    fn jitter_ms(&self, config: &LogConfig) -> i64 {
+        let bound = config.segment_jitter_ms.0.min(config.segment_ms.0);
+        match u64::try_from(bound) {
+            Ok(bound) if bound > 0 => i64::try_from(self.roll_jitter % bound).unwrap_or(0),
+            _ => 0,
+        }
     }
 }
 
@@ -337,7 +355,7 @@ mod tests {
             segment_index_bytes: 24,
             ..LogConfig::default()
         };
-        let mut segment = Segment::new(Offset(0));
+        let mut segment = Segment::new(Offset(0), 7);
         assert!(!segment.must_roll(&extent(20_000, 0, 0), &config), "empty");
         assert!(segment.must_roll(&extent(10, 0, 1 << 31), &config));
         let first = header(0, 1000);
@@ -359,6 +377,31 @@ mod tests {
         assert!(
             segment.must_roll(&extent(10, 1100, 10), &config),
             "index full"
+        );
+    }
+
+    #[test]
+    fn jitter_rolls_earlier_by_a_part_of_it() {
+        let config = |jitter_ms| LogConfig {
+            segment_ms: DurationMs(500),
+            segment_jitter_ms: DurationMs(jitter_ms),
+            ..LogConfig::default()
+        };
+        let first = header(0, 1000);
+        let mut segment = Segment::new(Offset(0), 1_000_000_120);
+        let indexes = segment.growing_mut().expect("new");
+        indexes.observe(&first, 0, 4096);
+        segment.size_bytes = first.size_bytes as u64;
+        let rolls_after = |jitter_ms| {
+            let mut ages = 0..=1000;
+            ages.find(|age| segment.must_roll(&extent(10, 1000 + age, 1), &config(jitter_ms)))
+        };
+        assert_eq!(rolls_after(0), Some(501));
+        assert_eq!(rolls_after(200), Some(501 - 120));
+        assert_eq!(
+            rolls_after(i64::MAX),
+            Some(501 - 120),
+            "less than segment.ms"
         );
     }
 }

@@ -23,6 +23,7 @@ use crate::lru::Lru;
 use crate::scrub::ScrubTotals;
 use crate::space::DiskSpace;
 use crate::staging::{ChunkPools, Supply};
+use crate::trash::Trash;
 
 /// How often an open is tried.
 const OPEN_ATTEMPTS_MAX: u32 = 5;
@@ -48,6 +49,7 @@ pub(crate) struct ShardShared<I: Io> {
     pub(crate) scrubbed: Cell<Option<SegmentKey>>,
     /// A segment was sealed.
     pub(crate) sealed: Notify,
+    pub(crate) trash: Trash,
     files: OpenFiles<I::File>,
     next_log: Cell<u64>,
     /// Logs whose tail may hold a chunk.
@@ -124,6 +126,7 @@ impl<I: Io> ShardStorage<I> {
             scrubbed: Cell::new(None),
             sealed: Notify::new(),
             files: OpenFiles::new(config.open_files_max),
+            trash: Trash::default(),
             next_log: Cell::new(0),
             tails: RefCell::default(),
             sweeping: Cell::new(false),

@@ -255,7 +255,7 @@ impl<I: Io> LogState<I> {
 
 impl<I: Io> LogInner<I> {
     /// Begins a new segment; the old one is sealed in the background once everything in it is on disk.
-    fn roll(self: &Rc<Self>, state: &mut LogState<I>) {
+    pub(super) fn roll(self: &Rc<Self>, state: &mut LogState<I>) {
         let end_snapshot = snapshot::encode(&state.producers);
         let next_offset = state.next_offset;
         let old = state.active_mut();
@@ -264,7 +264,8 @@ impl<I: Io> LogInner<I> {
         if let Some(indexes) = old.growing_mut() {
             indexes.finish();
         }
-        state.segments.push(Segment::new(next_offset));
+        let roll_jitter = self.shard.io().random();
+        state.segments.push(Segment::new(next_offset, roll_jitter));
         state.tasks.sealing += 1;
         let inner = Rc::clone(self);
         self.shard

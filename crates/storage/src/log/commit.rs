@@ -227,7 +227,7 @@ impl<I: Io> LogInner<I> {
         Ok(file)
     }
 
-    async fn create_file(&self, base_offset: Offset) -> Result<FileUse<I::File>> {
+    pub(super) async fn create_file(&self, base_offset: Offset) -> Result<FileUse<I::File>> {
         let path = self.path(base_offset, SegmentFile::Log);
         let key = (self.id, base_offset);
         let file = self.shard.file(key, &path, OpenMode::CreateNew).await?;
@@ -361,12 +361,21 @@ impl<I: Io> LogInner<I> {
 
     async fn sync_files(&self, job: &SyncJob) -> Result<()> {
         for segment in &job.segments {
-            self.file(*segment).await?.sync_data().await?;
+            let is_gone = || self.state.borrow().segment(*segment).is_none();
+            if let Err(error) = self.sync_file(*segment).await
+                && !is_gone()
+            {
+                return Err(error);
+            }
         }
         if job.sync_dir {
             self.shard.io().sync_dir(&self.dir).await?;
         }
         Ok(())
+    }
+
+    async fn sync_file(&self, segment: Offset) -> Result<()> {
+        self.file(segment).await?.sync_data().await
     }
 
     /// With `flush.ms`: asks for a sync when the oldest unsynced record is that old.

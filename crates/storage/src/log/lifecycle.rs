@@ -1,7 +1,9 @@
 //! Changes of a log that are no appends: configuration, leader epochs, closing, deletion.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use io::{Io, Task as _, TaskClass};
 use types::{LeaderEpoch, Offset};
@@ -78,7 +80,7 @@ impl<I: Io> Log<I> {
     }
 
     /// Deletes the log: its directory is renamed, which [`ShardStorage::remove_deleted`] finishes after a crash, and
-    /// removed in the background. Cancellation may leave a stopped log in place, to be deleted again.
+    /// removed in the background, `file.delete.delay.ms` later. May be called again after an error. Cancellation may leave a stopped log in place, to be deleted again.
     ///
     /// # Errors
     /// [`OpenError::Io`] when the directory cannot be renamed.
@@ -91,22 +93,10 @@ impl<I: Io> Log<I> {
         }
         inner.notify_all();
         inner.wait_for_tasks().await;
-        let io = inner.shard.io();
-        let deleted = deleted_path(&inner.dir, [io.random(), io.random()]);
-        let renamed = io.rename(&inner.dir, &deleted).await;
-        renamed.map_err(OpenError::io("rename directory", &inner.dir))?;
-        if let Some(parent) = inner.dir.parent() {
-            let synced = io.sync_dir(parent).await;
-            synced.map_err(OpenError::io("sync directory", parent))?;
-        }
+        let delay = self.config().file_delete_delay_ms;
+        let delay = Duration::from_millis(u64::try_from(delay.0).unwrap_or(0));
+        inner.shard.delete_directory(&inner.dir, delay).await?;
         inner.forget();
-        let shard = inner.shard.clone();
-        let removal = async move {
-            if let Err(error) = shard.remove_directory(&deleted).await {
-                tracing::warn!(dir = %deleted.display(), %error, "deleted log not removed yet");
-            }
-        };
-        io.spawn(TaskClass::Background, removal).detach();
         Ok(())
     }
 }
@@ -123,7 +113,8 @@ fn deleted_path(dir: &Path, random: [u64; 2]) -> PathBuf {
 }
 
 impl<I: Io> ShardStorage<I> {
-    /// Removes what deletions left in a data directory. To be called once per data directory at the start.
+    /// Removes in the background what deletions left in a data directory. To be called once per data directory at the
+    /// start.
     ///
     /// # Errors
     /// [`OpenError::Io`].
@@ -132,21 +123,31 @@ impl<I: Io> ShardStorage<I> {
         let entries = listed.map_err(OpenError::io("list directory", data_dir))?;
         for entry in entries {
             if entry.is_dir && entry.name.ends_with(DELETE_SUFFIX) {
-                let path = data_dir.join(&entry.name);
-                let removed = self.remove_directory(&path).await;
-                removed.map_err(OpenError::io("remove directory", &path))?;
+                self.discard(data_dir.join(&entry.name), Duration::ZERO);
             }
         }
         Ok(())
     }
 
-    /// Removes a directory of files.
-    pub(crate) async fn remove_directory(&self, path: &Path) -> std::io::Result<()> {
+    /// Deletes a log that is not open: renames its directory, durably, and removes it in the background, `delay` from
+    /// now at the earliest. Cancellation may leave it in place.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`] when the directory cannot be renamed. One that is not there is no error.
+    pub async fn delete_directory(&self, dir: &Path, delay: Duration) -> Result<(), OpenError> {
         let io = self.io();
-        for entry in io.list_dir(path).await? {
-            io.remove_file(&path.join(&entry.name)).await?;
+        let deleted = deleted_path(dir, [io.random(), io.random()]);
+        match io.rename(dir, &deleted).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(OpenError::io("rename directory", dir)(error)),
         }
-        io.remove_dir(path).await
+        if let Some(parent) = dir.parent() {
+            let synced = io.sync_dir(parent).await;
+            synced.map_err(OpenError::io("sync directory", parent))?;
+        }
+        self.discard(deleted, delay);
+        Ok(())
     }
 }
 

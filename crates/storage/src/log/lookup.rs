@@ -47,6 +47,14 @@ impl<I: Io> Log<I> {
         &self,
         timestamp: TimestampMs,
     ) -> Result<Option<TimestampOffset>, ReadError> {
+        let look_up = async || self.look_up_timestamp(timestamp).await;
+        self.inner.while_segments_go(look_up).await
+    }
+
+    async fn look_up_timestamp(
+        &self,
+        timestamp: TimestampMs,
+    ) -> Result<Option<TimestampOffset>, ReadError> {
         let inner = &self.inner;
         for segment in inner.segment_bases() {
             let Some((newest, below)) = inner.times_of(segment, timestamp).await? else {
@@ -70,6 +78,11 @@ impl<I: Io> Log<I> {
     /// # Errors
     /// [`ReadError`] of the batches that have to be looked at.
     pub async fn max_timestamp_offset(&self) -> Result<Option<TimestampOffset>, ReadError> {
+        let look_up = async || self.look_up_max_timestamp().await;
+        self.inner.while_segments_go(look_up).await
+    }
+
+    async fn look_up_max_timestamp(&self) -> Result<Option<TimestampOffset>, ReadError> {
         let inner = &self.inner;
         let mut newest: Option<(TimestampMs, Offset)> = None;
         for segment in inner.segment_bases() {
@@ -105,13 +118,28 @@ impl<I: Io> Log<I> {
 }
 
 impl<I: Io> LogInner<I> {
+    /// Looks up again when it failed and the log start has moved meanwhile: what failed may have been deleted.
+    async fn while_segments_go<T>(
+        &self,
+        look_up: impl AsyncFn() -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let start = || self.state.borrow().log_start_offset;
+        loop {
+            let before = start();
+            let found = look_up().await;
+            if found.is_ok() || start() == before {
+                return found;
+            }
+        }
+    }
+
     fn segment_bases(&self) -> Vec<Offset> {
         let state = self.state.borrow();
         state.segments.iter().map(|it| it.base_offset).collect()
     }
 
     /// The largest timestamp of a segment and the last offset of the batch that has it.
-    async fn newest_of(
+    pub(super) async fn newest_of(
         self: &Rc<Self>,
         segment: Offset,
     ) -> Result<Option<(TimestampMs, Offset)>, ReadError> {

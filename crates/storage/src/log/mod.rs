@@ -7,7 +7,7 @@
 //! - The segments are never empty and rise in base offset; the last one is active.
 //! - Once stopped (fenced or closed) a log never moves again.
 //!
-//! Deliberately absent: retention, compaction, replication, transactions' coordination.
+//! Deliberately absent: compaction, replication, transactions' coordination.
 
 mod append;
 mod commit;
@@ -18,6 +18,7 @@ mod open;
 mod pieces;
 mod read;
 mod recover;
+pub(crate) mod retention;
 mod salvage;
 mod seal;
 
@@ -130,12 +131,13 @@ pub(crate) struct Tasks {
     pub(crate) flush_timer: bool,
     pub(crate) saving_epochs: bool,
     pub(crate) sealing: usize,
+    pub(crate) removing: bool,
 }
 
 impl Tasks {
     /// Whether none is that touches the files of segments.
     pub(crate) fn are_done(&self) -> bool {
-        !self.writing && !self.syncing && self.sealing == 0 && !self.saving_epochs
+        !self.writing && !self.syncing && self.sealing == 0 && !self.saving_epochs && !self.removing
     }
 }
 

@@ -95,8 +95,11 @@ impl<I: Io> Log<I> {
     }
 }
 
-fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, found: Recovered) -> LogState<I> {
+fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, mut found: Recovered) -> LogState<I> {
     let end = found.next_offset;
+    if let Some(active) = found.segments.last_mut() {
+        active.roll_jitter = shard.io().random();
+    }
     LogState {
         config,
         segments: found.segments,

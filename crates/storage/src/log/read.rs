@@ -112,19 +112,16 @@ impl<I: Io> Log<I> {
     /// # Errors
     /// [`ReadError`]. Damage behind the first batch only ends the answer there.
     pub async fn read(&self, request: ReadRequest) -> Result<FetchData, ReadError> {
+        self.inner.check_in_range(request.offset)?;
+        let read = self.read_in_range(request).await;
+        // Segments may have gone meanwhile, with what was to be read, or with what was skipped in front of it.
+        self.inner.check_in_range(request.offset)?;
+        read
+    }
+
+    async fn read_in_range(&self, request: ReadRequest) -> Result<FetchData, ReadError> {
         let inner = &self.inner;
-        let end_offset = {
-            let state = inner.state.borrow();
-            let (start, end) = (state.log_start_offset, state.next_offset);
-            if request.offset < start || request.offset > end {
-                return Err(ReadError::OffsetOutOfRange {
-                    offset: request.offset,
-                    start,
-                    end,
-                });
-            }
-            request.end_offset.min(end)
-        };
+        let end_offset = request.end_offset.min(self.log_end_offset());
         let mut data = FetchData {
             chunks: Vec::new(),
             len_bytes: 0,
@@ -161,6 +158,15 @@ impl<I: Io> Log<I> {
 }
 
 impl<I: Io> LogInner<I> {
+    fn check_in_range(&self, offset: Offset) -> Result<(), ReadError> {
+        let state = self.state.borrow();
+        let (start, end) = (state.log_start_offset, state.next_offset);
+        if offset < start || offset > end {
+            return Err(ReadError::OffsetOutOfRange { offset, start, end });
+        }
+        Ok(())
+    }
+
     /// The first batch that holds `offset` or something after it; `None` at the end of the log. It was checked. Damage that
     /// lies before it is passed over, and answered with an error only where it may hold `offset`.
     pub(crate) async fn find_batch(
@@ -168,7 +174,8 @@ impl<I: Io> LogInner<I> {
         offset: Offset,
         hint: Option<Place>,
     ) -> Result<Option<Found>, ReadError> {
-        let mut hint = hint;
+        let is_there = |place: &Place| self.state.borrow().segment(place.segment).is_some();
+        let mut hint = hint.filter(is_there);
         let mut close_looks = 0;
         loop {
             let found = match hint.take() {

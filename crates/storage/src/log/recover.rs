@@ -6,11 +6,13 @@
 //! producers) is built again as far as it is not proven.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use io::{File as _, Io, OpenMode, align_down};
 use types::Offset;
 
 use super::open::LastKnown;
+use super::retention::{DELETED_SUFFIX, rename_deleted};
 use super::salvage::keep_aside;
 use crate::checkpoint::{FILE_LEN_MAX, LEADER_EPOCH_FILE, decode_epochs};
 use crate::config::LogConfig;
@@ -104,11 +106,14 @@ pub(crate) async fn recover<I: Io>(
         segments: Vec::new(),
     };
     recovery.remove_leftovers().await?;
+    recovery.remove_expired().await;
     recovery.read_epochs().await?;
     let is_empty = recovery.listing.logs.is_empty();
     let is_clean = is_empty || (last.is_clean && recovery.open_clean().await?);
     if is_empty {
-        recovery.segments.push(Segment::new(last.log_start_offset));
+        recovery
+            .segments
+            .push(Segment::new(last.log_start_offset, 0));
     } else if !is_clean {
         recovery.open_unclean().await?;
         if recovery.next_offset < recovery.last.recovery_point {
@@ -144,8 +149,12 @@ async fn list<I: Io>(shard: &ShardStorage<I>, dir: &Path) -> Result<Listing, Ope
         if entry.name == LEADER_EPOCH_FILE {
             listing.has_epochs = true;
         }
-        if entry.name.ends_with(".tmp") || entry.name.ends_with(".deleted") {
+        if entry.name.ends_with(".tmp") {
             listing.leftovers.push(path);
+            continue;
+        }
+        if entry.name.ends_with(DELETED_SUFFIX) {
+            shard.discard(path, Duration::ZERO);
             continue;
         }
         match parse_file_name(&entry.name) {
@@ -203,6 +212,23 @@ impl<I: Io> Recovery<'_, I> {
             }
         }
         Ok(())
+    }
+
+    /// Lets segments go that lie wholly below the log start: a crash came between the two steps of their deletion. What
+    /// they hold is not looked at, since their files may be cut already.
+    async fn remove_expired(&mut self) {
+        let start = self.last.log_start_offset;
+        let Listing {
+            logs, snapshots, ..
+        } = &mut self.listing;
+        let ends = logs.iter().skip(1).map(|next| next.base_offset);
+        let count = ends.take_while(|end| *end <= start).count();
+        for log in logs.drain(..count) {
+            snapshots.retain(|offset| *offset != log.base_offset);
+            for path in rename_deleted(self.shard, self.dir, log.base_offset).await {
+                self.shard.discard(path, Duration::ZERO);
+            }
+        }
     }
 
     async fn read_epochs(&mut self) -> Result<(), OpenError> {

@@ -46,6 +46,7 @@ impl<I: Io> LogInner<I> {
         let (cut, derived) = join(self.cut(segment), self.write_derived(segment)).await;
         cut.and(derived)?;
         if let Some(segment) = self.state.borrow_mut().segment_mut(segment) {
+            segment.max_timestamp = segment.growing().map(|it| it.max_timestamp());
             segment.state = SegmentState::Sealed;
         }
         self.shard.shared.sealed.notify_all();

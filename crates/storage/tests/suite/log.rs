@@ -400,7 +400,7 @@ fn a_deleted_log_is_gone_and_its_name_is_free() {
         let shard = storage(&machine);
         let again = crate::common::create_in(&shard, LogConfig::default()).await;
         assert_eq!(again.log_end_offset(), Offset(0));
-        sleep(shard.io(), Duration::from_secs(1)).await;
+        sleep(shard.io(), Duration::from_secs(61)).await;
         let left = shard
             .io()
             .list_dir(crate::common::DATA_DIR.as_ref())
@@ -420,7 +420,8 @@ fn what_a_deletion_left_is_removed_at_the_start() {
         machine.kill();
         let shard = storage(&machine);
         let data_dir = crate::common::DATA_DIR.as_ref();
-        shard.remove_deleted(data_dir).await.expect("a removal");
+        shard.remove_deleted(data_dir).await.expect("a listing");
+        sleep(shard.io(), Duration::from_secs(1)).await;
         assert_eq!(shard.io().list_dir(data_dir).await.expect("a listing"), []);
     });
 }

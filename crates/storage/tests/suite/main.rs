@@ -5,4 +5,5 @@ mod crash;
 mod faults;
 mod log;
 mod recovery;
+mod retention;
 mod scrubbing;
