@@ -1,7 +1,7 @@
 //! The one place where failures become Kafka's error codes.
 
 use records::InvalidBatch;
-use storage::{AppendError, ReadError};
+use storage::{AppendError, DeleteRecordsError, ReadError};
 use types::ErrorCode;
 
 /// The code for a batch that was refused before it reached its log.
@@ -42,5 +42,13 @@ pub(crate) fn read(error: &ReadError) -> ErrorCode {
         ReadError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
         ReadError::Corrupt { .. } => ErrorCode::CorruptMessage,
         ReadError::Io(_) => ErrorCode::KafkaStorageError,
+    }
+}
+
+/// The code for records that were not deleted.
+pub(crate) fn delete_records(error: &DeleteRecordsError) -> ErrorCode {
+    match error {
+        DeleteRecordsError::Fenced(_) => ErrorCode::KafkaStorageError,
+        DeleteRecordsError::OffsetOutOfRange { .. } => ErrorCode::OffsetOutOfRange,
     }
 }

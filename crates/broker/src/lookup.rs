@@ -1,6 +1,7 @@
 //! Reads and look-ups of partitions that this shard owns, for its own clients and for other shards.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use io::Io;
 use storage::ReadRequest;
@@ -8,8 +9,8 @@ use types::{ErrorCode, LeaderEpoch, Offset, ShardId, TimestampMs};
 
 use crate::errors;
 use crate::message::{
-    FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult, PartitionKey, ProducersResult,
-    ReadJob, ReadResult, Reply, Request,
+    DeleteRecordsJob, DeleteRecordsResult, FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult,
+    PartitionKey, ProducersResult, ReadJob, ReadResult, Reply, Request,
 };
 use crate::partition::Partition;
 use crate::shard::Shard;
@@ -217,6 +218,61 @@ pub(crate) async fn producers_anywhere<I: Io>(
         };
         for (place, answer) in places.into_iter().zip(answers) {
             results[place] = answer;
+        }
+    }
+    results
+}
+
+/// Moves the log start offset of a partition of this shard. It is durable after [`Shard::save_log_starts`].
+///
+/// # Errors
+/// POLICY_VIOLATION where the topic is compacted only, OFFSET_OUT_OF_RANGE beyond the high watermark.
+pub(crate) fn delete_records<I: Io>(
+    shard: &Shard<I>,
+    job: DeleteRecordsJob,
+) -> DeleteRecordsResult {
+    let log = &shard.partition(job.key)?.log;
+    if !log.config().deletes {
+        return Err(ErrorCode::PolicyViolation);
+    }
+    log.delete_records(job.before)
+        .map_err(|error| errors::delete_records(&error))
+}
+
+/// Deletes records of any shard's partitions and makes that durable; results are in the order of the jobs.
+pub(crate) async fn delete_records_anywhere<I: Io>(
+    shard: &Rc<Shard<I>>,
+    jobs: &[DeleteRecordsJob],
+) -> Vec<DeleteRecordsResult> {
+    let view = shard.view();
+    let unknown = Err(ErrorCode::UnknownTopicOrPartition);
+    let mut results: Vec<DeleteRecordsResult> = vec![unknown; jobs.len()];
+    let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
+    for (place, job) in jobs.iter().enumerate() {
+        match view.owner(job.key) {
+            Some(owner) if owner == shard.id() => results[place] = delete_records(shard, *job),
+            Some(owner) => foreign.entry(owner).or_default().push(place),
+            None => {}
+        }
+    }
+    let mut pending = Vec::with_capacity(foreign.len());
+    for (owner, places) in foreign {
+        let jobs = places.iter().map(|place| jobs[*place]).collect();
+        let request = Request::DeleteRecords(jobs);
+        pending.push((places, shard.mesh.request(owner, request).await));
+    }
+    for (places, reply) in pending {
+        let answers = match reply.await {
+            Some(Reply::DeletedRecords(answers)) => answers,
+            _ => vec![Err(ErrorCode::KafkaStorageError); places.len()],
+        };
+        for (place, answer) in places.into_iter().zip(answers) {
+            results[place] = answer;
+        }
+    }
+    if results.iter().any(Result::is_ok) && !shard.save_log_starts().await {
+        for result in results.iter_mut().filter(|result| result.is_ok()) {
+            *result = Err(ErrorCode::KafkaStorageError);
         }
     }
     results

@@ -44,6 +44,8 @@ pub(crate) enum Request {
     DescribeLogs,
     /// Name the producers of these partitions.
     Producers(Vec<PartitionKey>),
+    /// Move log start offsets.
+    DeleteRecords(Vec<DeleteRecordsJob>),
 }
 
 /// A message that keeps the shards in step.
@@ -56,6 +58,8 @@ pub(crate) enum Control<I: Io> {
     Migrate(Box<Migration<I>>),
     /// Report how far recovery has to look back.
     Checkpoint,
+    /// Make the log start offsets of all logs durable, for the controller's shard.
+    SaveCheckpoints,
     /// Answer what is under way, accept nothing more, and close the logs.
     Drain,
     /// End.
@@ -73,6 +77,9 @@ pub(crate) enum Reply {
     Producers(Vec<ProducersResult>),
     Decided(Box<CommandResult>),
     Checkpoints(ShardCheckpoints),
+    DeletedRecords(Vec<DeleteRecordsResult>),
+    /// Whether the checkpoints are on disk.
+    Saved(bool),
 }
 
 /// How far recovery of a shard's logs has to look back.
@@ -81,6 +88,8 @@ pub(crate) struct ShardCheckpoints {
     pub(crate) logs: Vec<LogCheckpoint>,
     /// Whether a log failed, so that the next start has to look closer.
     pub(crate) any_failed: bool,
+    /// Whether a shard did not answer, so that logs are missing.
+    pub(crate) is_partial: bool,
 }
 
 /// What the checkpoint files of a log directory say about one log.
@@ -182,6 +191,8 @@ impl ReadResult {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WatchTarget {
     pub(crate) key: PartitionKey,
+    /// What the reader wants next.
+    pub(crate) offset: Offset,
     /// The high watermark that the reader has seen.
     pub(crate) high_watermark: Offset,
 }
@@ -219,6 +230,16 @@ pub(crate) struct FoundOffset {
 
 pub(crate) type OffsetsResult = Result<FoundOffset, ErrorCode>;
 
+/// A partition whose records below an offset are to go; -1 is the high watermark.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeleteRecordsJob {
+    pub(crate) key: PartitionKey,
+    pub(crate) before: Offset,
+}
+
+/// The log start offset then.
+pub(crate) type DeleteRecordsResult = Result<Offset, ErrorCode>;
+
 impl<I: Io> std::fmt::Debug for Control<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -226,6 +247,7 @@ impl<I: Io> std::fmt::Debug for Control<I> {
             Self::Decide(_) => "Decide",
             Self::Migrate(_) => "Migrate",
             Self::Checkpoint => "Checkpoint",
+            Self::SaveCheckpoints => "SaveCheckpoints",
             Self::Drain => "Drain",
             Self::Exit => "Exit",
         })

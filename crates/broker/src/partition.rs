@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use io::sync::{Answer, Promise, oneshot};
@@ -16,6 +17,12 @@ use types::{ErrorCode, LeaderEpoch};
 
 use crate::errors;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey};
+
+/// How often the deletion of a log is tried before its topic's deletion is answered.
+const DELETE_ATTEMPTS_MAX: u32 = 3;
+
+/// The pause after the first failure; it grows by as much each time.
+const DELETE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// A partition on its own shard.
 pub(crate) struct Partition<I: Io> {
@@ -102,13 +109,24 @@ impl<I: Io> Partition<I> {
 
     /// Ends the log, and deletes its files if the topic is gone.
     pub(crate) async fn let_go(self: Rc<Self>, is_deleted: bool) {
-        let failure = if is_deleted {
-            self.log.delete().await.err().map(|error| error.to_string())
-        } else {
-            self.log.close().await.err().map(|error| error.to_string())
-        };
-        if let Some(error) = failure {
-            tracing::error!(dir = %self.log.dir().display(), error, "cannot let go of a log");
+        if is_deleted {
+            return self.delete().await;
+        }
+        if let Err(error) = self.log.close().await {
+            tracing::error!(dir = %self.log.dir().display(), %error, "cannot close a log");
+        }
+    }
+
+    /// Deletes the log. What the disk refuses again and again is completed when a topic of the same name is created, or
+    /// at the next start.
+    async fn delete(&self) {
+        for attempt in 1..=DELETE_ATTEMPTS_MAX {
+            let Err(error) = self.log.delete().await else {
+                return;
+            };
+            tracing::error!(dir = %self.log.dir().display(), %error, attempt, "a deleted log keeps its name");
+            let pause = DELETE_AGAIN_AFTER * attempt;
+            self.io.sleep_until(self.io.now() + pause).await;
         }
     }
 

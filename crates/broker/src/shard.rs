@@ -14,7 +14,7 @@ use io::sync::{Notified, Notify, Semaphore, oneshot};
 use io::{Io, Receiver as _, Sender as _, Task as _, TaskClass};
 use metadata::{MetadataImage, Refusal};
 use records::Scratch;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use slab::Slab;
 use storage::{ShardStorage, StorageConfig};
 use types::{DurationMs, ErrorCode, ShardId, Uuid};
@@ -26,12 +26,13 @@ use crate::connection::{self, Accepted, Connection, ReceiveBuffers};
 use crate::controller::{Asker, Command, CommandResult, Controller, Decider};
 use crate::limits::{Limits, LogLimit};
 use crate::mesh::{Mesh, MeshPort};
-use crate::message::{Control, PartitionKey, Reply};
+use crate::message::{Control, LogCheckpoint, PartitionKey, Reply};
 use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
 use crate::topics::View;
 
 pub(crate) mod directories;
+mod housekeeping;
 pub(crate) mod lifecycle;
 mod scrubbing;
 mod serve;
@@ -132,12 +133,13 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) controller: Controller,
     view: RefCell<Rc<View>>,
     partitions: RefCell<FxHashMap<PartitionKey, Rc<Partition<I>>>>,
-    /// Partitions of this shard whose log could not be opened.
-    offline: RefCell<FxHashSet<PartitionKey>>,
+    /// Partitions of this shard whose log could not be opened, with what the checkpoints said of it.
+    offline: RefCell<FxHashMap<PartitionKey, Option<LogCheckpoint>>>,
     is_draining: Cell<bool>,
     draining: Notify,
     /// One task at a time gathers and writes checkpoints.
     checkpointing: Semaphore,
+    checkpoints: Cell<lifecycle::CheckpointRuns>,
     ended: Notify,
 }
 
@@ -165,6 +167,7 @@ impl<I: Io> Shard<I> {
             is_draining: Cell::new(false),
             draining: Notify::new(),
             checkpointing: Semaphore::new(1),
+            checkpoints: Cell::default(),
             ended: Notify::new(),
             log_limit: LogLimit::default(),
             io,
@@ -203,7 +206,7 @@ impl<I: Io> Shard<I> {
         if let Some(partition) = self.partitions.borrow().get(&key) {
             return Ok(Rc::clone(partition));
         }
-        Err(if self.offline.borrow().contains(&key) {
+        Err(if self.offline.borrow().contains_key(&key) {
             ErrorCode::KafkaStorageError
         } else {
             ErrorCode::UnknownTopicOrPartition
@@ -258,6 +261,8 @@ fn storage_config(setup: &ShardSetup, shard_count: usize) -> StorageConfig {
         producer_ids_max: usize::try_from(values.logan_producer_ids_max_per_partition).unwrap_or(0),
         producer_id_expiration: DurationMs(i64::from(values.producer_id_expiration_ms)),
         open_files_max: open_files_max(setup.descriptors_max, shard_count),
+        delete_bytes_per_second: u64::try_from(values.logan_delete_bytes_per_second).unwrap_or(0)
+            / shard_count as u64,
         ..StorageConfig::default()
     }
 }
@@ -306,6 +311,10 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         connection::sweep_connections(Rc::clone(&shard)),
     );
     shard.spawn(TaskClass::Background, scrubbing::scrub(Rc::clone(&shard)));
+    shard.spawn(
+        TaskClass::Background,
+        housekeeping::keep_house(Rc::clone(&shard)),
+    );
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
             Ok(decider) => {
@@ -313,7 +322,7 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
                     report::<I>(&events, ShardEvent::Failed(error));
                     return;
                 }
-                lifecycle::set_strays_aside(&shard, decider.image()).await;
+                lifecycle::set_strays_aside(&shard, &decider).await;
                 decider.publish().await;
                 lifecycle::checkpoint_now(&shard).await;
                 shard.spawn(TaskClass::Control, decider.run());

@@ -84,19 +84,21 @@ keys! {
         [], "The default of the topic key `message.timestamp.type`.";
     "log.preallocate" => log_preallocate: bool = Some("false"), Any, Dynamic, Stored,
         [], "The default of the topic key `preallocate`.";
-    "log.retention.bytes" => log_retention_bytes: i64 = Some("-1"), Any, Dynamic, Stored,
+    "log.retention.bytes" => log_retention_bytes: i64 = Some("-1"), Any, Dynamic, Honoured,
         [], "The default of the topic key `retention.bytes`.";
-    "log.retention.hours" => log_retention_hours: i32 = Some("168"), Any, Restart, Stored,
+    "log.retention.check.interval.ms" => log_retention_check_interval_ms: i64 = Some("300000"), at_least(1), Restart, Honoured,
+        [], "How often logs are searched for segments that are too old or too much.";
+    "log.retention.hours" => log_retention_hours: i32 = Some("168"), Any, Restart, Honoured,
         [], "The default of the topic key `retention.ms` in hours, where neither `log.retention.ms` nor `log.retention.minutes` is set.";
-    "log.retention.minutes" => log_retention_minutes: Option<i32> = None, Any, Restart, Stored,
+    "log.retention.minutes" => log_retention_minutes: Option<i32> = None, Any, Restart, Honoured,
         [], "The default of the topic key `retention.ms` in minutes, where `log.retention.ms` is not set.";
-    "log.retention.ms" => log_retention_ms: Option<i64> = None, Any, Dynamic, Stored,
+    "log.retention.ms" => log_retention_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `retention.ms`.";
     "log.roll.hours" => log_roll_hours: i32 = Some("168"), at_least(1), Restart, Honoured,
         [], "The default of the topic key `segment.ms` in hours, where `log.roll.ms` is not set.";
-    "log.roll.jitter.hours" => log_roll_jitter_hours: i32 = Some("0"), at_least(0), Restart, Stored,
+    "log.roll.jitter.hours" => log_roll_jitter_hours: i32 = Some("0"), at_least(0), Restart, Honoured,
         [], "The default of the topic key `segment.jitter.ms` in hours, where `log.roll.jitter.ms` is not set.";
-    "log.roll.jitter.ms" => log_roll_jitter_ms: Option<i64> = None, Any, Dynamic, Stored,
+    "log.roll.jitter.ms" => log_roll_jitter_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `segment.jitter.ms`.";
     "log.roll.ms" => log_roll_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `segment.ms`.";
@@ -104,10 +106,12 @@ keys! {
         [], "The bytes of closed segments that the process re-reads each second to check them, over all shards; 0 is not at all.";
     "log.segment.bytes" => log_segment_bytes: i32 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         [], "The default of the topic key `segment.bytes`.";
-    "log.segment.delete.delay.ms" => log_segment_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Stored,
+    "log.segment.delete.delay.ms" => log_segment_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `file.delete.delay.ms`.";
     "logan.cache.bytes" => logan_cache_bytes: i64 = Some("-1"), at_least(-1), Restart, Honoured,
         [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory.";
+    "logan.delete.bytes.per.second" => logan_delete_bytes_per_second: i64 = Some("1073741824"), at_least(1_048_576), Restart, Honoured,
+        [], "How fast the files of deleted segments and topics are removed, over all shards; a small file counts as 1 MiB.";
     "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Restart, Honoured,
         [], "The free space from which on appends are refused, so that metadata changes and deletions still work.";
     "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Restart, Honoured,

@@ -24,7 +24,7 @@ keys! {
         ["compression.zstd.level" * 1], "The level where batches are recompressed with Zstandard.";
     "delete.retention.ms" => delete_retention_ms: i64 = Some("86400000"), at_least(0), Dynamic, Stored,
         ["log.cleaner.delete.retention.ms" * 1], "How long compaction keeps the markers of deleted keys.";
-    "file.delete.delay.ms" => file_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Stored,
+    "file.delete.delay.ms" => file_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Honoured,
         ["log.segment.delete.delay.ms" * 1], "How long a deleted segment's file stays on disk.";
     "flush.messages" => flush_messages: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Honoured,
         ["log.flush.interval.messages" * 1], "With `logan.durability=written`: the number of records after which the log is synced.";
@@ -66,15 +66,15 @@ keys! {
         [], "With tiered storage: switching it off deletes what was copied away.";
     "remote.storage.enable" => remote_storage_enable: bool = Some("false"), Any, Dynamic, Stored,
         [], "Tiered storage, which this broker does not have: `true` is refused.";
-    "retention.bytes" => retention_bytes: i64 = Some("-1"), Any, Dynamic, Stored,
+    "retention.bytes" => retention_bytes: i64 = Some("-1"), Any, Dynamic, Honoured,
         ["log.retention.bytes" * 1], "The size of a partition above which old segments are deleted; -1 is unlimited.";
-    "retention.ms" => retention_ms: i64 = Some("604800000"), at_least(-1), Dynamic, Stored,
+    "retention.ms" => retention_ms: i64 = Some("604800000"), at_least(-1), Dynamic, Honoured,
         ["log.retention.ms" * 1, "log.retention.minutes" * 60_000, "log.retention.hours" * 3_600_000], "The age from which segments are deleted; -1 is unlimited.";
     "segment.bytes" => segment_bytes: i32 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         ["log.segment.bytes" * 1], "The size at which the next segment begins.";
     "segment.index.bytes" => segment_index_bytes: i32 = Some("10485760"), at_least(4), Dynamic, Honoured,
         ["log.index.size.max.bytes" * 1], "The largest size of a segment's offset index; a full index begins the next segment.";
-    "segment.jitter.ms" => segment_jitter_ms: i64 = Some("0"), at_least(0), Dynamic, Stored,
+    "segment.jitter.ms" => segment_jitter_ms: i64 = Some("0"), at_least(0), Dynamic, Honoured,
         ["log.roll.jitter.ms" * 1, "log.roll.jitter.hours" * 3_600_000], "A random time taken off `segment.ms`, so that partitions do not all begin a segment at once.";
     "segment.ms" => segment_ms: i64 = Some("604800000"), at_least(1), Dynamic, Honoured,
         ["log.roll.ms" * 1, "log.roll.hours" * 3_600_000], "The age at which the next segment begins even if this one is not full.";

@@ -321,8 +321,8 @@ fn misspelt_keys_come_with_the_nearest_name() {
             "listener.name.plaintext.max.connections is not used by Logan (server.properties:1)",
         ),
         (
-            "log.retention.hours",
-            "log.retention.hours is kept, but this version does not act on it (server.properties:1)",
+            "socket.send.buffer.bytes",
+            "socket.send.buffer.bytes is kept, but this version does not act on it (server.properties:1)",
         ),
     ] {
         let config = valid(&format!("{key}=1"));

@@ -7,7 +7,7 @@
 //! The file is Kafka's `__cluster_metadata-0/00000000000000000000.log`; Kafka's `DumpLogSegments` reads it.
 
 use bytes::Bytes;
-use types::{LeaderEpoch, Offset, TimestampMs};
+use types::{LeaderEpoch, Offset, TimestampMs, Uuid};
 
 use crate::batch::{self, Batch, Kind, Place};
 use crate::error::MetadataError;
@@ -58,6 +58,8 @@ pub fn encode_batch(
 pub struct Replay {
     /// The image after its last intact batch.
     pub image: MetadataImage,
+    /// The topics that the log removes.
+    pub removed_topics: Vec<Uuid>,
     /// How many bytes the intact batches take; the rest must be cut before the next append.
     pub valid_bytes: usize,
 }
@@ -70,6 +72,7 @@ pub struct Replay {
 /// Everything but a torn end: see [`MetadataError`].
 pub fn replay(snapshot: MetadataImage, log: &[u8]) -> Result<Replay, MetadataError> {
     let mut image = snapshot;
+    let mut removed_topics = Vec::new();
     let mut position = 0;
     let mut expected: Option<Offset> = None;
     while position < log.len() {
@@ -87,13 +90,27 @@ pub fn replay(snapshot: MetadataImage, log: &[u8]) -> Result<Replay, MetadataErr
             });
         }
         apply(&mut image, &batch)?;
+        removed_topics.extend(removals(&batch));
         expected = Some(batch.next_offset);
         position += batch.size_bytes;
     }
     Ok(Replay {
         image,
+        removed_topics,
         valid_bytes: position,
     })
+}
+
+fn removals(batch: &Batch<'_>) -> impl Iterator<Item = Uuid> {
+    let offsets = (batch.base_offset.0..).map(Offset);
+    let is_data = batch.kind == Kind::Data;
+    let records = offsets.zip(batch.records.iter().filter(move |_| is_data));
+    records.filter_map(
+        |(offset, record)| match MetadataRecord::decode(record.value?, offset) {
+            Ok(MetadataRecord::RemoveTopic(record)) => Some(record.topic_id),
+            Ok(_) | Err(_) => None,
+        },
+    )
 }
 
 /// Applies what of a batch the image does not contain yet.

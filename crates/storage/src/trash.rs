@@ -88,6 +88,11 @@ impl<I: Io> ShardStorage<I> {
         self.discard_at(due, discarded);
     }
 
+    /// As [`ShardStorage::discard`], for what an earlier run has left.
+    pub(crate) fn discard_at_once(&self, path: PathBuf) {
+        self.discard(path, Duration::ZERO);
+    }
+
     /// How many files and directories wait to be removed.
     #[must_use]
     pub fn discarded_count(&self) -> usize {

@@ -6,6 +6,7 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_client_quotas;
 mod describe_cluster;
@@ -105,6 +106,7 @@ apis! {
     ApiVersions => api_versions(ApiVersionsRequest),
     CreateTopics => create_topics(CreateTopicsRequest),
     DeleteTopics => delete_topics(DeleteTopicsRequest),
+    DeleteRecords => delete_records(DeleteRecordsRequest),
     InitProducerId => init_producer_id(InitProducerIdRequest),
     OffsetForLeaderEpoch => offset_for_leader_epoch(OffsetForLeaderEpochRequest),
     DescribeConfigs => describe_configs(DescribeConfigsRequest),

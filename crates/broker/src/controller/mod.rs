@@ -25,6 +25,7 @@ use metadata::{
     decide_producer_ids, decide_register_broker, decide_replacement, decide_update_features,
 };
 use protocol::Str;
+use rustc_hash::FxHashSet;
 use types::{ErrorCode, Uuid};
 
 use crate::mesh::ReturnAddress;
@@ -98,6 +99,8 @@ pub(crate) struct Decider<I: Io> {
     store: MetadataStore<I>,
     image: Arc<MetadataImage>,
     machine: Machine,
+    /// Topics that the log removes, as far back as it goes.
+    removed_topics: FxHashSet<Uuid>,
 }
 
 impl<I: Io> Decider<I> {
@@ -112,7 +115,7 @@ impl<I: Io> Decider<I> {
             .directories
             .first()
             .expect("a broker has a log directory");
-        let (store, image) = MetadataStore::open(shard.io.clone(), &directory.path).await?;
+        let (store, replay) = MetadataStore::open(shard.io.clone(), &directory.path).await?;
         let machine = Machine {
             node: shard.config().node_id,
             shards: u16::try_from(shard.mesh.shards().count())
@@ -126,8 +129,9 @@ impl<I: Io> Decider<I> {
         let mut decider = Self {
             shard,
             store,
-            image: Arc::new(image),
+            image: Arc::new(replay.image),
             machine,
+            removed_topics: replay.removed_topics.into_iter().collect(),
         };
         let refused = |refusal: Refusal| std::io::Error::other(refusal.message);
         let bootstrap = decide_bootstrap(&decider.image, setup.cluster_id, SUPPORTED_FEATURES)
@@ -147,6 +151,12 @@ impl<I: Io> Decider<I> {
     /// The state of the cluster.
     pub(crate) fn image(&self) -> &Arc<MetadataImage> {
         &self.image
+    }
+
+    /// Whether a topic is known to have been deleted: its record is in the log at least until its directories have other
+    /// names.
+    pub(crate) fn has_removed(&self, topic: Uuid) -> bool {
+        self.removed_topics.contains(&topic)
     }
 
     /// Decides until it is told to close.

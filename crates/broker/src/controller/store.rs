@@ -44,7 +44,7 @@ impl<I: Io> MetadataStore<I> {
     pub(super) async fn open(
         io: I,
         log_directory: &std::path::Path,
-    ) -> Result<(Self, MetadataImage)> {
+    ) -> Result<(Self, log::Replay)> {
         let directory = log_directory.join(log::DIRECTORY);
         io.create_dir_all(&directory).await?;
         io.sync_dir(log_directory).await?;
@@ -67,7 +67,7 @@ impl<I: Io> MetadataStore<I> {
             tail,
             is_failed: false,
         };
-        Ok((store, replay.image))
+        Ok((store, replay))
     }
 
     /// Writes the records of one decision on `image` and waits until they are durable.

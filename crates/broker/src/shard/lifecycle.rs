@@ -5,8 +5,9 @@
 
 use std::cell::Cell;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
@@ -18,7 +19,7 @@ use storage::checkpoint::{self, PartitionOffset};
 use types::{Offset, PartitionIndex, Uuid};
 
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
-use crate::controller::Command;
+use crate::controller::{Command, Decider};
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
 
 /// Logs that are closed at the same time.
@@ -75,7 +76,7 @@ impl<I: Io> Shard<I> {
 
     /// How far recovery of this shard's logs would have to look back now.
     pub(super) fn checkpoints(&self) -> ShardCheckpoints {
-        let partitions = self.partitions.borrow();
+        let (partitions, offline) = (self.partitions.borrow(), self.offline.borrow());
         let checkpoint = |partition: &Rc<crate::partition::Partition<I>>| {
             let log = &partition.log;
             Some(LogCheckpoint {
@@ -87,8 +88,13 @@ impl<I: Io> Shard<I> {
             })
         };
         ShardCheckpoints {
-            logs: partitions.values().filter_map(checkpoint).collect(),
-            any_failed: !self.offline.borrow().is_empty(),
+            logs: partitions
+                .values()
+                .filter_map(checkpoint)
+                .chain(offline.values().flatten().cloned())
+                .collect(),
+            any_failed: !offline.is_empty(),
+            is_partial: false,
         }
     }
 
@@ -101,7 +107,7 @@ impl<I: Io> Shard<I> {
             connection.drain();
         }
         while !self.connections.borrow().is_empty() && self.io.now() < deadline {
-            let next_look = self.io.now() + std::time::Duration::from_millis(1);
+            let next_look = self.io.now() + Duration::from_millis(1);
             self.io.sleep_until(next_look).await;
         }
         for (_, connection) in self.connections.borrow().iter() {
@@ -140,7 +146,10 @@ impl<I: Io> Shard<I> {
                     all.logs.extend(checkpoints.logs);
                     all.any_failed |= checkpoints.any_failed;
                 }
-                _ => all.any_failed = true,
+                _ => {
+                    all.any_failed = true;
+                    all.is_partial = true;
+                }
             }
         }
         all
@@ -156,7 +165,7 @@ pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
             .log_flush_offset_checkpoint_interval_ms,
     )
     .unwrap_or(0);
-    let interval = std::time::Duration::from_millis(interval.max(1));
+    let interval = Duration::from_millis(interval.max(1));
     loop {
         shard.io.sleep_until(shard.io.now() + interval).await;
         if shard.is_draining() {
@@ -166,15 +175,36 @@ pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
     }
 }
 
-/// Writes the recovery points and log start offsets of all logs. A deleted topic's lines must be gone before a topic of
-/// the same name can be created.
-pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) {
+/// How often checkpoints were gathered, and whether the last ones are on disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CheckpointRuns {
+    begun: u64,
+    is_written: bool,
+}
+
+/// Writes the recovery points and log start offsets of all logs as they are now or later; those who ask meanwhile share
+/// the next run. Returns whether they are on disk. A deleted topic's lines must be gone before a topic of the same name
+/// can be created.
+pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> bool {
+    let runs = || shard.checkpoints.get();
+    let wanted = runs().begun + 1;
     let _turn = shard.checkpointing.acquire(1).await;
+    if runs().begun >= wanted {
+        return runs().is_written;
+    }
+    shard.checkpoints.set(CheckpointRuns {
+        begun: wanted,
+        is_written: false,
+    });
     let own = async { shard.checkpoints() };
     let all = shard.gather(|| Control::Checkpoint, own).await;
-    if !shard.is_draining() {
-        write_all(shard, &all.logs).await;
-    }
+    // The end writes newer ones.
+    let is_written = !shard.is_draining() && !all.is_partial && write_all(shard, &all.logs).await;
+    shard.checkpoints.set(CheckpointRuns {
+        begun: wanted,
+        is_written,
+    });
+    is_written
 }
 
 async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bool {
@@ -271,8 +301,8 @@ pub(super) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), St
 }
 
 /// Renames directories of partitions that the metadata does not know, so that a new topic of the same name begins
-/// empty, and removes what a deletion left behind.
-pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<MetadataImage>) {
+/// empty, and finishes deletions that a crash interrupted.
+pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, decider: &Decider<I>) {
     for directory in &shard.setup.directories {
         let entries = match shard.io.list_dir(&directory.path).await {
             Ok(entries) => entries,
@@ -290,7 +320,13 @@ pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<Me
         });
         for entry in entries.iter().filter(|entry| entry.is_dir) {
             let path = directory.path.join(&entry.name);
-            if is_stray(shard, directory, &entry.name, image).await {
+            let topic_id = topic_id_of(shard, &path).await;
+            if topic_id.is_some_and(|id| decider.has_removed(id)) {
+                tracing::info!(path = %path.display(), "its topic was deleted");
+                if let Err(error) = shard.storage.delete_directory(&path, Duration::ZERO).await {
+                    tracing::error!(%error, "cannot delete a partition");
+                }
+            } else if is_stray(&entry.name, topic_id, decider.image()) {
                 let aside =
                     directory
                         .path
@@ -305,12 +341,14 @@ pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, image: &Arc<Me
     }
 }
 
-async fn is_stray<I: Io>(
-    shard: &Shard<I>,
-    directory: &LogDirectory,
-    name: &str,
-    image: &MetadataImage,
-) -> bool {
+/// The topic whose partition a directory holds, if it says so.
+pub(super) async fn topic_id_of<I: Io>(shard: &Shard<I>, path: &Path) -> Option<Uuid> {
+    let path = path.join(checkpoint::PARTITION_METADATA_FILE);
+    let content = shard.io.read_file(&path, checkpoint::FILE_LEN_MAX).await;
+    checkpoint::decode_partition_metadata(&content.ok()?).ok()
+}
+
+fn is_stray(name: &str, topic_id: Option<Uuid>, image: &MetadataImage) -> bool {
     let Some((topic, Ok(partition))) = name
         .rsplit_once('-')
         .map(|(topic, index)| (topic, index.parse::<i32>()))
@@ -320,24 +358,9 @@ async fn is_stray<I: Io>(
     if topic == metadata::CLUSTER_METADATA_TOPIC {
         return false;
     }
-    let Some(known) = image
+    let known = image
         .topic_named(topic)
-        .filter(|it| it.partition(PartitionIndex(partition)).is_some())
-    else {
-        return true;
-    };
-    let path = directory
-        .path
-        .join(name)
-        .join(checkpoint::PARTITION_METADATA_FILE);
-    match shard
-        .io
-        .read_file(&path, checkpoint::FILE_LEN_MAX)
-        .await
-        .map(|it| checkpoint::decode_partition_metadata(&it))
-    {
-        Ok(Ok(id)) => id != known.id,
-        // A crash during the creation leaves the directory without it.
-        Ok(Err(_)) | Err(_) => false,
-    }
+        .filter(|it| it.partition(PartitionIndex(partition)).is_some());
+    // A crash during the creation leaves the directory without its topic's id.
+    known.is_none_or(|known| topic_id.is_some_and(|id| id != known.id))
 }

@@ -8,6 +8,7 @@ use futures_util::future::{select, select_all};
 use io::{Instant, Io, Receiver as _, TaskClass};
 use types::ErrorCode;
 
+use super::lifecycle::checkpoint_now;
 use super::{Shard, directories};
 use crate::connection;
 use crate::controller::Asker;
@@ -49,6 +50,13 @@ pub(super) async fn serve_requests<I: Io>(
             Request::Producers(keys) => {
                 let producers = lookup::producers(&shard, &keys);
                 shard.mesh.reply_to(to, Reply::Producers(producers));
+            }
+            Request::DeleteRecords(jobs) => {
+                let jobs = jobs.iter();
+                let results = jobs
+                    .map(|job| lookup::delete_records(&shard, *job))
+                    .collect();
+                shard.mesh.reply_to(to, Reply::DeletedRecords(results));
             }
             Request::Offsets(jobs) => {
                 shard.spawn(
@@ -127,7 +135,8 @@ async fn answer_watch<I: Io>(
     shard.mesh.reply_to(to, Reply::Done);
 }
 
-/// Waits until a partition's high watermark differs from what its reader saw, or the partition has gone.
+/// Waits until a partition's high watermark differs from what its reader saw, or what the reader wants or the whole
+/// partition has gone.
 pub(crate) async fn wait_for_growth<I: Io>(shard: &Shard<I>, targets: &[WatchTarget]) {
     loop {
         let mut waiters = Vec::with_capacity(targets.len());
@@ -136,7 +145,10 @@ pub(crate) async fn wait_for_growth<I: Io>(shard: &Shard<I>, targets: &[WatchTar
                 return;
             };
             let grown = partition.log.watch_high_watermark();
-            if partition.log.high_watermark() != target.high_watermark || shard.is_draining() {
+            let log = &partition.log;
+            let has_grown = log.high_watermark() != target.high_watermark;
+            let is_deleted = log.log_start_offset() > target.offset;
+            if has_grown || is_deleted || shard.is_draining() {
                 return;
             }
             // A fenced log never grows again; a reader that looked at once would spin.
@@ -178,6 +190,13 @@ pub(super) async fn serve_control<I: Io>(
             Control::Checkpoint => shard
                 .mesh
                 .reply_to(to, Reply::Checkpoints(shard.checkpoints())),
+            Control::SaveCheckpoints => {
+                let saver = Rc::clone(&shard);
+                shard.spawn(TaskClass::Control, async move {
+                    let is_saved = checkpoint_now(&saver).await;
+                    saver.mesh.reply_to(to, Reply::Saved(is_saved));
+                });
+            }
             Control::Drain => {
                 let drained = Rc::clone(&shard);
                 shard.spawn(TaskClass::Foreground, async move {

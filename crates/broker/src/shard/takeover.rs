@@ -1,21 +1,22 @@
 //! Taking over a new state of the cluster: logs are opened, created and deleted as it says.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
 use io::Io;
 use metadata::{MetadataImage, PartitionImage, TopicImage};
-use storage::{LastKnown, Log, LogIdentity, OpenError};
-use types::{Offset, PartitionIndex};
+use storage::{LastKnown, Log, LogConfig, LogIdentity, OpenError};
+use types::{Offset, PartitionIndex, Uuid};
 
-use super::lifecycle::Checkpoints;
+use super::lifecycle::{Checkpoints, topic_id_of};
 use super::{LogDirectory, Shard};
-use crate::message::PartitionKey;
+use crate::message::{LogCheckpoint, PartitionKey};
 use crate::partition::Partition;
 use crate::topics::{TopicSettings, View};
 
@@ -128,14 +129,24 @@ impl<I: Io> Shard<I> {
             }
             Err(error) => {
                 tracing::error!(topic = %topic.name, partition = key.index, %error, "the partition is offline");
-                self.offline.borrow_mut().insert(key);
+                let checkpoint = self.directory_index(path.as_path()).map(|directory| {
+                    let (recovery_point, log_start_offset) = found;
+                    LogCheckpoint {
+                        directory,
+                        topic: topic.name.clone(),
+                        partition: key.index,
+                        recovery_point,
+                        log_start_offset,
+                    }
+                });
+                self.offline.borrow_mut().insert(key, checkpoint);
             }
         }
     }
 
     async fn open_or_create(
         &self,
-        path: &std::path::Path,
+        path: &Path,
         identity: LogIdentity,
         settings: &TopicSettings,
         is_clean: bool,
@@ -146,7 +157,7 @@ impl<I: Io> Shard<I> {
             Err(error) => error.kind() == ErrorKind::NotFound,
             Ok(_) => false,
         };
-        if is_new {
+        if is_new || self.make_way(path, identity.topic_id, &config).await? {
             return Log::create(&self.storage, path, identity, config).await;
         }
         let last = LastKnown {
@@ -155,6 +166,27 @@ impl<I: Io> Shard<I> {
             log_start_offset,
         };
         Log::open(&self.storage, path, identity, config, last).await
+    }
+
+    /// Deletes the directory of an earlier topic of the same name, when its deletion could not. Returns whether it did.
+    async fn make_way(
+        &self,
+        path: &Path,
+        topic_id: Uuid,
+        config: &LogConfig,
+    ) -> Result<bool, OpenError> {
+        let view = self.view();
+        // At the start strays have been set aside.
+        let is_start = view.image.end_offset() == Offset(0);
+        let found = topic_id_of(self, path).await;
+        let is_deleted = found.is_some_and(|id| id != topic_id && view.image.topic(id).is_none());
+        if is_start || !is_deleted {
+            return Ok(false);
+        }
+        let delay = u64::try_from(config.file_delete_delay_ms.0).unwrap_or(0);
+        let delay = Duration::from_millis(delay);
+        self.storage.delete_directory(path, delay).await?;
+        Ok(true)
     }
 
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
@@ -177,7 +209,7 @@ impl<I: Io> Shard<I> {
         }
         self.offline
             .borrow_mut()
-            .retain(|key| view.partition(*key).is_some());
+            .retain(|key, _| view.partition(*key).is_some());
         let gone = gone.into_iter().filter_map(|key| {
             let partition = self.partitions.borrow_mut().remove(&key)?;
             let is_deleted = view.image.topic(key.topic_id).is_none();

@@ -123,7 +123,7 @@ impl<I: Io> ShardStorage<I> {
         let entries = listed.map_err(OpenError::io("list directory", data_dir))?;
         for entry in entries {
             if entry.is_dir && entry.name.ends_with(DELETE_SUFFIX) {
-                self.discard(data_dir.join(&entry.name), Duration::ZERO);
+                self.discard_at_once(data_dir.join(&entry.name));
             }
         }
         Ok(())

@@ -6,7 +6,6 @@
 //! producers) is built again as far as it is not proven.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use io::{File as _, Io, OpenMode, align_down};
 use types::Offset;
@@ -154,7 +153,7 @@ async fn list<I: Io>(shard: &ShardStorage<I>, dir: &Path) -> Result<Listing, Ope
             continue;
         }
         if entry.name.ends_with(DELETED_SUFFIX) {
-            shard.discard(path, Duration::ZERO);
+            shard.discard_at_once(path);
             continue;
         }
         match parse_file_name(&entry.name) {
@@ -218,15 +217,13 @@ impl<I: Io> Recovery<'_, I> {
     /// they hold is not looked at, since their files may be cut already.
     async fn remove_expired(&mut self) {
         let start = self.last.log_start_offset;
-        let Listing {
-            logs, snapshots, ..
-        } = &mut self.listing;
+        let (logs, snapshots) = (&mut self.listing.logs, &mut self.listing.snapshots);
         let ends = logs.iter().skip(1).map(|next| next.base_offset);
         let count = ends.take_while(|end| *end <= start).count();
         for log in logs.drain(..count) {
             snapshots.retain(|offset| *offset != log.base_offset);
             for path in rename_deleted(self.shard, self.dir, log.base_offset).await {
-                self.shard.discard(path, Duration::ZERO);
+                self.shard.discard_at_once(path);
             }
         }
     }

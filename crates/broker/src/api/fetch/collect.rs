@@ -165,6 +165,7 @@ pub(super) async fn wait_for_more<I: Io>(
         };
         let target = WatchTarget {
             key,
+            offset: partition.wanted.offset,
             high_watermark: result.high_watermark,
         };
         match by_shard.iter_mut().find(|(known, _)| *known == owner) {

@@ -1,0 +1,103 @@
+//! What a shard does for its logs from time to time: it lets expired segments go.
+//!
+//! A pass looks at every log of the shard, in slices, so that ten thousand of them hold nobody up. What has expired is
+//! first hidden, then its log start offset is made durable (one checkpoint for all logs of the pass), and only then do
+//! files go. A pass that fails leaves the rest to the next one.
+//!
+//! Runs in the background of each shard. Deliberately absent: compaction, which has a task of its own.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use io::Io;
+use types::Offset;
+
+use super::{CONTROLLER, Shard, lifecycle};
+use crate::message::{Control, Reply};
+use crate::partition::Partition;
+use crate::slice::TimeSlice;
+
+/// The longest time after the start until the first pass, as in Kafka.
+const FIRST_PASS_AFTER: Duration = Duration::from_secs(30);
+
+/// A log with segments that are to go, and its log start offset.
+type Expired<I> = (Rc<Partition<I>>, Offset);
+
+/// Lets expired segments go every `log.retention.check.interval.ms`, until the shard ends.
+pub(super) async fn keep_house<I: Io>(shard: Rc<Shard<I>>) {
+    let interval = shard.config().values.log_retention_check_interval_ms;
+    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0).max(1));
+    let mut pause = interval.min(FIRST_PASS_AFTER);
+    loop {
+        shard.io.sleep_until(shard.io.now() + pause).await;
+        if shard.is_draining() {
+            return;
+        }
+        pause = interval;
+        shard.enforce_retention().await;
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// One pass over all logs of this shard.
+    async fn enforce_retention(self: &Rc<Self>) {
+        let expired = self.expire_logs().await;
+        if expired.is_empty() {
+            return;
+        }
+        if !self.save_log_starts().await {
+            tracing::warn!("the log start offsets are not on disk: nothing is deleted this time");
+            return;
+        }
+        let mut slice = TimeSlice::new(|| self.io.now());
+        for (partition, log_start_offset) in expired {
+            if self.is_draining() {
+                return;
+            }
+            if let Err(error) = partition.log.remove_expired(log_start_offset).await {
+                tracing::warn!(dir = %partition.log.dir().display(), %error, "segments are not deleted yet");
+            }
+            if slice.is_used_up() {
+                self.io.reschedule().await;
+                slice.restart();
+            }
+        }
+    }
+
+    /// Moves the log start offsets; returns the logs that have segments below theirs.
+    async fn expire_logs(self: &Rc<Self>) -> Vec<Expired<I>> {
+        let now = self.io.wall_clock();
+        let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
+        let mut expired = Vec::new();
+        let mut slice = TimeSlice::new(|| self.io.now());
+        for partition in partitions {
+            match partition.log.expire(now).await {
+                Ok(true) => {
+                    let start = partition.log.log_start_offset();
+                    expired.push((partition, start));
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(dir = %partition.log.dir().display(), %error, "its age is unknown: nothing is deleted");
+                }
+            }
+            if slice.is_used_up() {
+                self.io.reschedule().await;
+                slice.restart();
+            }
+            if self.is_draining() {
+                break;
+            }
+        }
+        expired
+    }
+
+    /// Makes the log start offsets of all logs durable as they are now, wherever the log lies. Returns whether they are.
+    pub(crate) async fn save_log_starts(self: &Rc<Self>) -> bool {
+        if self.id() == CONTROLLER {
+            return lifecycle::checkpoint_now(self).await;
+        }
+        let saved = self.mesh.control(CONTROLLER, Control::SaveCheckpoints);
+        matches!(saved.await.await, Some(Reply::Saved(true)))
+    }
+}
