@@ -136,6 +136,7 @@ pub fn create_topic(broker: &Broker, name: &str, partitions: i32, configs: &[(&s
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        ..NewTopic::default()
     };
     let created = broker.client().create_topic(&topic, false);
     created.expect("the topic is new");

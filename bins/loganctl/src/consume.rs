@@ -8,11 +8,12 @@ use std::time::Duration;
 use client::{Client, Consumer, FetchLimits, OffsetSpec};
 use types::{Offset, PartitionIndex};
 
+use crate::chosen::{chosen_partitions, now};
 use crate::cli::{ConsumeOptions, Start};
 use crate::failure::Failure;
 use crate::format::RecordFormat;
 use crate::output::Output;
-use crate::produce::now;
+use crate::pace::Pace;
 use crate::progress::Progress;
 
 /// How long one poll waits; an interrupt needs no poll to end.
@@ -27,7 +28,7 @@ type Offsets = BTreeMap<PartitionIndex, Offset>;
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
     start: Offsets,
-    /// Where partitions end now.
+    /// Where partitions end now, or before the records that are too young.
     end: Offsets,
 }
 
@@ -36,10 +37,10 @@ pub(crate) fn run(
     options: &ConsumeOptions,
     output: &Output,
 ) -> Result<(), Failure> {
-    let partitions = chosen_partitions(&mut client, options)?;
+    let partitions = chosen_partitions(&mut client, &options.topic, &options.partitions)?;
     let plan = plan(&mut client, options, &partitions)?;
     let limit = options.count.unwrap_or(u64::MAX);
-    let total = match options.until_end {
+    let total = match options.has_end() {
         true => Some(plan.records().min(limit)),
         false => options.count,
     };
@@ -49,6 +50,7 @@ pub(crate) fn run(
         options,
         format: RecordFormat::new(options, output.format, is_terminal),
         progress: Progress::of_records(total, !is_terminal && total.is_some()),
+        pace: Pace::new(options.rate),
         left: limit,
         records: 0,
         bytes: 0,
@@ -63,6 +65,7 @@ struct Reader<'a> {
     options: &'a ConsumeOptions,
     format: RecordFormat<'a>,
     progress: Progress,
+    pace: Pace,
     /// Records that may still be written.
     left: u64,
     records: u64,
@@ -78,7 +81,7 @@ impl Reader<'_> {
         let mut out = BufWriter::with_capacity(WRITE_BYTES, io::stdout().lock());
         let mut open: Vec<_> = plan.start.keys().copied().collect();
         loop {
-            if self.options.until_end {
+            if self.options.has_end() {
                 self.close_finished(&plan.end, &mut open);
             }
             if open.is_empty() || self.left == 0 {
@@ -89,8 +92,9 @@ impl Reader<'_> {
     }
 
     fn poll(&mut self, plan: &Plan, out: &mut impl io::Write) -> Result<(), Failure> {
-        let (topic, format, left) = (&self.options.topic, &self.format, &mut self.left);
-        let end = self.options.until_end.then_some(&plan.end);
+        let (topic, format) = (&self.options.topic, &self.format);
+        let (left, pace) = (&mut self.left, &mut self.pace);
+        let end = self.options.has_end().then_some(&plan.end);
         let mut written = Ok(());
         let mut records = 0;
         let delivered = self.consumer.poll(POLL, |fetched, record| {
@@ -98,7 +102,15 @@ impl Reader<'_> {
             if end.is_some_and(|end| record.offset >= *end) {
                 return ControlFlow::Break(());
             }
-            written = format.write(out, topic, fetched.partition.0, record);
+            written = match pace.must_pause() {
+                // What stands in the buffer would look late.
+                true => out.flush(),
+                false => Ok(()),
+            };
+            pace.pause();
+            if written.is_ok() {
+                written = format.write(out, topic, fetched.partition.0, record);
+            }
             records += 1;
             *left -= 1;
             if written.is_err() || *left == 0 {
@@ -141,33 +153,6 @@ impl Plan {
     }
 }
 
-/// The partitions that were asked for, all of them if none was.
-fn chosen_partitions(
-    client: &mut Client,
-    options: &ConsumeOptions,
-) -> Result<Vec<PartitionIndex>, Failure> {
-    let description = client.describe_topic(&options.topic)?;
-    let there: Vec<_> = description.partitions.keys().copied().collect();
-    if options.partitions.is_empty() {
-        return Ok(there);
-    }
-    let mut chosen: Vec<_> = options
-        .partitions
-        .iter()
-        .copied()
-        .map(PartitionIndex)
-        .collect();
-    chosen.sort_unstable();
-    chosen.dedup();
-    match chosen.iter().find(|partition| !there.contains(partition)) {
-        None => Ok(chosen),
-        Some(missing) => Err(Failure::NotFound {
-            problem: format!("topic {} has no partition {missing}", options.topic),
-            advice: format!("it has {}, numbered from 0", there.len()),
-        }),
-    }
-}
-
 fn plan(
     client: &mut Client,
     options: &ConsumeOptions,
@@ -200,6 +185,18 @@ fn plan(
                 .into_iter()
                 .map(|(index, offset)| (index, offset.unwrap_or_else(|| end[&index])));
             starts.collect()
+        }
+    };
+    let end = match options.to_time {
+        None => end,
+        Some(moment) => {
+            let found = lookup(OffsetSpec::AtOrAfter(moment.at(now())))?;
+            let earlier =
+                |index: &PartitionIndex, end| found.get(index).copied().flatten().unwrap_or(end);
+            let ends = end
+                .into_iter()
+                .map(|(index, end)| (index, earlier(&index, end)));
+            ends.collect()
         }
     };
     Ok(Plan { start, end })

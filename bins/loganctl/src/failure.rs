@@ -1,6 +1,7 @@
 //! Ways to fail: what is said, what is advised, and the exit code.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use client::ClientError;
@@ -12,6 +13,7 @@ const USAGE: u8 = 2;
 const NOT_FOUND: u8 = 3;
 const EXISTS: u8 = 4;
 const NO_BROKER: u8 = 5;
+const DAMAGED: u8 = 6;
 
 /// Why a command ends early.
 #[derive(Debug, Error)]
@@ -31,6 +33,19 @@ pub(crate) enum Failure {
     /// Something that was named is not there.
     #[error("{problem}")]
     NotFound { problem: String, advice: String },
+    /// The broker refused, and there is more to say than it does.
+    #[error("{problem}")]
+    Refused { problem: String, advice: String },
+    /// A file or directory of this machine.
+    #[error("{act} {}: {source}", path.display())]
+    File {
+        act: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// Records of a log are damaged.
+    #[error("{problem}")]
+    Damaged { problem: String, advice: String },
     /// Broker or network.
     #[error("{}", plain(.0))]
     Client(#[from] ClientError),
@@ -51,6 +66,15 @@ impl Failure {
         }
     }
 
+    /// A failure about a file, for `map_err`.
+    pub(crate) fn file<'a>(act: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
+        move |source| Self::File {
+            act,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     pub(crate) fn usage(problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Self::Usage {
             problem: problem.into(),
@@ -67,7 +91,10 @@ impl Failure {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::ReaderGone => 0,
-            Self::Local { .. } => FAILED,
+            Self::Local { .. } | Self::Refused { .. } => FAILED,
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
+            Self::File { .. } => FAILED,
+            Self::Damaged { .. } => DAMAGED,
             Self::Usage { .. } => USAGE,
             Self::NotFound { .. } => NOT_FOUND,
             Self::Client(error) => code_of(error),
@@ -82,9 +109,14 @@ impl Failure {
     /// What would be right, where that is known.
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
-            Self::Usage { advice, .. } | Self::NotFound { advice, .. } => Some(advice.clone()),
+            Self::Usage { advice, .. }
+            | Self::NotFound { advice, .. }
+            | Self::Refused { advice, .. }
+            | Self::Damaged { advice, .. } => Some(advice.clone()),
             Self::Client(error) => advice_for(error).map(str::to_owned),
-            Self::ReaderGone | Self::Local { .. } | Self::Reported { .. } => None,
+            Self::ReaderGone | Self::Local { .. } | Self::File { .. } | Self::Reported { .. } => {
+                None
+            }
         }
     }
 }
@@ -151,6 +183,15 @@ fn advice_for_code(code: ErrorCode) -> Option<&'static str> {
         }
         ErrorCode::OffsetOutOfRange => {
             Some("`loganctl topics describe TOPIC` shows the first and the end offset")
+        }
+        ErrorCode::InvalidReplicaAssignment => Some(
+            "`loganctl partitions list` shows the nodes; with Logan each partition has one of them",
+        ),
+        ErrorCode::NoReassignmentInProgress => {
+            Some("`loganctl partitions list --moving` shows what is being moved")
+        }
+        ErrorCode::LogDirNotFound => {
+            Some("name one of the broker's log.dirs: `loganctl partitions list` shows those in use")
         }
         ErrorCode::InvalidReplicationFactor => {
             Some("there can be as many copies as there are brokers")

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use records::Record;
 use types::TimestampMs;
 
-use crate::cli::{ConsumeOptions, Field, OutputFormat};
+use crate::cli::{BytesFormat, ConsumeOptions, Field, OutputFormat};
 use crate::record_json::RecordJson;
 
 /// How records are written.
@@ -17,6 +17,8 @@ pub(crate) struct RecordFormat<'a> {
     fields: &'a [Field],
     separator: &'a str,
     null_marker: &'a str,
+    key_format: BytesFormat,
+    value_format: BytesFormat,
     /// Control characters would command a terminal.
     escapes_controls: bool,
 }
@@ -32,6 +34,8 @@ impl<'a> RecordFormat<'a> {
             fields: &options.fields,
             separator: &options.separator,
             null_marker: &options.null_marker,
+            key_format: options.key_format,
+            value_format: options.value_format,
             escapes_controls,
         }
     }
@@ -76,8 +80,8 @@ impl<'a> RecordFormat<'a> {
                 Field::Partition => write!(target, "{partition}")?,
                 Field::Offset => write!(target, "{}", record.offset)?,
                 Field::Timestamp => target.write_all(rfc3339(record.timestamp).as_bytes())?,
-                Field::Key => target.write_all(&self.shown(record.key))?,
-                Field::Value => target.write_all(&self.shown(record.value))?,
+                Field::Key => target.write_all(&self.shown(record.key, self.key_format))?,
+                Field::Value => target.write_all(&self.shown(record.value, self.value_format))?,
                 Field::Headers => self.write_headers(target, record)?,
             }
         }
@@ -90,27 +94,27 @@ impl<'a> RecordFormat<'a> {
             if at > 0 {
                 target.write_all(b",")?;
             }
-            target.write_all(&self.shown(Some(header.key)))?;
+            target.write_all(&self.shown(Some(header.key), BytesFormat::Text))?;
             target.write_all(b"=")?;
-            target.write_all(&self.shown(header.value))?;
+            target.write_all(&self.shown(header.value, BytesFormat::Text))?;
         }
         Ok(())
     }
 
-    fn shown<'b>(&self, bytes: Option<&'b [u8]>) -> Cow<'b, [u8]>
+    fn shown<'b>(&self, bytes: Option<&'b [u8]>, format: BytesFormat) -> Cow<'b, [u8]>
     where
         'a: 'b,
     {
         match bytes {
             None => Cow::Borrowed(self.null_marker.as_bytes()),
-            Some(bytes) if self.escapes_controls => escaped(bytes),
-            Some(bytes) => Cow::Borrowed(bytes),
+            Some(bytes) if format == BytesFormat::Text && self.escapes_controls => escaped(bytes),
+            Some(bytes) => format.show(bytes),
         }
     }
 }
 
 /// The bytes with control characters (but for the tab) and what is no UTF-8 written as `\xNN`.
-fn escaped(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn escaped(bytes: &[u8]) -> Cow<'_, [u8]> {
     let is_plain = |text: &str| !text.chars().any(|c| c.is_control() && c != '\t');
     if std::str::from_utf8(bytes).is_ok_and(is_plain) {
         return Cow::Borrowed(bytes);
@@ -135,7 +139,7 @@ fn escaped(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A time in UTC with milliseconds; the bare number where the calendar ends, and `-` where there is none.
-fn rfc3339(timestamp: TimestampMs) -> String {
+pub(crate) fn rfc3339(timestamp: TimestampMs) -> String {
     let Ok(millis) = u64::try_from(timestamp.0) else {
         return "-".to_owned();
     };
@@ -225,6 +229,13 @@ mod tests {
             "v\\x1b[1m\\xff\tend\n"
         );
         assert!(shown("", OutputFormat::Table, false, &RECORD).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_can_be_shown_as_digits() {
+        let arguments = "--fields key,value --key-format base64 --value-format hex";
+        let line = shown(arguments, OutputFormat::Table, true, &RECORD);
+        assert_eq!(line, "aw==\t761b5b316dff09656e64\n");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! From input to records: lines out of chunks, keys and values out of lines.
 
+use std::borrow::Cow;
+
 use records::NewRecord;
 use types::TimestampMs;
 
-use crate::cli::{InputFormat, ProduceOptions};
+use crate::cli::{BytesFormat, InputFormat, ProduceOptions};
 use crate::failure::Failure;
 use crate::record_json::RecordJson;
 
@@ -75,6 +77,8 @@ pub(crate) struct LineFormat<'a> {
     input: InputFormat,
     key_separator: Option<&'a [u8]>,
     null_marker: Option<&'a [u8]>,
+    key_format: BytesFormat,
+    value_format: BytesFormat,
     /// Of every record, behind those of its own.
     headers: Vec<(&'a [u8], Option<&'a [u8]>)>,
 }
@@ -83,11 +87,14 @@ impl<'a> LineFormat<'a> {
     /// # Errors
     /// Options that contradict one another.
     pub(crate) fn new(options: &'a ProduceOptions) -> Result<Self, Failure> {
-        let for_text = options.key_separator.is_some() || options.null_marker.is_some();
+        let for_text = options.key_separator.is_some()
+            || options.null_marker.is_some()
+            || options.key_format != BytesFormat::Text
+            || options.value_format != BytesFormat::Text;
         if options.input == InputFormat::Json && for_text {
             return Err(Failure::usage(
-                "--key-separator and --null-marker are for --input text",
-                "a JSON object has \"key\" and \"value\", and null where there is none",
+                "--key-separator, --null-marker, --key-format and --value-format are for --input text",
+                "a JSON object has \"key\" and \"value\", null where there is none, and \"value_base64\" for bytes",
             ));
         }
         let headers = options.headers.iter();
@@ -95,6 +102,8 @@ impl<'a> LineFormat<'a> {
             input: options.input,
             key_separator: options.key_separator.as_deref().map(str::as_bytes),
             null_marker: options.null_marker.as_deref().map(str::as_bytes),
+            key_format: options.key_format,
+            value_format: options.value_format,
             headers: headers
                 .map(|(key, value)| (key.as_bytes(), Some(value.as_bytes())))
                 .collect(),
@@ -112,13 +121,14 @@ impl<'a> LineFormat<'a> {
         match self.input {
             InputFormat::Text => {
                 let (key, value) = self.split(number, line)?;
-                let record = NewRecord {
+                let key = self.bytes(number, "key", key, self.key_format)?;
+                let value = self.bytes(number, "value", Some(value), self.value_format)?;
+                send(&NewRecord {
                     timestamp: now,
-                    key: key.and_then(|key| self.unless_null(key)),
-                    value: self.unless_null(value),
+                    key: key.as_deref(),
+                    value: value.as_deref(),
                     headers: &self.headers,
-                };
-                send(&record)
+                })
             }
             InputFormat::Json => self.parse_json(number, line, now, send),
         }
@@ -145,6 +155,26 @@ impl<'a> LineFormat<'a> {
             ));
         };
         Ok((Some(&line[..at]), &line[at + separator.len()..]))
+    }
+
+    /// The bytes of a field; `None` for null.
+    fn bytes<'b>(
+        &self,
+        number: u64,
+        name: &str,
+        shown: Option<&'b [u8]>,
+        format: BytesFormat,
+    ) -> Result<Option<Cow<'b, [u8]>>, Failure> {
+        let shown = shown.and_then(|shown| self.unless_null(shown));
+        shown
+            .map(|shown| format.read(shown))
+            .transpose()
+            .map_err(|problem| {
+                Failure::usage(
+                    format!("the {name} in line {number} {problem}"),
+                    "the lines before it were sent",
+                )
+            })
     }
 
     fn unless_null<'b>(&self, text: &'b [u8]) -> Option<&'b [u8]> {
@@ -262,6 +292,20 @@ mod tests {
     fn the_marker_makes_nulls() {
         let parsed = parse("--key-separator , --null-marker NULL", "NULL,NULL").expect("fine");
         assert_eq!(parsed, (None, None, 0));
+    }
+
+    #[test]
+    fn digits_stand_for_bytes_where_that_is_asked_for() {
+        let arguments = "--key-separator : --key-format base64 --value-format hex --null-marker -";
+        let parsed = parse(arguments, "aw==:ff00").expect("fine");
+        assert_eq!(parsed, (bytes("k"), Some(vec![0xff, 0]), 0));
+        assert_eq!(parse(arguments, "-:-").expect("fine"), (None, None, 0));
+        let failure = parse(arguments, "aw==:f").expect_err("half a byte");
+        assert!(
+            failure
+                .to_string()
+                .starts_with("the value in line 7 is no hex")
+        );
     }
 
     #[test]

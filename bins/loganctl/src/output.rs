@@ -43,6 +43,11 @@ impl Output {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn plain(format: OutputFormat, color: ColorWhen) -> Self {
+        Self { format, color }
+    }
+
     /// Writes rows: a table, or an array of objects.
     pub(crate) fn rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), Failure> {
         match self.format {
@@ -82,6 +87,29 @@ impl Output {
             act: "format the result",
             source,
         })
+    }
+
+    /// Does `act` for every item, also when it fails for some; those failures are reported as they come.
+    pub(crate) fn for_each<T>(
+        &self,
+        items: &[T],
+        mut act: impl FnMut(&T) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut outcome = Ok(());
+        for item in items {
+            if let Err(failure) = act(item) {
+                outcome = outcome.and(Err(self.reported(&failure)));
+            }
+        }
+        outcome
+    }
+
+    /// Reports a failure now; what is left of it is its exit code.
+    pub(crate) fn reported(&self, failure: &Failure) -> Failure {
+        self.report(failure);
+        Failure::Reported {
+            exit_code: failure.code(),
+        }
     }
 
     pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {

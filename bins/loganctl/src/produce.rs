@@ -1,4 +1,4 @@
-//! `loganctl produce`: lines of standard input become records.
+//! `loganctl produce`: lines of a file or of standard input become records.
 //!
 //! A thread of its own reads, so that a pause in the input can send what has come so far; the chunks between the two
 //! threads are bounded.
@@ -6,18 +6,21 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use client::{Acks, Client, Producer, ProducerConfig};
+use client::{Acks, Client, ConfigDetail, ConfigResource, Producer, ProducerConfig};
 use records::Compression;
 use serde::Serialize;
 use types::{PartitionIndex, TimestampMs};
 
+use crate::chosen::now;
 use crate::cli::{AcksOption, CodecOption, ProduceOptions};
 use crate::failure::Failure;
 use crate::lines::{LineFormat, LineSplitter};
 use crate::output::{Column, Output, Tabular, or_dash};
+use crate::pace::Pace;
 use crate::progress::Progress;
 
 /// Bytes read at once.
@@ -47,6 +50,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     let format = LineFormat::new(options)?;
     let mut config = producer_config(options)?;
+    let input = open(options.file.as_deref())?;
     // Before anybody has typed a line into the void.
     client.describe_topic(&options.topic)?;
     if let Some(accepted) = accepted_batch_bytes(&mut client, &options.topic) {
@@ -56,11 +60,12 @@ pub(crate) fn run(
         producer: Producer::new(client, config)?,
         options,
         format,
-        progress: Progress::of_bytes(input_len_bytes(), true),
+        progress: Progress::of_bytes(len_bytes(&input), true),
+        pace: Pace::new(options.rate),
         read_bytes: 0,
         records: 0,
     };
-    let sent = sender.send_all(&read_input());
+    let sent = sender.send_all(&read_input(input));
     // What came before a bad line is sent all the same.
     let flushed = sender.producer.flush().map_err(Failure::from);
     sender.progress.finish();
@@ -76,6 +81,7 @@ struct Sender<'a> {
     options: &'a ProduceOptions,
     format: LineFormat<'a>,
     progress: Progress,
+    pace: Pace,
     read_bytes: u64,
     records: u64,
 }
@@ -95,7 +101,7 @@ impl Sender<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             let chunk = chunk.map_err(|source| Failure::Local {
-                act: "read standard input",
+                act: "read the input",
                 source,
             })?;
             let now = now();
@@ -110,7 +116,13 @@ impl Sender<'_> {
     fn send(&mut self, number: u64, line: &[u8], now: TimestampMs) -> Result<(), Failure> {
         let (topic, partition) = (&self.options.topic, self.options.partition);
         let (producer, records) = (&mut self.producer, &mut self.records);
+        let pace = &mut self.pace;
         self.format.parse(number, line, now, |record| {
+            if pace.must_pause() {
+                // Whoever is to see so many records a second must not wait for a batch to fill.
+                producer.flush()?;
+            }
+            pace.pause();
             producer.send(topic, partition.map(PartitionIndex), record)?;
             *records += 1;
             Ok(())
@@ -147,25 +159,41 @@ fn producer_config(options: &ProduceOptions) -> Result<ProducerConfig, Failure> 
 
 /// The largest batch that the topic accepts; unknown where its configuration may not be read.
 fn accepted_batch_bytes(client: &mut Client, topic: &str) -> Option<usize> {
-    let configs = client.topic_configs(topic).ok()?;
+    let resource = ConfigResource::Topic(topic.to_owned());
+    let configs = client
+        .describe_configs(&resource, ConfigDetail::Values)
+        .ok()?;
     let entry = configs
         .iter()
         .find(|entry| entry.name == "max.message.bytes")?;
     entry.value.as_deref()?.parse().ok()
 }
 
-/// Begins to read standard input. The thread ends with the input, or with the process.
-fn read_input() -> Receiver<io::Result<Vec<u8>>> {
+/// Opens what is read: a file, or standard input.
+fn open(file: Option<&Path>) -> Result<File, Failure> {
+    match file {
+        Some(path) => File::open(path).map_err(Failure::file("open", path)),
+        None => {
+            let stdin = io::stdin().as_fd().try_clone_to_owned();
+            stdin.map(File::from).map_err(|source| Failure::Local {
+                act: "read standard input",
+                source,
+            })
+        }
+    }
+}
+
+/// Begins to read. The thread ends with the input, or with the process.
+fn read_input(input: File) -> Receiver<io::Result<Vec<u8>>> {
     let (sender, receiver) = sync_channel(CHUNKS_MAX);
-    std::thread::spawn(move || read_to(&sender));
+    std::thread::spawn(move || read_to(input, &sender));
     receiver
 }
 
-fn read_to(sender: &SyncSender<io::Result<Vec<u8>>>) {
-    let mut stdin = io::stdin().lock();
+fn read_to(mut input: File, sender: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut chunk = vec![0; CHUNK_BYTES];
-        let read = stdin.read(&mut chunk).map(|len| {
+        let read = input.read(&mut chunk).map(|len| {
             chunk.truncate(len);
             chunk
         });
@@ -182,16 +210,10 @@ fn read_to(sender: &SyncSender<io::Result<Vec<u8>>>) {
     }
 }
 
-/// The length of standard input, if it is a file.
-fn input_len_bytes() -> Option<u64> {
-    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    let metadata = file.metadata().ok()?;
+/// The length of the input, if it is a file.
+fn len_bytes(input: &File) -> Option<u64> {
+    let metadata = input.metadata().ok()?;
     metadata.is_file().then_some(metadata.len())
-}
-
-pub(crate) fn now() -> TimestampMs {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    TimestampMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn sent_rows(producer: &Producer) -> Vec<SentRow> {

@@ -23,6 +23,7 @@ pub(crate) struct Progress {
 enum Measure {
     Records,
     Bytes,
+    Items,
 }
 
 impl Progress {
@@ -34,6 +35,13 @@ impl Progress {
     /// Counts bytes; `total` of them if that is known.
     pub(crate) fn of_bytes(total: Option<u64>, is_allowed: bool) -> Self {
         Self::new(Measure::Bytes, total, is_allowed)
+    }
+
+    /// Counts things of which little is to be said, such as partitions.
+    pub(crate) fn of_items(name: &'static str, total: Option<u64>) -> Self {
+        let progress = Self::new(Measure::Items, total, true);
+        progress.bar.set_message(name);
+        progress
     }
 
     fn new(measure: Measure, total: Option<u64>, is_allowed: bool) -> Self {
@@ -56,21 +64,33 @@ impl Progress {
     /// Moves the bar to what has been done so far. It draws nothing where standard error is no terminal.
     pub(crate) fn update(&mut self, records: u64, bytes: u64) {
         let elapsed = self.started.elapsed();
-        if !self.is_shown {
-            if elapsed < SHOWN_AFTER || !self.is_allowed {
-                return;
-            }
-            self.is_shown = true;
-            // Draws on terminals only.
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        if !self.show(elapsed) {
+            return;
         }
         let rate = HumanBytes(bytes / elapsed.as_secs().max(1));
         let done = HumanCount(records);
         self.bar.set_message(format!("{done} records at {rate}/s"));
         self.bar.set_position(match self.measure {
-            Measure::Records => records,
+            Measure::Records | Measure::Items => records,
             Measure::Bytes => bytes,
         });
+    }
+
+    /// Moves the bar of items to how many are done.
+    pub(crate) fn done(&mut self, items: u64) {
+        if self.show(self.started.elapsed()) {
+            self.bar.set_position(items);
+        }
+    }
+
+    /// Whether the bar is there; it appears when the work takes long.
+    fn show(&mut self, elapsed: Duration) -> bool {
+        if !self.is_shown && self.is_allowed && elapsed >= SHOWN_AFTER {
+            self.is_shown = true;
+            // Draws on terminals only.
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.is_shown
     }
 
     /// Takes the bar away.

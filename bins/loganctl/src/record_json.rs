@@ -74,6 +74,20 @@ impl RecordJson {
         }
     }
 
+    /// Key and value as text: base64 where they are none, a dash where there are none.
+    pub(crate) fn shown(&self) -> (&str, &str) {
+        (
+            self.key
+                .as_deref()
+                .or(self.key_base64.as_deref())
+                .unwrap_or("-"),
+            self.value
+                .as_deref()
+                .or(self.value_base64.as_deref())
+                .unwrap_or("-"),
+        )
+    }
+
     /// What is to be sent, or what is wrong with it.
     pub(crate) fn into_bytes(self) -> Result<RecordBytes, String> {
         let headers = self.headers.into_iter().map(|header| {

@@ -6,7 +6,7 @@
 //! retries what Kafka calls retriable with a bounded back-off.
 //!
 //! # Entry points
-//! - [`Client`]: metadata, topics, offsets, single produce and fetch requests.
+//! - [`Client`]: metadata, administration, offsets, single produce and fetch requests.
 //! - [`Producer`]: batches, partitions, pipelines, and retries in order; idempotent where asked.
 //! - [`Consumer`]: reads assigned partitions from given offsets with long polls to every leader at once.
 //! - [`Connection`]: one connection, for tests and benchmarks that need to see single requests.
@@ -34,7 +34,10 @@ mod producer;
 mod retry;
 mod visit;
 
-pub use admin::{CreatedTopic, NewTopic, TopicConfigEntry};
+pub use admin::{
+    ConfigChange, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym,
+    CreatedTopic, LogDir, LogDirReplica, NewTopic, Reassignment,
+};
 pub use client::Client;
 pub use cluster::{Cluster, Leader, NodeAddress, PartitionDescription, TopicDescription};
 pub use config::{Acks, ClientConfig, RetryPolicy};

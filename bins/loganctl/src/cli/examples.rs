@@ -5,21 +5,27 @@ Examples:
   loganctl topics create flights --partitions 4
   echo 'UA1545,EWR,IAH' | loganctl produce flights
   loganctl consume flights --from-beginning --until-end
+  loganctl configs set --topic flights retention.ms=3600000
+  loganctl partitions list flights
+  loganctl logs verify /var/lib/logan
   loganctl --bootstrap-server broker-1:9092,broker-2:9092 topics list --output json
 
 Exit codes:
   0  done (also when the reader of the output has gone away)
   1  failed, or refused by the broker
   2  the command line or the input makes no sense
-  3  the topic, partition or offset does not exist
+  3  the topic, partition, offset or file does not exist
   4  the topic exists already
-  5  no broker answered in time";
+  5  no broker answered in time
+  6  a log is damaged";
 
 pub(crate) const TOPICS: &str = "\
 Examples:
   loganctl topics create flights --partitions 4
   loganctl topics list
   loganctl topics describe flights
+  loganctl topics alter flights --config retention.ms=3600000
+  loganctl topics add-partitions flights --total 8
   loganctl topics delete flights";
 
 pub(crate) const CREATE: &str = "\
@@ -27,6 +33,7 @@ Examples:
   loganctl topics create flights                          the broker chooses the number of partitions
   loganctl topics create flights planes --partitions 4
   loganctl topics create flights --config cleanup.policy=compact --config segment.bytes=1048576
+  loganctl topics create flights --assign 0=0 --assign 1=100000
   loganctl topics create flights --if-not-exists          in scripts
   loganctl topics create flights --partitions 4 --dry-run";
 
@@ -42,19 +49,133 @@ Examples:
   loganctl topics describe flights planes --all-configs
   loganctl topics describe flights --output json | jq '.[0].partitions[].end_offset'";
 
+pub(crate) const ALTER: &str = "\
+Examples:
+  loganctl topics alter flights --config retention.ms=3600000 --config segment.bytes=67108864
+  loganctl topics alter flights --delete-config retention.ms      the broker's default counts again
+  loganctl topics alter flights planes --config cleanup.policy=compact --dry-run";
+
+pub(crate) const ADD_PARTITIONS: &str = "\
+Records stay where they are, so that records of one key may lie in two partitions afterwards.
+
+Examples:
+  loganctl topics add-partitions flights --total 8
+  loganctl topics add-partitions flights --total 6 --assign 4=0 --assign 5=100000
+  loganctl topics add-partitions flights --total 8 --dry-run";
+
 pub(crate) const DELETE: &str = "\
 Examples:
   loganctl topics delete flights
   loganctl topics delete flights planes --if-exists";
 
+pub(crate) const CONFIGS: &str = "\
+Examples:
+  loganctl configs describe --topic flights
+  loganctl configs set --topic flights retention.ms=3600000
+  loganctl configs delete --topic flights retention.ms
+  loganctl configs describe --broker 0 --all";
+
+pub(crate) const CONFIGS_DESCRIBE: &str = "\
+Examples:
+  loganctl configs describe --topic flights                       what was set for it, and where
+  loganctl configs describe --topic flights --all
+  loganctl configs describe --broker 0 log.retention.ms --details
+  loganctl configs describe --brokers --output yaml";
+
+pub(crate) const CONFIGS_SET: &str = "\
+Examples:
+  loganctl configs set --topic flights retention.ms=3600000 segment.bytes=67108864
+  loganctl configs set --broker 0 log.cleaner.threads=2
+  loganctl configs set --brokers log.retention.ms=86400000
+  loganctl configs set --topic flights cleanup.policy=compact,delete --dry-run";
+
+pub(crate) const CONFIGS_DELETE: &str = "\
+Examples:
+  loganctl configs delete --topic flights retention.ms segment.bytes
+  loganctl configs delete --brokers log.retention.ms";
+
+pub(crate) const CONFIGS_LISTS: &str = "\
+Examples:
+  loganctl configs append --topic flights cleanup.policy=compact
+  loganctl configs subtract --topic flights cleanup.policy=delete";
+
+pub(crate) const PARTITIONS: &str = "\
+Examples:
+  loganctl partitions list
+  loganctl partitions list flights --output json
+  loganctl partitions move flights --partition 0 --to 100000";
+
+pub(crate) const PARTITIONS_LIST: &str = "\
+Examples:
+  loganctl partitions list
+  loganctl partitions list flights planes
+  loganctl partitions list --moving
+  loganctl partitions list --output json | jq 'sort_by(-.size_bytes) | .[:10]'";
+
+pub(crate) const PARTITIONS_MOVE: &str = "\
+With shard.advertise=per-shard each shard of a Logan broker is a node: `partitions list` shows the ids.
+
+Examples:
+  loganctl partitions move flights --partition 0 --to 100000
+  loganctl partitions move flights --partition 0,1 --to 100000 --no-wait
+  loganctl partitions move flights --partition 2 --to-directory /mnt/disk2/logan
+  loganctl partitions move flights --cancel";
+
+pub(crate) const RECORDS: &str = "\
+Examples:
+  loganctl records delete flights --before-time 7d
+  loganctl records delete flights --partition 0 --before-offset 1000";
+
+pub(crate) const RECORDS_DELETE: &str = "\
+Offsets of later records stay what they are.
+
+Examples:
+  loganctl records delete flights --partition 0 --before-offset 1000
+  loganctl records delete flights --before-offset -100            keep the last hundred of each partition
+  loganctl records delete flights --before-time 2026-11-21T08:00:00Z
+  loganctl records delete flights --all";
+
+pub(crate) const LOGS: &str = "\
+Examples:
+  loganctl logs verify /var/lib/logan
+  loganctl logs dump /var/lib/logan/flights-0 --from-offset 1000 --count 5
+  loganctl logs repair /var/lib/logan/flights-0 --dry-run";
+
+pub(crate) const LOGS_DUMP: &str = "\
+Examples:
+  loganctl logs dump /var/lib/logan/flights-0
+  loganctl logs dump /var/lib/logan/flights-0/00000000000000000000.log --records
+  loganctl logs dump /var/lib/logan/flights-0/00000000000000000000.timeindex
+  loganctl logs dump /var/lib/logan/flights-0 --from-offset 1000 --count 5 --output json";
+
+pub(crate) const LOGS_VERIFY: &str = "\
+Checks framing, checksum and order of every batch, and whether indexes lead to what they promise. A damaged batch ends the
+command with exit code 6. What a crash leaves behind (a torn tail) and wrong or missing indexes are shown, but are no
+damage: the broker cuts the former and rebuilds the latter.
+
+Examples:
+  loganctl logs verify /var/lib/logan
+  loganctl logs verify /var/lib/logan --records --all
+  loganctl logs verify /var/lib/logan --sealed-only          while the broker runs
+  loganctl logs verify /var/lib/logan/flights-0 --output json";
+
+pub(crate) const LOGS_REPAIR: &str = "\
+A log ends at its first damaged batch afterwards. What is cut is kept beside the segment, in files that end in .cut.
+
+Examples:
+  loganctl logs repair /var/lib/logan --dry-run
+  loganctl logs repair /var/lib/logan/flights-0";
+
 pub(crate) const PRODUCE: &str = "\
-Each line becomes a record. Lines are sent when a batch is full, when standard input pauses, and when it ends.
+Each line becomes a record. Lines are sent when a batch is full, when the input pauses, and when it ends.
 
 Examples:
   echo 'hello' | loganctl produce flights
-  loganctl produce flights --key-separator , <flights.csv
+  loganctl produce flights --key-separator , --file flights.csv
   loganctl produce flights --key-separator '\\t' --null-marker NULL --compression zstd <changes.tsv
   loganctl produce flights --header source=airport --acks 1 <flights.csv
+  loganctl produce flights --file flights.csv --rate 1000         at most a thousand records a second
+  echo 'cafe' | loganctl produce flights --value-format hex
   loganctl consume flights --from-beginning --until-end --output json | loganctl produce copy --input json";
 
 pub(crate) const CONSUME: &str = "\
@@ -65,8 +186,9 @@ Examples:
   loganctl consume flights --from-beginning --until-end   all there is
   loganctl consume flights --offset -10 --until-end       the last ten of each partition
   loganctl consume flights --partition 0 --offset 42 --count 1
-  loganctl consume flights --timestamp 10m                from ten minutes ago on
-  loganctl consume flights --timestamp 2026-11-21T08:00:00Z --until-end
+  loganctl consume flights --from-time 10m                from ten minutes ago on
+  loganctl consume flights --from-time 2026-11-21T08:00:00Z --to-time 2026-11-21T09:00:00Z
+  loganctl consume flights --from-beginning --until-end --fields key,value --key-format hex --rate 10
   loganctl consume flights --from-beginning --fields timestamp,key,headers,value --separator ' | '
   loganctl consume flights --from-beginning --until-end --output json | jq -r .key";
 
@@ -75,3 +197,7 @@ Examples:
   loganctl completions bash >~/.local/share/bash-completion/completions/loganctl
   loganctl completions zsh >~/.zfunc/_loganctl
   loganctl completions fish >~/.config/fish/completions/loganctl.fish";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  loganctl man ~/.local/share/man/man1          then: man loganctl-topics-create";

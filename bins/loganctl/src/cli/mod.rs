@@ -1,16 +1,29 @@
 //! The command line: what can be said, and the examples that teach it.
 
+mod admin;
 mod examples;
+mod logs;
+mod records;
+mod topics;
 mod values;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::{ClientConfig, RetryPolicy};
-use types::TimestampMs;
 
-pub(crate) use values::Moment;
-use values::{parse_duration, parse_header, parse_moment, parse_setting, parse_text};
+pub(crate) use admin::{
+    ConfigsCommand, DeleteRecordsOptions, MoveOptions, PartitionsCommand, RecordsCommand,
+    ResourceOptions,
+};
+pub(crate) use logs::{DumpOptions, LogsCommand, RepairOptions, VerifyOptions};
+pub(crate) use records::{
+    AcksOption, BytesFormat, CodecOption, ConsumeOptions, Field, InputFormat, ProduceOptions, Start,
+};
+pub(crate) use topics::{AddPartitionsOptions, AlterOptions, CreateOptions, TopicsCommand};
+pub(crate) use values::Assignment;
+use values::parse_duration;
 
 /// Talk to Logan, or any other Kafka broker.
 #[derive(Debug, Parser)]
@@ -73,13 +86,37 @@ pub(crate) enum ColorWhen {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create, list, describe and delete topics
+    /// Create, list, describe, change and delete topics
     #[command(after_help = examples::TOPICS)]
     Topics {
         #[command(subcommand)]
         command: TopicsCommand,
     },
-    /// Send lines from standard input to a topic
+    /// Show and change configurations of topics and brokers
+    #[command(after_help = examples::CONFIGS)]
+    Configs {
+        #[command(subcommand)]
+        command: ConfigsCommand,
+    },
+    /// Show where partitions live, and move them
+    #[command(after_help = examples::PARTITIONS)]
+    Partitions {
+        #[command(subcommand)]
+        command: PartitionsCommand,
+    },
+    /// Delete records
+    #[command(after_help = examples::RECORDS)]
+    Records {
+        #[command(subcommand)]
+        command: RecordsCommand,
+    },
+    /// Read, check and repair the files of a data directory, without a broker
+    #[command(after_help = examples::LOGS)]
+    Logs {
+        #[command(subcommand)]
+        command: LogsCommand,
+    },
+    /// Send lines of a file or of standard input to a topic
     #[command(after_help = examples::PRODUCE)]
     Produce(ProduceOptions),
     /// Write a topic's records to standard output
@@ -91,189 +128,12 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TopicsCommand {
-    /// Create topics
-    #[command(after_help = examples::CREATE)]
-    Create(CreateOptions),
-    /// List topics
-    #[command(after_help = examples::LIST)]
-    List {
-        /// List the brokers' own topics as well
-        #[arg(long)]
-        internal: bool,
+    /// Write the manual pages
+    #[command(after_help = examples::MAN)]
+    Man {
+        /// An existing directory that gets a page for each command
+        directory: PathBuf,
     },
-    /// Show leaders, replicas, offsets and configuration of topics
-    #[command(after_help = examples::DESCRIBE)]
-    Describe {
-        /// The topics
-        #[arg(required = true, value_name = "TOPIC")]
-        topics: Vec<String>,
-        /// Show all of the configuration, not only what was set on the topic
-        #[arg(long)]
-        all_configs: bool,
-    },
-    /// Delete topics and all their records
-    #[command(after_help = examples::DELETE)]
-    Delete {
-        /// The topics
-        #[arg(required = true, value_name = "TOPIC")]
-        topics: Vec<String>,
-        /// Accept it when a topic does not exist
-        #[arg(long)]
-        if_exists: bool,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateOptions {
-    /// The topics
-    #[arg(required = true, value_name = "TOPIC")]
-    pub(crate) topics: Vec<String>,
-    /// Partitions of each; the broker's default if not given
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    pub(crate) partitions: Option<i32>,
-    /// Copies of each partition; the broker's default if not given
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
-    pub(crate) replication_factor: Option<i16>,
-    /// A setting of the topics; may be given several times
-    #[arg(short, long, value_name = "KEY=VALUE", value_parser = parse_setting)]
-    pub(crate) config: Vec<(String, String)>,
-    /// Accept it when a topic exists already
-    #[arg(long)]
-    pub(crate) if_not_exists: bool,
-    /// Let the broker check the request and create nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProduceOptions {
-    /// The topic, which must exist
-    pub(crate) topic: String,
-    /// What separates key and value in a line; without it, lines are values
-    #[arg(short, long, value_name = "TEXT", value_parser = parse_text)]
-    pub(crate) key_separator: Option<String>,
-    /// A header of every record; may be given several times
-    #[arg(short = 'H', long = "header", value_name = "KEY=VALUE", value_parser = parse_header)]
-    pub(crate) headers: Vec<(String, String)>,
-    /// Keys and values that are this text become null
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) null_marker: Option<String>,
-    /// What the lines are
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = InputFormat::Text)]
-    pub(crate) input: InputFormat,
-    /// The partition of all records; without it, keys decide
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
-    pub(crate) partition: Option<i32>,
-    /// What must have happened before a record counts as sent
-    #[arg(short, long, value_enum, default_value_t = AcksOption::All)]
-    pub(crate) acks: AcksOption,
-    /// How batches are compressed
-    #[arg(short = 'z', long, value_enum, value_name = "CODEC", default_value_t = CodecOption::None)]
-    pub(crate) compression: CodecOption,
-    /// Whether the broker recognises what is sent twice; the default with --acks all
-    #[arg(
-        long,
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_name = "BOOL"
-    )]
-    pub(crate) idempotent: Option<bool>,
-    /// Do not print what was sent
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConsumeOptions {
-    /// The topic
-    pub(crate) topic: String,
-    /// Begin with the oldest record; without it and its like, only new records are shown
-    #[arg(long, group = "start")]
-    pub(crate) from_beginning: bool,
-    /// Begin at this offset; a negative one counts from the end
-    #[arg(long, group = "start", value_name = "N", allow_negative_numbers = true)]
-    pub(crate) offset: Option<i64>,
-    /// Begin with the first record of this time or later: 2026-11-21T08:00:00Z, milliseconds since 1970, or 10m for ten
-    /// minutes ago
-    #[arg(long, group = "start", value_name = "TIME", value_parser = parse_moment)]
-    pub(crate) timestamp: Option<Moment>,
-    /// Only these partitions
-    #[arg(
-        short,
-        long = "partition",
-        value_name = "N",
-        value_delimiter = ',',
-        value_parser = clap::value_parser!(i32).range(0..)
-    )]
-    pub(crate) partitions: Vec<i32>,
-    /// End after this many records
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) count: Option<u64>,
-    /// End where the topic ends now, instead of waiting for more
-    #[arg(short = 'e', long)]
-    pub(crate) until_end: bool,
-    /// What a line shows of a record
-    #[arg(
-        short,
-        long,
-        value_enum,
-        value_name = "FIELD",
-        value_delimiter = ',',
-        default_value = "value"
-    )]
-    pub(crate) fields: Vec<Field>,
-    /// What stands between the fields of a line
-    #[arg(short, long, value_name = "TEXT", default_value = "\\t", value_parser = parse_text)]
-    pub(crate) separator: String,
-    /// How a line shows null
-    #[arg(long, value_name = "TEXT", default_value = "NULL")]
-    pub(crate) null_marker: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InputFormat {
-    /// Values, or keys and values
-    Text,
-    /// Objects as `consume --output json` writes them
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AcksOption {
-    /// Nothing: there is no answer, and nobody learns what was lost
-    #[value(name = "0")]
-    None,
-    /// The leader has it
-    #[value(name = "1")]
-    Leader,
-    /// All in-sync replicas have it
-    #[value(alias = "-1")]
-    All,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CodecOption {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Field {
-    Topic,
-    Partition,
-    Offset,
-    Timestamp,
-    Key,
-    Value,
-    Headers,
 }
 
 impl Global {
@@ -290,27 +150,6 @@ impl Global {
                 ..defaults.retry
             },
             ..defaults
-        }
-    }
-}
-
-/// Where reading begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    Beginning,
-    End,
-    Offset(i64),
-    Time(TimestampMs),
-}
-
-impl ConsumeOptions {
-    /// Where reading begins, if it is `now`.
-    pub(crate) fn start(&self, now: TimestampMs) -> Start {
-        match (self.offset, self.timestamp) {
-            (Some(offset), _) => Start::Offset(offset),
-            (None, Some(moment)) => Start::Time(moment.at(now)),
-            (None, None) if self.from_beginning => Start::Beginning,
-            (None, None) => Start::End,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
+use types::TimestampMs;
 
 use super::*;
 
@@ -163,7 +164,7 @@ fn a_consumer_has_one_place_to_begin() {
     );
     assert_eq!(start("loganctl consume t --offset -3"), Start::Offset(-3));
     assert_eq!(
-        start("loganctl consume t --timestamp 10s"),
+        start("loganctl consume t --from-time 10s"),
         Start::Time(TimestampMs(990_000))
     );
     assert_eq!(
@@ -181,5 +182,57 @@ fn fields_and_partitions_are_lists() {
     assert_eq!(
         refused("loganctl consume t --partition=-1"),
         ErrorKind::ValueValidation
+    );
+}
+
+#[test]
+fn a_configuration_belongs_to_exactly_one_resource() {
+    for line in [
+        "loganctl configs describe",
+        "loganctl configs set retention.ms=1",
+    ] {
+        assert_eq!(refused(line), ErrorKind::MissingRequiredArgument, "{line}");
+    }
+    let both = "loganctl configs describe --topic t --broker 1";
+    assert_eq!(refused(both), ErrorKind::ArgumentConflict);
+    let pair = "loganctl configs set --topic t retention.ms";
+    assert_eq!(refused(pair), ErrorKind::ValueValidation);
+}
+
+#[test]
+fn a_move_has_exactly_one_destination() {
+    let none = "loganctl partitions move t";
+    assert_eq!(refused(none), ErrorKind::MissingRequiredArgument);
+    let both = "loganctl partitions move t --to 1 --to-directory /d";
+    assert_eq!(refused(both), ErrorKind::ArgumentConflict);
+    let line = "loganctl partitions move t -p 0,1 --to 2,3";
+    let Command::Partitions {
+        command: PartitionsCommand::Move(options),
+    } = parse(line).expect(line).command
+    else {
+        unreachable!("it moves");
+    };
+    assert_eq!((options.partitions, options.to), (vec![0, 1], vec![2, 3]));
+}
+
+#[test]
+fn deleting_records_needs_a_bound() {
+    let none = "loganctl records delete t";
+    assert_eq!(refused(none), ErrorKind::MissingRequiredArgument);
+    let both = "loganctl records delete t --all --before-offset 3";
+    assert_eq!(refused(both), ErrorKind::ArgumentConflict);
+    assert!(parse("loganctl records delete t --before-offset -3").is_ok());
+}
+
+#[test]
+fn altering_a_topic_needs_something_to_alter() {
+    assert_eq!(
+        refused("loganctl topics alter t"),
+        ErrorKind::MissingRequiredArgument
+    );
+    assert!(parse("loganctl topics alter t -c a=1 -d b").is_ok());
+    assert_eq!(
+        refused("loganctl topics create t --partitions 2 --assign 0=1"),
+        ErrorKind::ArgumentConflict
     );
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use types::TimestampMs;
+use types::{NodeId, TimestampMs};
 
 /// A time, given or counted back from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,28 @@ pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
     ))
 }
 
-/// A setting of a topic.
+/// The nodes of one partition, the preferred leader first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    pub(crate) partition: i32,
+    pub(crate) nodes: Vec<NodeId>,
+}
+
+pub(crate) fn parse_assignment(text: &str) -> Result<Assignment, String> {
+    let number = |text: &str| text.trim().parse::<i32>().ok().filter(|id| *id >= 0);
+    let parsed = text.split_once('=').and_then(|(partition, nodes)| {
+        Some(Assignment {
+            partition: number(partition)?,
+            nodes: nodes
+                .split(',')
+                .map(|id| number(id).map(NodeId))
+                .collect::<Option<_>>()?,
+        })
+    });
+    parsed.ok_or_else(|| "write 0=1,2 for partition 0 on nodes 1 and 2".to_owned())
+}
+
+/// A setting of a topic or a broker.
 pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
     parse_pair(text, "retention.ms=3600000")
 }
@@ -148,6 +169,21 @@ mod tests {
         assert_eq!(parse_header("a="), Ok(("a".to_owned(), String::new())));
         assert!(parse_setting("a").is_err_and(|text| text.contains("retention.ms")));
         assert!(parse_header("=a").is_err());
+    }
+
+    #[test]
+    fn an_assignment_names_a_partition_and_its_nodes() {
+        let assignment = |partition, nodes: &[i32]| {
+            Ok(Assignment {
+                partition,
+                nodes: nodes.iter().copied().map(NodeId).collect(),
+            })
+        };
+        assert_eq!(parse_assignment("0=100000"), assignment(0, &[100_000]));
+        assert_eq!(parse_assignment("3 = 1, 2"), assignment(3, &[1, 2]));
+        for wrong in ["", "1", "=1", "1=", "1=a", "-1=1", "1=1,,2"] {
+            assert!(parse_assignment(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! `loganctl topics`.
 
+mod change;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use client::{Client, ListedOffset, NewTopic, OffsetSpec, TopicConfigEntry, TopicDescription};
+use client::{
+    Client, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ListedOffset, NewTopic,
+    OffsetSpec, TopicDescription,
+};
 use serde::Serialize;
 use types::{ErrorCode, NodeId, PartitionIndex};
 
-use crate::cli::{CreateOptions, OutputFormat, TopicsCommand};
+use crate::cli::{Assignment, CreateOptions, OutputFormat, TopicsCommand};
 use crate::failure::Failure;
 use crate::output::{Column, Output, Tabular, or_dash};
 
@@ -61,6 +66,10 @@ pub(crate) fn run(
             topics,
             all_configs,
         } => describe(&mut client, topics, *all_configs, output),
+        TopicsCommand::Alter(options) => change::alter(&mut client, options, output),
+        TopicsCommand::AddPartitions(options) => {
+            change::add_partitions(&mut client, options, output)
+        }
         TopicsCommand::Delete { topics, if_exists } => {
             delete(&mut client, topics, *if_exists, output)
         }
@@ -68,13 +77,15 @@ pub(crate) fn run(
 }
 
 fn create(client: &mut Client, options: &CreateOptions, output: &Output) -> Result<(), Failure> {
+    let assignments = in_order(&options.assign, 0)?;
     let mut created = Vec::new();
-    let outcome = for_each(&options.topics, output, |name| {
+    let outcome = output.for_each(&options.topics, |name| {
         let topic = NewTopic {
             name: name.to_owned(),
             partitions: options.partitions,
             replication_factor: options.replication_factor,
             configs: options.config.clone(),
+            assignments: assignments.clone(),
         };
         match client.create_topic(&topic, options.dry_run) {
             Ok(topic) => created.push(TopicRow {
@@ -109,7 +120,7 @@ fn describe(
     output: &Output,
 ) -> Result<(), Failure> {
     let mut found = Vec::new();
-    let outcome = for_each(topics, output, |name| {
+    let outcome = output.for_each(topics, |name| {
         found.push(details(client, name, all_configs)?);
         Ok(())
     });
@@ -129,7 +140,7 @@ fn delete(
     if_exists: bool,
     output: &Output,
 ) -> Result<(), Failure> {
-    for_each(topics, output, |name| match client.delete_topic(name) {
+    output.for_each(topics, |name| match client.delete_topic(name) {
         Err(error) if if_exists && error.code() == Some(ErrorCode::UnknownTopicOrPartition) => {
             Ok(())
         }
@@ -137,21 +148,23 @@ fn delete(
     })
 }
 
-/// Does `act` for every topic, also when it fails for some; those failures are reported as they come.
-fn for_each(
-    topics: &[String],
-    output: &Output,
-    mut act: impl FnMut(&str) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let mut outcome = Ok(());
-    for topic in topics {
-        if let Err(failure) = act(topic) {
-            output.report(&failure);
-            let exit_code = failure.code();
-            outcome = outcome.and(Err(Failure::Reported { exit_code }));
-        }
+/// The nodes of the partitions from `first` on, without gaps.
+fn in_order(assignments: &[Assignment], first: i32) -> Result<Vec<Vec<NodeId>>, Failure> {
+    let by_partition: BTreeMap<_, _> = assignments
+        .iter()
+        .map(|assignment| (assignment.partition, &assignment.nodes))
+        .collect();
+    let is_gapless = by_partition
+        .keys()
+        .zip(first..)
+        .all(|(at, wanted)| *at == wanted);
+    if !is_gapless || by_partition.len() != assignments.len() {
+        return Err(Failure::usage(
+            format!("--assign has to name each partition from {first} on once"),
+            format!("such as --assign {first}=1 --assign {}=2", first + 1),
+        ));
     }
-    outcome
+    Ok(by_partition.into_values().cloned().collect())
 }
 
 fn row(topic: &TopicDescription) -> TopicRow {
@@ -178,7 +191,8 @@ fn details(client: &mut Client, name: &str, all_configs: bool) -> Result<TopicDe
         .collect();
     let start = client.list_offsets(name, &led, OffsetSpec::Earliest)?;
     let end = client.list_offsets(name, &led, OffsetSpec::Latest)?;
-    let configs = client.topic_configs(name)?;
+    let resource = ConfigResource::Topic(name.to_owned());
+    let configs = client.describe_configs(&resource, ConfigDetail::Values)?;
     Ok(TopicDetails {
         name: topic.name.clone(),
         id: (!topic.id.is_zero()).then(|| topic.id.to_string()),
@@ -215,14 +229,14 @@ fn partition_rows(
 }
 
 /// In the order of their names; Kafka's own order changes from run to run.
-fn config_rows(entries: Vec<TopicConfigEntry>, all: bool) -> Vec<ConfigRow> {
+fn config_rows(entries: Vec<ConfigEntry>, all: bool) -> Vec<ConfigRow> {
     let shown = entries
         .into_iter()
-        .filter(|entry| all || entry.is_set_on_topic);
+        .filter(|entry| all || entry.source == ConfigSource::Topic);
     let rows = shown.map(|entry| ConfigRow {
         name: entry.name,
         value: entry.value,
-        set_on_topic: entry.is_set_on_topic,
+        set_on_topic: entry.source == ConfigSource::Topic,
     });
     let mut rows: Vec<_> = rows.collect();
     rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -366,13 +380,34 @@ mod tests {
     }
 
     #[test]
+    fn assignments_stand_in_the_order_of_partitions_and_leave_none_out() {
+        let assign = |partition| Assignment {
+            partition,
+            nodes: vec![NodeId(10 + partition)],
+        };
+        let sorted = in_order(&[assign(3), assign(2)], 2).expect("none is missing");
+        assert_eq!(sorted, [[NodeId(12)], [NodeId(13)]]);
+        assert!(in_order(&[], 5).is_ok());
+        for wrong in [vec![assign(3)], vec![assign(2), assign(2)]] {
+            assert!(in_order(&wrong, 2).is_err_and(|failure| failure.code() == 2));
+        }
+    }
+
+    #[test]
     fn only_what_was_set_on_the_topic_is_shown_unless_all_is() {
-        let entry = |name: &str, is_set_on_topic| TopicConfigEntry {
+        let entry = |name: &str, source| ConfigEntry {
             name: name.to_owned(),
             value: None,
-            is_set_on_topic,
+            source,
+            is_read_only: false,
+            is_sensitive: false,
+            synonyms: Vec::new(),
+            documentation: None,
         };
-        let entries = vec![entry("b", true), entry("a", false)];
+        let entries = vec![
+            entry("b", ConfigSource::Topic),
+            entry("a", ConfigSource::Default),
+        ];
         let names = |all| -> Vec<_> {
             config_rows(entries.clone(), all)
                 .into_iter()

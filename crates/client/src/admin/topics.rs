@@ -1,23 +1,14 @@
-//! Topics: create, delete, read their configuration; and producer ids.
+//! Topics: created and deleted.
 
 use protocol::ApiKey;
 use protocol::messages::create_topics_request::{
-    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 use protocol::messages::delete_topics_request::{DeleteTopicState, DeleteTopicsRequest};
-use protocol::messages::describe_configs_request::{
-    DescribeConfigsRequest, DescribeConfigsResource,
-};
-use protocol::messages::{CreateTopicsResponse, DeleteTopicsResponse, InitProducerIdRequest};
-use types::{ErrorCode, ProducerEpoch, ProducerId, Uuid};
+use protocol::messages::{CreateTopicsResponse, DeleteTopicsResponse};
+use types::{NodeId, Uuid};
 
-use crate::{Client, ClientError, ResponseFault};
-
-/// Kafka's number for topics among the resources that have a configuration.
-const RESOURCE_TOPIC: i8 = 2;
-
-/// Kafka's number for a value that was set on the topic itself.
-const SOURCE_TOPIC: i8 = 1;
+use crate::{Client, ClientError};
 
 /// The last version of DeleteTopics that names topics in a plain list.
 const DELETE_BY_PLAIN_NAMES: i16 = 5;
@@ -33,6 +24,8 @@ pub struct NewTopic {
     pub replication_factor: Option<i16>,
     /// Keys and values of its configuration.
     pub configs: Vec<(String, String)>,
+    /// The nodes of each partition, by index; chosen by the broker when empty. It excludes the two numbers above.
+    pub assignments: Vec<Vec<NodeId>>,
 }
 
 /// A topic as it was created.
@@ -46,17 +39,6 @@ pub struct CreatedTopic {
     pub partitions: Option<i32>,
     /// Copies of each partition, where the broker tells.
     pub replication_factor: Option<i16>,
-}
-
-/// One entry of a topic's configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicConfigEntry {
-    /// Kafka's name of it.
-    pub name: String,
-    /// Its value; `None` when the broker keeps it secret.
-    pub value: Option<String>,
-    /// Whether it was set on the topic itself.
-    pub is_set_on_topic: bool,
 }
 
 impl Client {
@@ -87,74 +69,15 @@ impl Client {
     /// [`ClientError::Broker`], with UNKNOWN_TOPIC_OR_PARTITION at once when it does not exist.
     pub fn delete_topic(&mut self, topic: &str) -> Result<(), ClientError> {
         let timeout_ms = self.broker_timeout_ms();
-        let outcome = self.with_retries(|client| {
+        let outcome = self.at_once(|client| {
             let connection = client.any()?;
             let version = connection.version_of(ApiKey::DeleteTopics, i16::MAX)?;
             let by_state = version > DELETE_BY_PLAIN_NAMES;
             let response = connection.call(&delete_request(topic, by_state, timeout_ms))?;
-            match client.deleted(topic, &response) {
-                // Retriable in Kafka's list, for producers that wait for a topic; nobody waits for one to delete.
-                Err(error) if error.code() == Some(ErrorCode::UnknownTopicOrPartition) => {
-                    Ok(Err(error))
-                }
-                other => other.map(Ok),
-            }
+            client.deleted(topic, &response)
         });
         self.cluster.forget(topic);
-        outcome?
-    }
-
-    /// The configuration of a topic, in the broker's order.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn topic_configs(&mut self, topic: &str) -> Result<Vec<TopicConfigEntry>, ClientError> {
-        let api = ApiKey::DescribeConfigs.name();
-        let request = DescribeConfigsRequest {
-            resources: vec![DescribeConfigsResource {
-                resource_type: RESOURCE_TOPIC,
-                resource_name: topic.into(),
-                configuration_keys: None,
-            }],
-            ..DescribeConfigsRequest::default()
-        };
-        let response = self.call(&request)?;
-        let Some(result) = response.results.first() else {
-            return Err(self.missing(api, topic));
-        };
-        ClientError::check(
-            api,
-            result.error_code,
-            result.error_message.as_deref(),
-            || format!("of topic {topic}"),
-        )?;
-        let entries = result.configs.iter().map(|entry| TopicConfigEntry {
-            name: entry.name.to_string(),
-            value: entry.value.as_deref().map(str::to_owned),
-            is_set_on_topic: entry.config_source == SOURCE_TOPIC,
-        });
-        Ok(entries.collect())
-    }
-
-    /// Asks for the identity of an idempotent producer.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn init_producer_id(&mut self) -> Result<(ProducerId, ProducerEpoch), ClientError> {
-        let request = InitProducerIdRequest {
-            transactional_id: None,
-            // Kafka's clients without a transactional id send the greatest number, too.
-            transaction_timeout_ms: i32::MAX,
-            ..InitProducerIdRequest::default()
-        };
-        self.with_retries(|client| {
-            let response = client.call_once(&request)?;
-            ClientError::check("InitProducerId", response.error_code, None, String::new)?;
-            Ok((
-                ProducerId(response.producer_id),
-                ProducerEpoch(response.producer_epoch),
-            ))
-        })
+        outcome
     }
 
     fn created(
@@ -164,7 +87,7 @@ impl Client {
     ) -> Result<CreatedTopic, ClientError> {
         let api = ApiKey::CreateTopics.name();
         let result = response.topics.iter().find(|result| result.name == topic);
-        let result = result.ok_or_else(|| self.missing(api, topic))?;
+        let result = result.ok_or_else(|| self.missing(api, format!("topic {topic}")))?;
         let message = result.error_message.as_deref();
         ClientError::check(api, result.error_code, message, || {
             format!("of topic {topic}")
@@ -184,19 +107,11 @@ impl Client {
             .responses
             .iter()
             .find(|result| result.name.as_deref() == Some(topic));
-        let result = result.ok_or_else(|| self.missing(api, topic))?;
+        let result = result.ok_or_else(|| self.missing(api, format!("topic {topic}")))?;
         let message = result.error_message.as_deref();
         ClientError::check(api, result.error_code, message, || {
             format!("of topic {topic}")
         })
-    }
-
-    fn missing(&self, api: &'static str, topic: &str) -> ClientError {
-        ClientError::BadResponse {
-            address: self.config.bootstrap_servers.join(","),
-            api,
-            fault: ResponseFault::Missing(format!("topic {topic}")),
-        }
     }
 }
 
@@ -208,11 +123,16 @@ fn creatable(topic: &NewTopic) -> CreatableTopic {
             name: name.as_str().into(),
             value: Some(value.as_str().into()),
         });
+    let assignments = topic.assignments.iter().zip(0..);
+    let assignments = assignments.map(|(nodes, index)| CreatableReplicaAssignment {
+        partition_index: index,
+        broker_ids: nodes.iter().map(|node| node.0).collect(),
+    });
     CreatableTopic {
         name: topic.name.as_str().into(),
         num_partitions: topic.partitions.unwrap_or(-1),
         replication_factor: topic.replication_factor.unwrap_or(-1),
-        assignments: Vec::new(),
+        assignments: assignments.collect(),
         configs: configs.collect(),
     }
 }

@@ -1,0 +1,152 @@
+//! `loganctl partitions move`: to other nodes (with Logan: other shards), to other directories, and back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use client::{Client, ClientError};
+use types::{NodeId, PartitionIndex};
+
+use super::list;
+use crate::chosen::chosen_partitions;
+use crate::cli::MoveOptions;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// How often a move is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) fn run(
+    client: &mut Client,
+    options: &MoveOptions,
+    output: &Output,
+) -> Result<(), Failure> {
+    let topic = &options.topic;
+    let partitions = chosen_partitions(client, topic, &options.partitions)?;
+    match &options.to_directory {
+        Some(directory) => to_directory(client, topic, &partitions, directory)?,
+        None => reassign(client, options, &partitions)?,
+    }
+    if !options.no_wait {
+        wait(client, options, &partitions)?;
+    }
+    let mut rows = list::rows(client, std::slice::from_ref(topic), true)?;
+    rows.retain(|row| partitions.contains(&row.index()));
+    output.rows(&rows)
+}
+
+fn reassign(
+    client: &mut Client,
+    options: &MoveOptions,
+    partitions: &[PartitionIndex],
+) -> Result<(), Failure> {
+    let target: Vec<_> = options.to.iter().copied().map(NodeId).collect();
+    let nodes = client.cluster().nodes();
+    if let Some(missing) = target.iter().find(|node| !nodes.contains_key(node)) {
+        let known: Vec<_> = nodes.keys().map(ToString::to_string).collect();
+        return Err(Failure::NotFound {
+            problem: format!("there is no node {missing}"),
+            advice: format!("there are: {}", known.join(", ")),
+        });
+    }
+    if options.cancel {
+        return cancel(
+            client,
+            &options.topic,
+            partitions,
+            !options.partitions.is_empty(),
+        );
+    }
+    let moves = partitions.iter().map(|it| (*it, Some(target.clone())));
+    Ok(client.reassign(&options.topic, &moves.collect())?)
+}
+
+/// Takes moves back: all that are under way, unless partitions are named.
+fn cancel(
+    client: &mut Client,
+    topic: &str,
+    partitions: &[PartitionIndex],
+    are_named: bool,
+) -> Result<(), Failure> {
+    let under_way = client.list_reassignments(Some((topic, partitions)))?;
+    let is_moving = |partition: &PartitionIndex| {
+        let mut moves = under_way.iter();
+        moves.any(|it| it.partition == *partition)
+    };
+    let moves: BTreeMap<_, _> = partitions
+        .iter()
+        .filter(|partition| are_named || is_moving(partition))
+        .map(|partition| (*partition, None))
+        .collect();
+    if moves.is_empty() {
+        return Ok(());
+    }
+    Ok(client.reassign(topic, &moves)?)
+}
+
+fn to_directory(
+    client: &mut Client,
+    topic: &str,
+    partitions: &[PartitionIndex],
+    directory: &str,
+) -> Result<(), Failure> {
+    for partition in partitions {
+        let leader = client.leader(topic, *partition)?;
+        client.move_to_log_dir(leader.node, topic, *partition, directory)?;
+    }
+    Ok(())
+}
+
+/// Waits until none of the partitions is on its way any more.
+fn wait(
+    client: &mut Client,
+    options: &MoveOptions,
+    partitions: &[PartitionIndex],
+) -> Result<(), Failure> {
+    let total = u64::try_from(partitions.len()).unwrap_or(u64::MAX);
+    let mut progress = Progress::of_items("partitions", Some(total));
+    let deadline = Instant::now() + client.config().retry.total_max;
+    loop {
+        let under_way = under_way(client, options, partitions)?;
+        progress.done(total.saturating_sub(under_way));
+        if under_way == 0 {
+            progress.finish();
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            progress.finish();
+            return Err(Failure::Refused {
+                problem: format!("{under_way} partitions are still being moved"),
+                advice: "`loganctl partitions list --moving` shows them; --timeout waits longer"
+                    .to_owned(),
+            });
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// How many of the partitions are being moved.
+fn under_way(
+    client: &mut Client,
+    options: &MoveOptions,
+    partitions: &[PartitionIndex],
+) -> Result<u64, ClientError> {
+    let topic = &options.topic;
+    let moving = if options.to_directory.is_some() {
+        let nodes: Vec<_> = client.cluster().nodes().keys().copied().collect();
+        // Shards of one process may each tell the same.
+        let mut moving = BTreeSet::new();
+        for node in nodes {
+            let directories = client.describe_log_dirs(node)?;
+            let replicas = directories.iter().flat_map(|it| &it.replicas);
+            let is_wanted = replicas.filter(|it| {
+                it.is_future && it.topic == *topic && partitions.contains(&it.partition)
+            });
+            moving.extend(is_wanted.map(|replica| replica.partition));
+        }
+        moving.len()
+    } else {
+        client.list_reassignments(Some((topic, partitions)))?.len()
+    };
+    Ok(u64::try_from(moving).unwrap_or(u64::MAX))
+}
