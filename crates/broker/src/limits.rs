@@ -14,6 +14,13 @@ pub(crate) struct Limits {
     pub(crate) request_len_max_bytes: usize,
     /// `logan.request.memory.bytes`.
     pub(crate) request_memory_bytes: usize,
+    /// What copies of batches on their way to other shards may take: small requests must get through while clients that
+    /// stall hold all of `request_memory_bytes`.
+    pub(crate) forward_memory_bytes: usize,
+    /// What the decoded requests of one class may take together, at least one request of the largest size.
+    pub(crate) decoded_memory_bytes: usize,
+    /// `logan.request.decoded.bytes.max`.
+    pub(crate) request_decoded_max_bytes: usize,
     /// `logan.response.queue.bytes` times the connections that may be sent large responses at once.
     pub(crate) response_memory_bytes: usize,
     /// `logan.response.queue.bytes`: records of one response beyond its first batch.
@@ -35,6 +42,12 @@ pub(crate) struct Limits {
 /// Response memory of a shard in units of `logan.response.queue.bytes`.
 const RESPONSE_MEMORY_QUEUES: usize = 4;
 
+/// The part of the memory for requests that each class of decoded requests may take beside it.
+const DECODED_MEMORY_PART: usize = 4;
+
+/// The part of the memory for requests that copies for other shards may take beside it.
+const FORWARD_MEMORY_PART: usize = 4;
+
 impl Limits {
     pub(crate) fn new(config: &BrokerConfig, shard_count: usize) -> Self {
         let values = &config.values;
@@ -43,6 +56,10 @@ impl Limits {
         Self {
             request_len_max_bytes: count(values.socket_request_max_bytes),
             request_memory_bytes: bytes(values.logan_request_memory_bytes),
+            forward_memory_bytes: bytes(values.logan_request_memory_bytes) / FORWARD_MEMORY_PART,
+            decoded_memory_bytes: (bytes(values.logan_request_memory_bytes) / DECODED_MEMORY_PART)
+                .max(bytes(values.logan_request_decoded_bytes_max)),
+            request_decoded_max_bytes: bytes(values.logan_request_decoded_bytes_max),
             response_memory_bytes: bytes(values.logan_response_queue_bytes)
                 .saturating_mul(RESPONSE_MEMORY_QUEUES),
             response_len_max_bytes: bytes(values.logan_response_queue_bytes),

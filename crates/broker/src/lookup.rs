@@ -14,6 +14,7 @@ use crate::message::{
 };
 use crate::partition::Partition;
 use crate::shard::Shard;
+use crate::slice::Steps;
 
 /// Reads several partitions one after the other, all together at most `max_bytes`. Only the first that has records
 /// may exceed its limit.
@@ -24,7 +25,9 @@ pub(crate) async fn read_all<I: Io>(
 ) -> Vec<ReadResult> {
     let mut results = Vec::with_capacity(jobs.len());
     let mut len_bytes = 0;
+    let mut steps = Steps::new(&shard.io);
     for job in jobs {
+        steps.step().await;
         let job = ReadJob {
             min_one_batch: job.min_one_batch && len_bytes == 0,
             max_bytes: job.max_bytes.min(max_bytes.saturating_sub(len_bytes)),
@@ -156,7 +159,9 @@ pub(crate) async fn offsets_anywhere<I: Io>(
     let view = shard.view();
     let mut results: Vec<OffsetsResult> = vec![Err(ErrorCode::UnknownTopicOrPartition); jobs.len()];
     let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
+    let mut steps = Steps::new(&shard.io);
     for (place, job) in jobs.iter().enumerate() {
+        steps.step().await;
         match view.owner(job.key) {
             Some(owner) if owner == shard.id() => results[place] = offsets(shard, *job).await,
             Some(owner) => foreign.entry(owner).or_default().push(place),

@@ -21,7 +21,7 @@ use types::{DurationMs, ErrorCode, ShardId, Uuid};
 
 use crate::advertise::Advertise;
 use crate::api::FetchSessions;
-use crate::budget::RequestBudget;
+use crate::budget::{AnswerBudget, DecodedBudget, RequestBudget};
 use crate::connection::{self, Accepted, Connection, ReceiveBuffers};
 use crate::controller::{Asker, Command, CommandResult, Controller, Decider};
 use crate::limits::{Limits, LogLimit};
@@ -121,13 +121,23 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) storage: ShardStorage<I>,
     pub(crate) receive_buffers: ReceiveBuffers,
     pub(crate) request_budget: RequestBudget,
+    /// Copies of batches on their way to other shards.
+    pub(crate) forward_budget: RequestBudget,
+    /// Large requests between their decoding and their answer.
+    pub(crate) decoded_budget: DecodedBudget,
+    /// Bytes of encoded responses that are not sent yet, without records.
+    pub(crate) answer_budget: AnswerBudget,
     /// Bytes of records in responses that are not sent yet.
     pub(crate) response_budget: Semaphore,
     pub(crate) connections: RefCell<Slab<Rc<Connection>>>,
     pub(crate) fetch_sessions: RefCell<FetchSessions>,
     pub(crate) scratch: RefCell<Scratch>,
-    /// One compressed batch at a time is checked.
+    /// One compressed batch at a time is checked, ...
     pub(crate) decompressing: Semaphore,
+    /// ... beside it one that takes long, ...
+    pub(crate) decompressing_long: Semaphore,
+    /// ... and one that gets another codec.
+    pub(crate) recompressing: Semaphore,
     pub(crate) producer_ids: ProducerIds,
     /// Used on the controller's shard only.
     pub(crate) controller: Controller,
@@ -154,11 +164,19 @@ impl<I: Io> Shard<I> {
         Self {
             receive_buffers: ReceiveBuffers::default(),
             request_budget: RequestBudget::new(limits.request_memory_bytes),
+            forward_budget: RequestBudget::new(limits.forward_memory_bytes),
+            decoded_budget: DecodedBudget::new(
+                limits.decoded_memory_bytes,
+                limits.request_decoded_max_bytes,
+            ),
+            answer_budget: AnswerBudget::new(limits.response_memory_bytes),
             response_budget: Semaphore::new(limits.response_memory_bytes),
             connections: RefCell::default(),
             fetch_sessions: RefCell::new(FetchSessions::new(limits.fetch_sessions_max)),
             scratch: RefCell::default(),
             decompressing: Semaphore::new(1),
+            decompressing_long: Semaphore::new(1),
+            recompressing: Semaphore::new(1),
             producer_ids: ProducerIds::new(),
             controller: Controller::default(),
             view: RefCell::new(Rc::new(view)),

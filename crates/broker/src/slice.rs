@@ -8,7 +8,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::time::Duration;
 
-use io::Instant;
+use io::{Instant, Io};
 
 /// How long a task may serve requests before it lets the reactor poll.
 const TIME_SLICE: Duration = Duration::from_micros(100);
@@ -54,6 +54,39 @@ impl<C: Fn() -> Instant> TimeSlice<C> {
             self.restart();
         }
         value
+    }
+}
+
+/// Steps between two looks at the clock.
+const STEPS_PER_LOOK: u32 = 16;
+
+/// The slice of a loop over the parts of one request, of which there may be very many.
+pub(crate) struct Steps<I: Io> {
+    io: I,
+    began: Instant,
+    count: u32,
+}
+
+impl<I: Io> Steps<I> {
+    /// Begins now.
+    pub(crate) fn new(io: &I) -> Self {
+        Self {
+            io: io.clone(),
+            began: io.now(),
+            count: 0,
+        }
+    }
+
+    /// To be called for every part: lets the reactor poll when the slice is used up.
+    pub(crate) async fn step(&mut self) {
+        self.count += 1;
+        if !self.count.is_multiple_of(STEPS_PER_LOOK) {
+            return;
+        }
+        if self.io.now().saturating_since(self.began) > TIME_SLICE {
+            self.io.reschedule().await;
+            self.began = self.io.now();
+        }
     }
 }
 

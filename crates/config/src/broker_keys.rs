@@ -126,6 +126,8 @@ keys! {
         [], "The idempotent producers that a partition remembers; the longest idle one is forgotten first.";
     "logan.request.bytes.per.second.min" => logan_request_bytes_per_second_min: i64 = Some("16384"), at_least(0), Restart, Honoured,
         [], "A request whose bytes arrive more slowly than this is given up with its connection; 0 waits for ever.";
+    "logan.request.decoded.bytes.max" => logan_request_decoded_bytes_max: i64 = Some("8388608"), at_least(1_048_576), Restart, Honoured,
+        [], "The memory that the topics, partitions and other lists of one request may take, records not counted; a larger request closes its connection.";
     "logan.request.memory.bytes" => logan_request_memory_bytes: i64 = Some("134217728"), at_least(1_048_576), Restart, Honoured,
         [], "The memory of one shard for requests that are arriving or in work; a single larger request runs alone.";
     "logan.response.queue.bytes" => logan_response_queue_bytes: i64 = Some("16777216"), at_least(1_048_576), Restart, Honoured,

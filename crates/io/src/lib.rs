@@ -76,6 +76,15 @@ pub trait Io: Clone + 'static {
     /// Starts `task` on this shard. Dropping the returned handle cancels it; see [`Task::detach`].
     fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) -> Self::Task;
 
+    /// Runs `work`, which may compute for milliseconds and does no I/O, on another thread. Cancellation does not stop it.
+    ///
+    /// # Errors
+    /// `Other` when `work` panicked, or the process is ending.
+    fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T>>;
+
     /// Allocates aligned memory of `len_bytes`, a non-zero multiple of [`ALIGNMENT`], for file operations.
     /// The content is unspecified but initialised.
     fn allocate(&self, len_bytes: usize) -> Self::Buffer;

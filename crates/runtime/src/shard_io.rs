@@ -118,6 +118,14 @@ impl io::Io for GlommioIo {
         self.shared.queues.spawn(class, task)
     }
 
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.shared.activity.note();
+        self.shared.helper.run(move || Ok(work())).await
+    }
+
     fn allocate(&self, len_bytes: usize) -> Buffer {
         Buffer::allocate(len_bytes)
     }

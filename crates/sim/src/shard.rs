@@ -104,6 +104,15 @@ impl io::Io for SimIo {
         Task::new(world, spawned)
     }
 
+    /// The work takes no time of its own: what it would take on another core is drawn.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.reschedule().await;
+        Ok(work())
+    }
+
     fn allocate(&self, len_bytes: usize) -> HeapBuffer {
         HeapBuffer::new(len_bytes)
     }

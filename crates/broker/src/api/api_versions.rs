@@ -11,7 +11,7 @@ use protocol::{ApiKey, versions};
 use types::ErrorCode;
 
 use super::{Call, IMPLEMENTED, Outcome};
-use crate::connection::{ClientSoftware, Response};
+use crate::connection::{ClientSoftware, Held, Response};
 
 /// The first version that names the client's software.
 const SOFTWARE_SINCE: i16 = 3;
@@ -77,7 +77,7 @@ pub(super) fn unsupported_version(correlation_id: i32) -> Response {
         ..ApiVersionsResponse::default()
     };
     match protocol::encode_response_frame(ApiKey::ApiVersions, 0, correlation_id, &response) {
-        Ok(chunks) => Response::Send(chunks.into_chunks(), None),
+        Ok(chunks) => Response::Send(chunks.into_chunks(), Held::default()),
         Err(_too_long) => Response::Close,
     }
 }

@@ -25,6 +25,7 @@ mod update_features;
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use io::Io;
 use io::sync::Permit;
@@ -33,11 +34,14 @@ use protocol::{ApiKey, Decoder, Request, RequestPrefix, versions};
 use types::ShardId;
 
 use crate::advertise::Audience;
-use crate::budget::Reservation;
-use crate::connection::{Connection, Frame, Pending, Response};
+use crate::budget::{AnswerBudget, DecodedBudget, Reservation};
+use crate::connection::{Connection, Frame, Held, Pending, Response};
 use crate::shard::Shard;
 
 pub(crate) use fetch::FetchSessions;
+
+/// Responses below this size are bounded by their number alone.
+const ANSWER_CHARGED_MIN_BYTES: usize = 4 << 10;
 
 /// A request on its way through its handler. Its strings are slices of its frame: what outlives it copies them.
 pub(crate) struct Call<I: Io> {
@@ -83,13 +87,17 @@ macro_rules! apis {
         /// The APIs that are implemented, in the order of their keys.
         pub(crate) const IMPLEMENTED: &[ApiKey] = &[$(ApiKey::$key),+];
 
-        async fn handle<I: Io>(call: Call<I>, decoder: Decoder) -> Dispatched {
+        async fn handle<I: Io>(
+            call: Call<I>,
+            decoder: Decoder,
+            charged: Option<Permit>,
+        ) -> Dispatched {
             match call.key {
                 $(ApiKey::$key => {
-                    let Some(request) = call.decode::<kafka::$request>(decoder) else {
+                    let Some((request, taken)) = call.decode::<kafka::$request>(decoder) else {
                         return Dispatched::Close;
                     };
-                    let reply = call.reply();
+                    let reply = call.reply(DecodedBudget::settle(charged, taken));
                     reply.dispatched(Box::pin($module::handle(call, request)).await)
                 })+
                 _ => Dispatched::Close,
@@ -149,11 +157,16 @@ pub(crate) async fn dispatch<I: Io>(
             "a request of a version that is not offered",
         );
     }
-    let mut decoder = Decoder::new(frame.bytes);
+    let charged = shard.decoded_budget.admit(key, frame.bytes.len()).await;
+    let mut decoder =
+        Decoder::new(frame.bytes).with_memory_max(shard.limits.request_decoded_max_bytes);
     let Ok(Ok(_)) = io::contain::contain(|| protocol::decode_request_header(&mut decoder, prefix))
     else {
         return refuse(shard, connection, "a malformed request header");
     };
+    if answers_at_once(key) {
+        shard.answer_budget.has_room().await;
+    }
     let call = Call {
         shard: Rc::clone(shard),
         connection: Rc::clone(connection),
@@ -162,7 +175,15 @@ pub(crate) async fn dispatch<I: Io>(
         correlation_id: prefix.correlation_id,
         _reservation: frame.reservation,
     };
-    handle(call, decoder).await
+    handle(call, decoder, charged).await
+}
+
+/// Whether the answer may be much larger than its request, and is made before anything waits.
+fn answers_at_once(key: ApiKey) -> bool {
+    !matches!(
+        key,
+        ApiKey::Produce | ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::InitProducerId
+    )
 }
 
 /// Ends the connection as Kafka does, with a log line if there are not too many.
@@ -174,13 +195,15 @@ fn refuse<I: Io>(shard: &Shard<I>, connection: &Connection, what: &str) -> Dispa
 }
 
 impl<I: Io> Call<I> {
-    fn decode<R: Request>(&self, mut decoder: Decoder) -> Option<R> {
+    /// The request, and the memory that its arrays take.
+    fn decode<R: Request>(&self, mut decoder: Decoder) -> Option<(R, usize)> {
+        let memory = decoder.memory_left();
         let decoded = io::contain::contain(|| {
             // Bytes behind the message are ignored, as in Kafka: librdkafka 2.16 sends some after Metadata version 13.
             R::decode(&mut decoder, self.version)
         });
         match decoded {
-            Ok(Ok(request)) => Some(request),
+            Ok(Ok(request)) => Some((request, memory.saturating_sub(decoder.memory_left()))),
             Ok(Err(error)) => {
                 if self.shard.log_limit.admit(self.shard.io.now()) {
                     let (peer, name) = (self.connection.peer, R::NAME);
@@ -199,21 +222,25 @@ impl<I: Io> Call<I> {
         self.connection.audience.get() == Audience::Shards
     }
 
-    fn reply(&self) -> ReplyTo {
+    fn reply(&self, decoded: Option<Permit>) -> ReplyTo {
         ReplyTo {
             key: self.key,
             version: self.version,
             correlation_id: self.correlation_id,
+            answers: self.shard.answer_budget.clone(),
+            _decoded: decoded,
         }
     }
 }
 
 /// What a response needs of its request.
-#[derive(Clone, Copy)]
 struct ReplyTo {
     key: ApiKey,
     version: i16,
     correlation_id: i32,
+    answers: AnswerBudget,
+    /// What the decoded request was charged, until it is answered.
+    _decoded: Option<Permit>,
 }
 
 impl ReplyTo {
@@ -246,12 +273,22 @@ impl ReplyTo {
             key,
             version,
             correlation_id,
+            answers,
+            _decoded: _,
         } = self;
         let encoded = io::contain::contain(|| {
             protocol::encode_response_frame(key, version, correlation_id, response)
         });
         match encoded {
-            Ok(Ok(chunks)) => Response::Send(chunks.into_chunks(), permit),
+            Ok(Ok(chunks)) => {
+                let chunks = chunks.into_chunks();
+                let records = permit.as_ref().map_or(0, Permit::units);
+                let fields = chunks.iter().map(Bytes::len).sum::<usize>();
+                let fields = fields.saturating_sub(records);
+                let is_large = fields >= ANSWER_CHARGED_MIN_BYTES;
+                let charge = is_large.then(|| answers.charge(fields));
+                Response::Send(chunks, Held::new(permit, charge))
+            }
             Ok(Err(error)) => {
                 tracing::error!(api = key.name(), version, %error, "cannot encode a response");
                 Response::Close

@@ -19,7 +19,9 @@ use protocol::messages::produce_response::{
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::{Records, Str};
-use records::{InvalidBatch, ProduceRules, ValidBatch, Validation, validate_produce};
+use records::{
+    Compression, InvalidBatch, ProduceRules, Scratch, ValidBatch, Validation, validate_produce,
+};
 use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
 
 use super::{Call, Finished, Outcome};
@@ -29,6 +31,7 @@ use crate::mesh::PendingReply;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
 use crate::partition::{Partition, Submitted};
 use crate::shard::Shard;
+use crate::slice::Steps;
 use crate::topics::TopicSettings;
 
 /// The first version that may carry Zstandard (KIP-110).
@@ -36,6 +39,9 @@ const ZSTD_SINCE: i16 = 7;
 
 /// Decompressed bytes that are checked before the shard serves others: about 100 µs of work.
 const DECOMPRESSED_SLICE_BYTES: usize = 256 << 10;
+
+/// The slices of a batch that does not count as long.
+const SHORT_BATCH_SLICES: usize = 16;
 
 /// Where the low byte of a batch's attributes is, and its bits that name the codec.
 const ATTRIBUTES_LOW_BYTE: usize = 22;
@@ -107,6 +113,7 @@ pub(super) async fn handle<I: Io>(
         all_in_sync: request.acks == -1,
         // A producer that does not wait for answers would not learn who leads.
         redirects: wait_durable && call.redirects(),
+        steps: Steps::new(&shard.io),
     };
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for topic in request.topic_data {
@@ -147,6 +154,7 @@ struct Pass<'a, I: Io> {
     all_in_sync: bool,
     /// Whether batches for other shards are refused with their leader's address.
     redirects: bool,
+    steps: Steps<I>,
 }
 
 impl<I: Io> Pass<'_, I> {
@@ -171,6 +179,7 @@ impl<I: Io> Pass<'_, I> {
             ErrorCode::UnknownTopicOrPartition
         };
         for partition in data.partition_data {
+            self.steps.step().await;
             let index = partition.index;
             let done = match (self.refuse_all, &topic, &settings) {
                 (Some(code), _, _) => Progress::Refused(code.into()),
@@ -236,13 +245,17 @@ impl<I: Io> Pass<'_, I> {
             ..*rules
         };
         let records = records.unwrap_or_default().into_bytes();
-        let validated = if is_compressed(&records) {
-            self.validate_in_slices(&records, &rules).await
+        let valid = if is_to_be_recompressed(&records, &rules) {
+            self.recompress(&records, &rules).await?
         } else {
-            let mut scratch = self.shard.scratch.borrow_mut();
-            validate_produce(&records, &rules, self.now, &mut scratch)
+            let validated = if is_compressed(&records) {
+                self.validate_in_slices(&records, &rules).await
+            } else {
+                let mut scratch = self.shard.scratch.borrow_mut();
+                validate_produce(&records, &rules, self.now, &mut scratch)
+            };
+            validated.map_err(|error| failure(&error))?
         };
-        let valid = validated.map_err(|error| failure(&error))?;
         if valid.header.is_transactional() {
             return Err(ErrorCode::InvalidTxnState.into());
         }
@@ -257,23 +270,63 @@ impl<I: Io> Pass<'_, I> {
     }
 
     /// Decompresses a slice at a time, since a small batch may become very large; the shard serves others in between.
+    /// One batch at a time is under way, because a codec's window may be large; one that turns out to be long begins
+    /// again in a queue of such, so that the others do not wait for it.
     async fn validate_in_slices(
         &self,
         records: &[u8],
         rules: &ProduceRules,
     ) -> Result<ValidBatch, InvalidBatch> {
-        // One at a time: a codec's window may be large, and each batch under way needs one.
-        let _turn = self.shard.decompressing.acquire(1).await;
+        let shard = self.shard;
+        {
+            let _turn = shard.decompressing.acquire(1).await;
+            let short = self.validate_slices(records, rules, SHORT_BATCH_SLICES);
+            if let Some(result) = short.await {
+                return result;
+            }
+        }
+        let _turn = shard.decompressing_long.acquire(1).await;
+        let long = self.validate_slices(records, rules, usize::MAX);
+        long.await.expect("it has all the slices that it wants")
+    }
+
+    /// `None` when the batch takes more than `slices_max`.
+    async fn validate_slices(
+        &self,
+        records: &[u8],
+        rules: &ProduceRules,
+        slices_max: usize,
+    ) -> Option<Result<ValidBatch, InvalidBatch>> {
         let scratch = self.shard.scratch.take();
         let mut validation = Validation::new(records, rules, self.now, scratch);
+        let mut slices = 0;
         let result = loop {
+            if slices == slices_max {
+                break None;
+            }
+            slices += 1;
             match validation.advance(DECOMPRESSED_SLICE_BYTES) {
-                Some(result) => break result,
                 None => self.shard.io.reschedule().await,
+                result => break result,
             }
         };
         self.shard.scratch.replace(validation.into_scratch());
         result
+    }
+
+    /// Recompressing may take long, and codecs cannot do it in slices: a helper thread does.
+    async fn recompress(
+        &self,
+        records: &Bytes,
+        rules: &ProduceRules,
+    ) -> Result<ValidBatch, Failure> {
+        let _turn = self.shard.recompressing.acquire(1).await;
+        let (records, rules, now) = (records.clone(), *rules, self.now);
+        let work = move || validate_produce(&records, &rules, now, &mut Scratch::default());
+        let computed = self.shard.io.compute(work).await;
+        let validated =
+            computed.map_err(|_panicked| Failure::from(ErrorCode::UnknownServerError))?;
+        validated.map_err(|error| failure(&error))
     }
 
     async fn append(&self, job: AppendJob) -> Progress<I> {
@@ -294,7 +347,7 @@ impl<I: Io> Pass<'_, I> {
 
     async fn send(&mut self, owner: ShardId, mut job: AppendJob) -> Progress<I> {
         // The batch is a slice of this shard's receive buffer or of the request's frame, which both end with the request.
-        let mut reservation = self.shard.request_budget.reservation();
+        let mut reservation = self.shard.forward_budget.reservation();
         reservation.grow(job.batch.len()).await;
         if job.valid.replacement.is_none() {
             job.batch = Bytes::copy_from_slice(&job.batch);
@@ -307,6 +360,16 @@ impl<I: Io> Pass<'_, I> {
             .await;
         Progress::Sent(reply)
     }
+}
+
+/// Whether what should be a batch says that it has another codec than its topic wants.
+fn is_to_be_recompressed(records: &[u8], rules: &ProduceRules) -> bool {
+    let codec = records
+        .get(ATTRIBUTES_LOW_BYTE)
+        .and_then(|attributes| Compression::from_id(i16::from(attributes & CODEC_MASK)));
+    rules
+        .compression
+        .is_some_and(|target| codec != Some(target))
 }
 
 /// Whether what should be a batch says that it is compressed.
@@ -340,6 +403,7 @@ async fn finish<I: Io>(
 ) -> Finished<ProduceResponse> {
     let mut response = ProduceResponse::default();
     let mut failed = false;
+    let mut steps = Steps::new(&shard.io);
     for topic in topics {
         let mut answer = TopicProduceResponse {
             name: topic.name,
@@ -347,6 +411,7 @@ async fn finish<I: Io>(
             partition_responses: Vec::with_capacity(topic.partitions.len()),
         };
         for partition in topic.partitions {
+            steps.step().await;
             let settled = settle(partition.progress, wait_durable).await;
             failed |= settled.is_err();
             if let Err(Failure {

@@ -31,8 +31,11 @@ const HOT_BUFFERS_MAX: usize = 16;
 /// request budget is short: what may lie in memory, uncharged, of each connection that waits.
 const SMALL_BUFFER_BYTES: usize = 64 << 10;
 
-/// An incomplete frame is charged to the budget in steps of this size.
-const RESERVATION_STEP_BYTES: usize = 256 << 10;
+/// The first step in which an incomplete frame is charged to the budget; each step doubles what is charged...
+const RESERVATION_STEP_MIN_BYTES: usize = 4 << 10;
+
+/// ... up to this many bytes at once.
+const RESERVATION_STEP_MAX_BYTES: usize = 256 << 10;
 
 /// Buffers of incomplete frames up to this size are kept for reuse.
 const FRAME_BUFFER_REUSED_MAX_BYTES: usize = 1 << 20;
@@ -264,7 +267,7 @@ impl Inbound {
         let total = SIZE_FIELD_BYTES + len;
         progress.frame_len.set(total as u64);
         let mut reservation = self.budget.reservation();
-        let charge = total.min(head.len().max(RESERVATION_STEP_BYTES));
+        let charge = total.min(head.len().max(RESERVATION_STEP_MIN_BYTES));
         let head = if reservation.try_grow(charge) {
             head
         } else {
@@ -347,7 +350,9 @@ async fn fill(
     while partial.filled < total {
         let reserved = partial.reservation.bytes();
         if partial.filled == reserved {
-            let step = RESERVATION_STEP_BYTES.min(total - reserved);
+            let step = reserved
+                .min(RESERVATION_STEP_MAX_BYTES)
+                .min(total - reserved);
             progress.waits_for_budget.set(true);
             partial.reservation.grow(step).await;
             progress.waits_for_budget.set(false);

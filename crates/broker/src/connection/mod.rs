@@ -32,7 +32,7 @@ use crate::shard::Shard;
 use crate::slice::TimeSlice;
 
 pub(crate) use inbound::{Frame, Inbound, Progress, ReceiveBuffers};
-pub(crate) use outbound::{Outbound, Pending, Response};
+pub(crate) use outbound::{Held, Outbound, Pending, Response};
 pub(crate) use sweep::sweep_connections;
 
 /// A connection that the router, or another shard, gives to this one.

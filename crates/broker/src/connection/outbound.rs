@@ -1,7 +1,7 @@
 //! The sending side of a connection: responses leave in the order of their requests, as Kafka promises.
 //!
-//! The queue is bounded: a client that does not read its responses stops being read itself. Responses that are
-//! ready together leave in one gathering write.
+//! The queue is bounded, in responses and in bytes: a client that does not read its responses stops being read itself.
+//! Responses that are ready together leave in one gathering write.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,14 +14,38 @@ use futures_util::future::LocalBoxFuture;
 use io::WriteHalf;
 use io::sync::{Notify, Permit};
 
+use crate::budget::AnswerCharge;
+
 /// Ready responses are gathered until they exceed this size.
 const GATHER_MAX_BYTES: usize = 1 << 20;
+
+/// Bytes of ready responses from which on no further request is taken up.
+const QUEUED_MAX_BYTES: usize = 256 << 10;
+
+/// What a response was charged; given back when it is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// The memory of its records.
+    _records: Option<Permit>,
+    /// Its encoded fields, when they are many.
+    _fields: Option<AnswerCharge>,
+}
+
+impl Held {
+    /// Holds the permit for the records of a response, and the charge for its fields.
+    pub(crate) fn new(records: Option<Permit>, fields: Option<AnswerCharge>) -> Self {
+        Self {
+            _records: records,
+            _fields: fields,
+        }
+    }
+}
 
 /// What becomes of a request.
 #[derive(Debug)]
 pub(crate) enum Response {
-    /// These bytes go to the client, its size field included. The permit is for the memory of records among them.
-    Send(Vec<Bytes>, Option<Permit>),
+    /// These bytes go to the client, its size field included.
+    Send(Vec<Bytes>, Held),
     /// The client expects nothing (acks=0).
     Silent,
     /// The connection ends, as Kafka does where an error cannot be told.
@@ -38,6 +62,8 @@ pub(crate) enum Pending {
 pub(crate) struct Outbound {
     capacity: usize,
     queue: RefCell<VecDeque<Pending>>,
+    /// Bytes of the responses in it that are ready.
+    queued_bytes: Cell<usize>,
     /// Responses that were pushed and are not completely sent.
     owed: Cell<usize>,
     /// Whether bytes are being written, as opposed to being made.
@@ -53,6 +79,7 @@ impl Outbound {
         Self {
             capacity,
             queue: RefCell::default(),
+            queued_bytes: Cell::new(0),
             owed: Cell::new(0),
             writing: Cell::new(false),
             finished: Cell::new(false),
@@ -65,7 +92,7 @@ impl Outbound {
     pub(crate) async fn has_room(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.owed.get() < self.capacity {
+            if self.owed.get() < self.capacity && self.queued_bytes.get() < QUEUED_MAX_BYTES {
                 return;
             }
             changed.await;
@@ -75,6 +102,8 @@ impl Outbound {
     /// Adds the response to the request that was read last.
     pub(crate) fn push(&self, pending: Pending) {
         self.owed.set(self.owed.get() + 1);
+        self.queued_bytes
+            .set(self.queued_bytes.get() + ready_bytes(&pending));
         self.queue.borrow_mut().push_back(pending);
         self.changed.notify_all();
     }
@@ -120,7 +149,7 @@ impl Outbound {
                 })
                 .await?;
                 self.writing.set(false);
-                drop(gathered.permits);
+                drop(gathered.held);
                 self.settle(gathered.responses);
             }
             if gathered.is_last {
@@ -138,7 +167,7 @@ impl Outbound {
     async fn gather(&self) -> Gathered {
         let mut gathered = Gathered {
             chunks: Vec::new(),
-            permits: Vec::new(),
+            held: Vec::new(),
             responses: 0,
             is_last: false,
         };
@@ -149,9 +178,9 @@ impl Outbound {
                 return gathered;
             };
             match response {
-                Response::Send(response, permit) => {
-                    gathered.permits.extend(permit);
-                    bytes += response.iter().map(Bytes::len).sum::<usize>();
+                Response::Send(response, held) => {
+                    gathered.held.push(held);
+                    bytes += len_bytes(&response);
                     gathered.chunks.extend(response);
                     gathered.responses += 1;
                 }
@@ -170,6 +199,10 @@ impl Outbound {
     async fn next(&self, may_wait: bool) -> Option<Response> {
         loop {
             let front = self.queue.borrow_mut().pop_front();
+            if let Some(pending) = &front {
+                self.queued_bytes
+                    .set(self.queued_bytes.get() - ready_bytes(pending));
+            }
             match front {
                 Some(Pending::Ready(response)) => return Some(response),
                 Some(Pending::Later(future)) if may_wait => return Some(future.await),
@@ -199,10 +232,22 @@ impl Outbound {
     }
 }
 
+fn len_bytes(chunks: &[Bytes]) -> usize {
+    chunks.iter().map(Bytes::len).sum()
+}
+
+/// The bytes that a response holds while it waits to be sent.
+fn ready_bytes(pending: &Pending) -> usize {
+    match pending {
+        Pending::Ready(Response::Send(chunks, _)) => len_bytes(chunks),
+        Pending::Ready(Response::Silent | Response::Close) | Pending::Later(_) => 0,
+    }
+}
+
 /// Responses that leave together.
 struct Gathered {
     chunks: Vec<Bytes>,
-    permits: Vec<Permit>,
+    held: Vec<Held>,
     responses: usize,
     /// Whether nothing may follow.
     is_last: bool,

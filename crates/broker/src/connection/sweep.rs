@@ -59,7 +59,10 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
                 .is_short()
                 .then_some(REQUEST_SECONDS_UNDER_PRESSURE),
             request_grace: grace(shard.request_budget.is_short()),
-            response_grace: grace(responses_left < shard.limits.response_memory_bytes / 4),
+            response_grace: grace(
+                responses_left < shard.limits.response_memory_bytes / 4
+                    || shard.answer_budget.is_short(),
+            ),
         };
         for (_, connection) in shard.connections.borrow().iter() {
             if let Some(reason) = connection.reason_to_close(now, limits) {

@@ -47,6 +47,19 @@ impl Decoder {
         Self { bytes, memory_left }
     }
 
+    /// Lets the arrays of this frame take at most `memory_max_bytes`, however long it is.
+    #[must_use]
+    pub fn with_memory_max(mut self, memory_max_bytes: usize) -> Self {
+        self.memory_left = self.memory_left.min(memory_max_bytes);
+        self
+    }
+
+    /// What arrays may still take; what decoding has taken is how much it has gone down.
+    #[must_use]
+    pub fn memory_left(&self) -> usize {
+        self.memory_left
+    }
+
     /// Bytes that have not been read.
     #[must_use]
     pub fn remaining(&self) -> usize {

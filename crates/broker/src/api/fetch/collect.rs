@@ -13,6 +13,7 @@ use super::session::SessionPartition;
 use crate::lookup;
 use crate::message::{ReadJob, ReadResult, Reply, Request, WatchTarget};
 use crate::shard::{Shard, wait_for_growth};
+use crate::slice::Steps;
 
 /// How long another shard may be asked to watch: it holds a credit for as long.
 const WATCH_MAX: Duration = Duration::from_secs(30);
@@ -60,9 +61,11 @@ pub(super) async fn collect<I: Io>(shard: &Shard<I>, plan: &Plan, max_bytes: usi
         len_bytes: 0,
         has_unknown: !plan.unknown.is_empty(),
     };
+    let mut steps = Steps::new(&shard.io);
     for (owner, places) in by_owner(shard, plan, &mut collected.results) {
         if owner == shard.id() {
             for place in places {
+                steps.step().await;
                 let remaining = max_bytes.saturating_sub(collected.len_bytes);
                 let job = read_job(&plan.partitions[place], remaining, collected.len_bytes == 0);
                 let result = lookup::read(shard, job).await;
