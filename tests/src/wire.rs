@@ -51,6 +51,14 @@ impl Wire {
         drop(self.stream.write_all(bytes));
     }
 
+    /// Sends a request `count` times, or as much of that as the broker takes before a write times out.
+    ///
+    /// # Panics
+    /// When the request has no such form.
+    pub fn offer_requests<R: Request>(&mut self, version: i16, request: &R, count: usize) {
+        self.offer(&encoded(version, 0, request).repeat(count));
+    }
+
     /// Sends a size and what follows it.
     ///
     /// # Panics

@@ -4,6 +4,7 @@ mod apis;
 mod batches;
 mod configuration;
 mod crash;
+mod crowds;
 mod damage;
 mod directories;
 mod fetches;
