@@ -88,6 +88,7 @@ fn create(address: &str, topics: usize, partitions: i32) -> Outcome<()> {
             name: format!("scale-{number}"),
             partitions: Some(partitions),
             replication_factor: Some(1),
+            assignments: Vec::new(),
             configs: Vec::new(),
         };
         let asked = Instant::now();
