@@ -37,6 +37,9 @@ use crate::topics::TopicSettings;
 /// The first version that may carry Zstandard (KIP-110).
 const ZSTD_SINCE: i16 = 7;
 
+/// The first version that names topics by their ids.
+const IDS_SINCE: i16 = 13;
+
 /// Decompressed bytes that are checked before the shard serves others: about 100 µs of work.
 const DECOMPRESSED_SLICE_BYTES: usize = 256 << 10;
 
@@ -173,7 +176,7 @@ impl<I: Io> Pass<'_, I> {
                 .is_some_and(|settings| settings.is_append_time),
             partitions: Vec::with_capacity(data.partition_data.len()),
         };
-        let unknown = if data.name.is_empty() {
+        let unknown = if self.version >= IDS_SINCE {
             ErrorCode::UnknownTopicId
         } else {
             ErrorCode::UnknownTopicOrPartition
@@ -257,7 +260,7 @@ impl<I: Io> Pass<'_, I> {
             validated.map_err(|error| failure(&error))?
         };
         if valid.header.is_transactional() {
-            return Err(ErrorCode::InvalidTxnState.into());
+            return Err(ErrorCode::TransactionalIdAuthorizationFailed.into());
         }
         let batch = valid.replacement.clone().unwrap_or(records);
         Ok(AppendJob {

@@ -2,7 +2,7 @@
 //!
 //! One task per shard looks at every connection each [`SWEEP_INTERVAL`]; nothing is armed per request.
 //! Idle is Kafka's `connections.max.idle.ms`. A client that has begun a request must deliver at least
-//! `logan.request.min.bytes.per.second` after a grace period, and one that is being sent a response must take some
+//! `logan.request.bytes.per.second.min` after a grace period, and one that is being sent a response must take some
 //! of it within the same period: both hold memory of the shard.
 
 use std::rc::Rc;
