@@ -15,6 +15,8 @@ use crate::error::FormatError;
 pub const RECOVERY_POINT_FILE: &str = "recovery-point-offset-checkpoint";
 /// `log-start-offset-checkpoint`: log start offsets that lie within a segment.
 pub const LOG_START_OFFSET_FILE: &str = "log-start-offset-checkpoint";
+/// `cleaner-offset-checkpoint`: below these offsets compacted logs were cleaned.
+pub const CLEANER_OFFSET_FILE: &str = "cleaner-offset-checkpoint";
 /// `replication-offset-checkpoint`: high watermarks.
 pub const HIGH_WATERMARK_FILE: &str = "replication-offset-checkpoint";
 /// `leader-epoch-checkpoint`, one in each partition's directory.

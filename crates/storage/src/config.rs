@@ -54,6 +54,19 @@ pub struct LogConfig {
     pub delete_retention_ms: DurationMs,
 }
 
+impl LogConfig {
+    /// The span of record timestamps after which a segment is rolled. A compacted log rolls in time for
+    /// `max.compaction.lag.ms`, since the active segment is never cleaned.
+    #[must_use]
+    pub fn roll_after_ms(&self) -> DurationMs {
+        if self.compacts && self.max_compaction_lag_ms.0 > 0 {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
+    }
+}
+
 impl Default for LogConfig {
     /// Kafka's defaults, with durability by sync.
     fn default() -> Self {

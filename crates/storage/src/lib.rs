@@ -12,10 +12,13 @@
 //!
 //! Old segments leave it in two steps, [`Log::expire`] and [`Log::remove_expired`]; their files go slowly, in the background.
 //!
-//! Deliberately absent: compaction, replication; memory maps; anything that is shared between shards.
+//! [`Cleaner`] compacts logs.
+//!
+//! Deliberately absent: replication; memory maps; anything that is shared between shards.
 
 mod cache;
 pub mod checkpoint;
+pub mod cleaner;
 mod config;
 mod damage;
 pub mod epochs;
@@ -34,6 +37,7 @@ mod space;
 mod staging;
 mod trash;
 
+pub use cleaner::{Cleaner, CleanerConfig, CleaningReport};
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use damage::DamagedRange;
 pub use error::{AppendError, DeleteRecordsError, Fenced, FormatError, OpenError, ReadError};

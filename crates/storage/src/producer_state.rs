@@ -112,6 +112,15 @@ pub struct ActiveProducer {
     pub transaction_first_offset: Option<Offset>,
 }
 
+/// Where a producer goes on, as far as the log tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    /// The offset of its last record; `None` when only a marker is left of it.
+    pub data_offset: Option<Offset>,
+    /// Its newest incarnation.
+    pub epoch: ProducerEpoch,
+}
+
 /// What [`ProducerStates::check`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SequenceCheck {
@@ -188,6 +197,17 @@ impl ProducerStates {
             }
         };
         self.sorted().into_iter().map(shown).collect()
+    }
+
+    /// Where each producer goes on.
+    #[must_use]
+    pub fn last_records(&self) -> FxHashMap<ProducerId, LastRecord> {
+        let last = |entry: &ProducerEntry| LastRecord {
+            data_offset: entry.batches.back().map(|batch| batch.last_offset),
+            epoch: entry.epoch,
+        };
+        let producers = self.producers.iter();
+        producers.map(|(id, entry)| (*id, last(entry))).collect()
     }
 
     /// Whether a batch of a client may be appended at `now`. Forgets expired producers when there is no room.

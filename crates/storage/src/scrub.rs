@@ -169,7 +169,7 @@ impl<I: Io> Scrubber<I> {
         segment: Offset,
         bytes_per_second: &impl Fn() -> u64,
     ) {
-        let key = (log.id, segment);
+        let key = log.key(segment);
         self.shard.shared.scrubbed.set(Some(key));
         let checked = self.check_segment(log, key, bytes_per_second).await;
         let was_there = self.shard.shared.scrubbed.take() == Some(key);

@@ -184,6 +184,8 @@ pub(crate) struct Segment {
     pub(crate) on_disk: bool,
     /// Whether its directory entry is durable.
     pub(crate) named: bool,
+    /// What the shard keeps its pieces, indexes and file under instead of the log's number: it replaced others.
+    pub(crate) files_id: Option<u64>,
     /// The producers' snapshot as of its end, to be written when it is sealed.
     pub(crate) end_snapshot: Option<Vec<u8>>,
     /// The largest timestamp of a sealed one's records, once somebody asked: [`TimestampMs::NONE`] where none has one.
@@ -204,6 +206,7 @@ impl Segment {
             unsynced: false,
             on_disk: true,
             named: true,
+            files_id: None,
             end_snapshot: None,
             max_timestamp: None,
             roll_jitter: 0,
@@ -254,7 +257,7 @@ impl Segment {
         }
         let size_after = self.size_bytes + batch.size_bytes as u64;
         let too_old = indexes.first_timestamp.is_some_and(|first| {
-            let lasts_ms = config.segment_ms.0 - self.jitter_ms(config);
+            let lasts_ms = config.roll_after_ms().0 - self.jitter_ms(config);
             first.0 >= 0 && batch.max_timestamp.0.saturating_sub(first.0) > lasts_ms
         });
         size_after > u64::from(config.segment_bytes)

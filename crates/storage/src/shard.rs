@@ -295,6 +295,12 @@ impl<I: Io> ShardStorage<I> {
         }
     }
 
+    /// Drops everything that is kept for a segment, in memory too.
+    pub(crate) fn forget_pieces(&self, key: SegmentKey) {
+        self.forget_segment(key);
+        self.shared.cache.borrow_mut().forget_segment(key.0, key.1);
+    }
+
     /// Whether logs may keep the chunk of their tail between appends: not when they and readers hold too much.
     pub(crate) fn may_keep_tails(&self) -> bool {
         let cached = self.shared.cache.borrow().memory_bytes();

@@ -2,6 +2,7 @@
 //! disks. Whatever happens, every acknowledged record and every record that a reader has seen stays where it was, a
 //! torn tail is cut at a batch, offsets are dense, and a batch that is sent again is in the log once.
 
+mod compaction;
 mod model;
 mod scenario;
 

@@ -20,7 +20,10 @@ impl<I: Io> Log<I> {
         let inner = &self.inner;
         let damages = inner.shard.shared.damages.borrow();
         let state = inner.state.borrow();
-        let keys = state.segments.iter().map(|it| (inner.id, it.base_offset));
+        let keys = state
+            .segments
+            .iter()
+            .map(|it| (it.files_id.unwrap_or(inner.id), it.base_offset));
         let mut ranges: Vec<DamagedRange> = keys.flat_map(|key| damages.of(key)).copied().collect();
         ranges.sort_unstable_by_key(|range| (range.segment, range.position));
         ranges
@@ -31,14 +34,14 @@ impl<I: Io> LogInner<I> {
     /// The damaged range that holds `place`, if one is known.
     pub(crate) fn damage_at(&self, place: Place) -> Option<DamagedRange> {
         let damages = self.shard.shared.damages.borrow();
-        damages.at((self.id, place.segment), place.position)
+        damages.at(self.key(place.segment), place.position)
     }
 
     /// Remembers a range and reports it, unless it is known.
     pub(crate) fn remember_damage(&self, range: DamagedRange) {
         let shared = &self.shard.shared;
         let mut damages = shared.damages.borrow_mut();
-        if !damages.remember((self.id, range.segment), range) {
+        if !damages.remember(self.key(range.segment), range) {
             return;
         }
         shared.scrub.borrow_mut().damaged_ranges += 1;

@@ -201,12 +201,11 @@ impl<I: Io> LogInner<I> {
 
     /// Drops everything that the shard keeps for this log.
     pub(crate) fn forget(&self) {
-        let segments: Vec<Offset> = {
-            let state = self.state.borrow();
-            state.segments.iter().map(|it| it.base_offset).collect()
-        };
-        for segment in segments {
-            self.shard.forget_segment((self.id, segment));
+        for segment in &self.state.borrow().segments {
+            match segment.files_id {
+                Some(id) => self.shard.forget_pieces((id, segment.base_offset)),
+                None => self.shard.forget_segment((self.id, segment.base_offset)),
+            }
         }
         self.shard.shared.cache.borrow_mut().forget_log(self.id);
     }

@@ -15,6 +15,7 @@ use types::{LeaderEpoch, Offset, TimestampMs};
 use super::read::{Found, Place};
 use super::{Log, LogInner};
 use crate::error::ReadError;
+use crate::files::SegmentKey;
 use crate::index::{OffsetEntry, OffsetIndex, TimeIndex, relative_offset};
 use crate::scan::{Check, Scanner};
 use crate::segment::{SegmentFile, SegmentIndexes};
@@ -118,16 +119,18 @@ impl<I: Io> Log<I> {
 }
 
 impl<I: Io> LogInner<I> {
-    /// Looks up again when it failed and the log start has moved meanwhile: what failed may have been deleted.
+    /// Looks up again when segments were replaced meanwhile, and when it failed and the log start has moved: what failed may
+    /// have been deleted.
     async fn while_segments_go<T>(
         &self,
         look_up: impl AsyncFn() -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
         let start = || self.state.borrow().log_start_offset;
         loop {
-            let before = start();
+            let (before, replacements) = (start(), self.replacements());
             let found = look_up().await;
-            if found.is_ok() || start() == before {
+            let is_same = self.replacements() == replacements;
+            if is_same && (found.is_ok() || start() == before) {
                 return found;
             }
         }
@@ -139,7 +142,7 @@ impl<I: Io> LogInner<I> {
     }
 
     /// The largest timestamp of a segment and the last offset of the batch that has it.
-    pub(super) async fn newest_of(
+    pub(crate) async fn newest_of(
         self: &Rc<Self>,
         segment: Offset,
     ) -> Result<Option<(TimestampMs, Offset)>, ReadError> {
@@ -306,7 +309,8 @@ impl<I: Io> LogInner<I> {
         self: &Rc<Self>,
         segment: Offset,
     ) -> Result<Rc<LoadedIndexes>, ReadError> {
-        let key = (self.id, segment);
+        let names = self.use_names(segment).await;
+        let key = self.key(segment);
         if let Some(loaded) = self.shard.shared.indexes.borrow_mut().get(&key) {
             return Ok(Rc::clone(loaded));
         }
@@ -336,12 +340,13 @@ impl<I: Io> LogInner<I> {
                 })
             });
         match decoded {
-            Ok(indexes) => Ok(self.keep_indexes(segment, indexes)),
+            Ok(indexes) => Ok(self.keep_indexes(key, indexes)),
             Err(detail) => {
+                drop(names);
                 tracing::warn!(dir = %self.dir.display(), %segment, %detail, "index rebuilt");
                 let (indexes, _) = self.scan_indexes(segment).await?;
-                self.write_indexes_again(segment, &indexes).await;
-                Ok(self.keep_indexes(segment, indexes))
+                self.write_indexes_again(key, &indexes).await;
+                Ok(self.keep_indexes(key, indexes))
             }
         }
     }
@@ -351,12 +356,12 @@ impl<I: Io> LogInner<I> {
         read.map_err(|error| error.to_string())
     }
 
-    fn keep_indexes(&self, segment: Offset, indexes: LoadedIndexes) -> Rc<LoadedIndexes> {
+    fn keep_indexes(&self, key: SegmentKey, indexes: LoadedIndexes) -> Rc<LoadedIndexes> {
         let weight =
             indexes.offsets.len_bytes() + indexes.times.len_bytes() + size_of::<LoadedIndexes>();
         let indexes = Rc::new(indexes);
         let mut cache = self.shard.shared.indexes.borrow_mut();
-        cache.insert((self.id, segment), Rc::clone(&indexes), weight, |_| ());
+        cache.insert(key, Rc::clone(&indexes), weight, |_| ());
         indexes
     }
 
@@ -374,6 +379,7 @@ impl<I: Io> LogInner<I> {
         if !is_sealed {
             return Ok(false);
         }
+        let key = self.key(segment);
         let known = self.indexes(segment).await?;
         if known.are_proven.replace(true) {
             return Ok(false);
@@ -385,8 +391,8 @@ impl<I: Io> LogInner<I> {
             return Ok(false);
         }
         tracing::warn!(dir = %self.dir.display(), %segment, "wrong index rebuilt");
-        self.write_indexes_again(segment, &built).await;
-        self.keep_indexes(segment, built);
+        self.write_indexes_again(key, &built).await;
+        self.keep_indexes(key, built);
         Ok(true)
     }
 
@@ -426,7 +432,13 @@ impl<I: Io> LogInner<I> {
         Ok((built, scanner.position() == size_bytes))
     }
 
-    async fn write_indexes_again(&self, segment: Offset, indexes: &LoadedIndexes) {
+    async fn write_indexes_again(&self, key: SegmentKey, indexes: &LoadedIndexes) {
+        let (_, segment) = key;
+        let _names = self.use_names(segment).await;
+        if self.key(segment) != key {
+            // Another segment has taken its place.
+            return;
+        }
         let written = self.write_index_files(segment, &indexes.offsets, &indexes.times);
         if let Err(error) = written.await {
             // Next time it is built again.

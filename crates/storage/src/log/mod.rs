@@ -7,7 +7,7 @@
 //! - The segments are never empty and rise in base offset; the last one is active.
 //! - Once stopped (fenced or closed) a log never moves again.
 //!
-//! Deliberately absent: compaction, replication, transactions' coordination.
+//! Deliberately absent: replication, transactions' coordination. Compaction is [`crate::cleaner`]'s.
 
 mod append;
 mod commit;
@@ -16,11 +16,13 @@ mod lifecycle;
 mod lookup;
 mod open;
 mod pieces;
-mod read;
+pub(crate) mod read;
 mod recover;
+pub(crate) mod replace;
 pub(crate) mod retention;
 mod salvage;
 mod seal;
+mod unfinished;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -120,6 +122,7 @@ pub(crate) struct LogState<I: Io> {
     pub(crate) flush_wanted: bool,
     pub(crate) last_append: Instant,
     pub(crate) hints: read::Hints,
+    pub(crate) cleaning: replace::Cleaning,
 }
 
 /// Which of the tasks of a log are alive.
@@ -130,6 +133,7 @@ pub(crate) struct Tasks {
     pub(crate) preparing_tail: bool,
     pub(crate) flush_timer: bool,
     pub(crate) saving_epochs: bool,
+    pub(crate) cleaning: bool,
     pub(crate) sealing: usize,
     pub(crate) removing: bool,
 }
@@ -137,7 +141,8 @@ pub(crate) struct Tasks {
 impl Tasks {
     /// Whether none is that touches the files of segments.
     pub(crate) fn are_done(&self) -> bool {
-        !self.writing && !self.syncing && self.sealing == 0 && !self.saving_epochs && !self.removing
+        let busy = self.writing || self.syncing || self.saving_epochs || self.cleaning;
+        !busy && self.sealing == 0 && !self.removing
     }
 }
 
@@ -183,6 +188,12 @@ impl<I: Io> Log<I> {
     #[must_use]
     pub fn identity(&self) -> &LogIdentity {
         &self.inner.identity
+    }
+
+    /// The shard's storage that it belongs to.
+    #[must_use]
+    pub fn shard(&self) -> &ShardStorage<I> {
+        &self.inner.shard
     }
 
     /// Where its files are.
@@ -435,8 +446,9 @@ impl<I: Io> LogInner<I> {
 
     /// The log file of a segment. Nobody may wait for a second one while holding it.
     pub(crate) async fn file(&self, base_offset: Offset) -> std::io::Result<FileUse<I::File>> {
+        let _names = self.use_names(base_offset).await;
         let path = self.path(base_offset, SegmentFile::Log);
-        let key = (self.id, base_offset);
+        let key = self.key(base_offset);
         self.shard.file(key, &path, OpenMode::Existing).await
     }
 

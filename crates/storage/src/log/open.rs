@@ -123,6 +123,7 @@ fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, mut found: Recovered
         flush_wanted: false,
         last_append: shard.io().now(),
         hints: read::Hints::default(),
+        cleaning: super::replace::Cleaning::default(),
     }
 }
 

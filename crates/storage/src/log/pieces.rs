@@ -88,7 +88,7 @@ impl<I: Io> LogInner<I> {
             .shared
             .cache
             .borrow_mut()
-            .find(self.id, segment, position)
+            .find(self.key(segment).0, segment, position)
     }
 
     fn is_in_memory(&self, segment: Offset, position: u64) -> bool {
@@ -104,7 +104,7 @@ impl<I: Io> LogInner<I> {
                 .shared
                 .cache
                 .borrow()
-                .contains(self.id, segment, position)
+                .contains(self.key(segment).0, segment, position)
     }
 
     /// Starts reads of the cells behind the one that holds `position`, up to `ahead`.
@@ -123,7 +123,7 @@ impl<I: Io> LogInner<I> {
         let mut next = position - position % CELL_BYTES + CELL_BYTES;
         while next < end {
             if !self.is_in_memory(segment, next) {
-                self.start_read((self.id, segment, next))?;
+                self.start_read(self.cell_key(segment, next))?;
             }
             next += CELL_BYTES;
         }
@@ -131,7 +131,8 @@ impl<I: Io> LogInner<I> {
     }
 
     fn cell_key(&self, segment: Offset, position: u64) -> PieceKey {
-        (self.id, segment, position - position % CELL_BYTES)
+        let (id, segment) = self.key(segment);
+        (id, segment, position - position % CELL_BYTES)
     }
 
     fn written_bytes(&self, segment: Offset) -> Result<u64, ReadError> {
@@ -165,10 +166,13 @@ impl<I: Io> LogInner<I> {
         let task = async move {
             let result = inner.read_cell(segment, start..end).await;
             inner.shard.shared.reads.borrow_mut().remove(&key);
-            if let Ok(piece) = &result {
+            // The segment may have been replaced: then nobody looks for this piece.
+            if let Ok(piece) = &result
+                && inner.key(segment) == (key.0, segment)
+            {
                 let memory_bytes = piece.bytes.len().next_multiple_of(io::ALIGNMENT);
                 let mut cache = inner.shard.shared.cache.borrow_mut();
-                cache.insert(inner.id, segment, piece.clone(), memory_bytes);
+                cache.insert(key.0, segment, piece.clone(), memory_bytes);
             }
             *running.result.borrow_mut() = Some(result);
             running.done.notify_all();
@@ -195,7 +199,7 @@ impl<I: Io> LogInner<I> {
     /// Forgets what the cache has of a segment, so that it is read from the disk again.
     pub(crate) fn forget_cached(&self, segment: Offset) {
         let mut cache = self.shard.shared.cache.borrow_mut();
-        cache.forget_segment(self.id, segment);
+        cache.forget_segment(self.key(segment).0, segment);
     }
 
     /// A part of a piece for a client: a slice, or a copy when too much memory is lent already.

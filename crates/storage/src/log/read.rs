@@ -68,6 +68,11 @@ impl Hints {
         self.recent.remove(index).map(|(_, place)| place)
     }
 
+    /// Forgets all places: they mean nothing any more.
+    pub(crate) fn clear(&mut self) {
+        self.recent.clear();
+    }
+
     fn put(&mut self, offset: Offset, place: Place) {
         if self.recent.len() == HINTS_MAX {
             self.recent.pop_front();
@@ -113,10 +118,16 @@ impl<I: Io> Log<I> {
     /// [`ReadError`]. Damage behind the first batch only ends the answer there.
     pub async fn read(&self, request: ReadRequest) -> Result<FetchData, ReadError> {
         self.inner.check_in_range(request.offset)?;
-        let read = self.read_in_range(request).await;
-        // Segments may have gone meanwhile, with what was to be read, or with what was skipped in front of it.
-        self.inner.check_in_range(request.offset)?;
-        read
+        loop {
+            let replacements = self.inner.replacements();
+            let result = self.read_in_range(request).await;
+            // Else segments were replaced under the read; it begins again with what is there now.
+            if self.inner.replacements() == replacements {
+                // Segments may have gone meanwhile, with what was to be read, or with what was skipped in front of it.
+                self.inner.check_in_range(request.offset)?;
+                return result;
+            }
+        }
     }
 
     async fn read_in_range(&self, request: ReadRequest) -> Result<FetchData, ReadError> {

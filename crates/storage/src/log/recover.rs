@@ -13,6 +13,7 @@ use types::Offset;
 use super::open::LastKnown;
 use super::retention::{DELETED_SUFFIX, rename_deleted};
 use super::salvage::keep_aside;
+use super::unfinished::finish_replacements;
 use crate::checkpoint::{FILE_LEN_MAX, LEADER_EPOCH_FILE, decode_epochs};
 use crate::config::LogConfig;
 use crate::epochs::LeaderEpochs;
@@ -89,6 +90,7 @@ pub(crate) async fn recover<I: Io>(
     config: &LogConfig,
     last: LastKnown,
 ) -> Result<Recovered, OpenError> {
+    finish_replacements(shard, dir).await?;
     let listing = list(shard, dir).await?;
     let storage = shard.config();
     let mut recovery = Recovery {
@@ -164,15 +166,6 @@ async fn list<I: Io>(shard: &ShardStorage<I>, dir: &Path) -> Result<Listing, Ope
             Some((offset, "snapshot")) => listing.snapshots.push(offset),
             Some((offset, "index")) => listing.indexes.push((offset, SegmentFile::OffsetIndex)),
             Some((offset, "timeindex")) => listing.indexes.push((offset, SegmentFile::TimeIndex)),
-            Some((_, extension))
-                if extension.ends_with("cleaned") || extension.ends_with("swap") =>
-            {
-                return Err(OpenError::Unsupported {
-                    path,
-                    detail: "an unfinished compaction of another broker; let that broker finish it"
-                        .to_owned(),
-                });
-            }
             _ => {}
         }
     }

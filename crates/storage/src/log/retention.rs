@@ -289,7 +289,11 @@ impl<I: Io> LogInner<I> {
                     && state.segments[..count]
                         .iter()
                         .any(|segment| segment.growing().is_some());
-                if !is_sealing {
+                // Compaction renames files for a moment.
+                let is_replacing = state.segments[..count]
+                    .iter()
+                    .any(|segment| state.is_replacing(segment.base_offset));
+                if !is_sealing && !is_replacing {
                     state.tasks.removing = true;
                     return Some(Removing(Rc::clone(self)));
                 }
@@ -307,8 +311,8 @@ impl<I: Io> LogInner<I> {
             state.segments.drain(..count).collect()
         };
         for segment in &removed {
-            self.shard.forget_segment((self.id, segment.base_offset));
-            self.forget_cached(segment.base_offset);
+            let files_id = segment.files_id.unwrap_or(self.id);
+            self.shard.forget_pieces((files_id, segment.base_offset));
         }
         removed
     }

@@ -1,6 +1,7 @@
 //! The log on the simulator: what it does when nothing fails, when the process or the power does, and when the disk does.
 
 mod common;
+mod compaction;
 mod crash;
 mod faults;
 mod log;
