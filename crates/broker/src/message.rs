@@ -101,6 +101,8 @@ pub(crate) struct LogCheckpoint {
     pub(crate) partition: i32,
     pub(crate) recovery_point: Offset,
     pub(crate) log_start_offset: Offset,
+    /// Where the cleaner goes on, if the log was ever cleaned.
+    pub(crate) cleaner_offset: Option<Offset>,
 }
 
 /// A log as DescribeLogDirs shows it.

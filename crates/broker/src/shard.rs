@@ -31,6 +31,7 @@ use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
 use crate::topics::View;
 
+mod cleaning;
 pub(crate) mod directories;
 mod housekeeping;
 pub(crate) mod lifecycle;
@@ -332,6 +333,10 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
     shard.spawn(
         TaskClass::Background,
         housekeeping::keep_house(Rc::clone(&shard)),
+    );
+    shard.spawn(
+        TaskClass::Background,
+        cleaning::clean_logs(Rc::clone(&shard)),
     );
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {

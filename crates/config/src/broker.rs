@@ -253,6 +253,12 @@ fn cross_checks(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> 
             format!("{key} must be unlimited (-1) or, greater than or equal to 1"),
         ));
     }
+    if values.log_cleaner_dedupe_buffer_size <= 1 << 20 {
+        faults.push((
+            "log.cleaner.dedupe.buffer.size",
+            "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.".to_owned(),
+        ));
+    }
     if values.max_connections_per_ip == 0 && values.max_connections_per_ip_overrides.is_empty() {
         faults.push(("max.connections.per.ip", "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.".to_owned()));
     }

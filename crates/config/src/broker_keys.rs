@@ -46,15 +46,27 @@ keys! {
         [], "Which security protocol each listener speaks; a listener that is opened must map to PLAINTEXT.";
     "listeners" => listeners: Vec<String> = Some("PLAINTEXT://:9092"), NotEmpty, Dynamic, Honoured,
         [], "The addresses that are listened on, as NAME://host:port; an empty host is every interface.";
-    "log.cleaner.delete.retention.ms" => log_cleaner_delete_retention_ms: i64 = Some("86400000"), at_least(0), Dynamic, Stored,
+    "log.cleaner.backoff.ms" => log_cleaner_backoff_ms: i64 = Some("15000"), at_least(0), Dynamic, Honoured,
+        [], "How long a shard's cleaner rests when no log needs cleaning.";
+    "log.cleaner.dedupe.buffer.size" => log_cleaner_dedupe_buffer_size: i64 = Some("134217728"), Any, Dynamic, Honoured,
+        [], "The memory for the keys of logs that are being cleaned, over all shards; each uses its part while it cleans, and takes several passes where that is too little.";
+    "log.cleaner.delete.retention.ms" => log_cleaner_delete_retention_ms: i64 = Some("86400000"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `delete.retention.ms`.";
-    "log.cleaner.max.compaction.lag.ms" => log_cleaner_max_compaction_lag_ms: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Stored,
+    "log.cleaner.enable" => log_cleaner_enable: bool = Some("true"), Any, Restart, Honoured,
+        [], "Whether logs with `cleanup.policy=compact` are compacted.";
+    "log.cleaner.io.buffer.load.factor" => log_cleaner_io_buffer_load_factor: f64 = Some("0.9"), Any, Dynamic, Honoured,
+        [], "How full the memory for keys becomes before a pass ends; more keys a pass, and more time for each.";
+    "log.cleaner.io.buffer.size" => log_cleaner_io_buffer_size: i32 = Some("524288"), at_least(0), Dynamic, Honoured,
+        [], "The memory for reading and writing segments that are being cleaned, over all shards.";
+    "log.cleaner.io.max.bytes.per.second" => log_cleaner_io_max_bytes_per_second: f64 = Some("1.7976931348623157E308"), Any, Dynamic, Honoured,
+        [], "The bytes that the cleaners of all shards read and write in a second, together.";
+    "log.cleaner.max.compaction.lag.ms" => log_cleaner_max_compaction_lag_ms: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Honoured,
         [], "The default of the topic key `max.compaction.lag.ms`.";
-    "log.cleaner.min.cleanable.ratio" => log_cleaner_min_cleanable_ratio: f64 = Some("0.5"), BetweenDouble(0.0, 1.0), Dynamic, Stored,
+    "log.cleaner.min.cleanable.ratio" => log_cleaner_min_cleanable_ratio: f64 = Some("0.5"), BetweenDouble(0.0, 1.0), Dynamic, Honoured,
         [], "The default of the topic key `min.cleanable.dirty.ratio`.";
-    "log.cleaner.min.compaction.lag.ms" => log_cleaner_min_compaction_lag_ms: i64 = Some("0"), at_least(0), Dynamic, Stored,
+    "log.cleaner.min.compaction.lag.ms" => log_cleaner_min_compaction_lag_ms: i64 = Some("0"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `min.compaction.lag.ms`.";
-    "log.cleanup.policy" => log_cleanup_policy: CleanupPolicy = Some("delete"), ListOf(CLEANUP_POLICIES), Dynamic, Stored,
+    "log.cleanup.policy" => log_cleanup_policy: CleanupPolicy = Some("delete"), ListOf(CLEANUP_POLICIES), Dynamic, Honoured,
         [], "The default of the topic key `cleanup.policy`.";
     "log.dir" => log_dir: Vec<String> = Some("./logan-data"), NotEmpty, Restart, Honoured,
         [], "The data directory, where `log.dirs` is not set.";

@@ -12,7 +12,7 @@ use crate::kinds::{
 keys! {
     /// The configuration of one topic: the broker's defaults with the topic's own values over them.
     pub struct TopicConfig from TOPIC_DEFINITIONS;
-    "cleanup.policy" => cleanup_policy: CleanupPolicy = Some("delete"), ListOf(CLEANUP_POLICIES), Dynamic, Stored,
+    "cleanup.policy" => cleanup_policy: CleanupPolicy = Some("delete"), ListOf(CLEANUP_POLICIES), Dynamic, Honoured,
         ["log.cleanup.policy" * 1], "What may happen to old records: `delete`, `compact`, both, or neither. On compacted topics, records need a key.";
     "compression.gzip.level" => compression_gzip_level: i32 = Some("-1"), BetweenOrMinusOne(1, 9), Dynamic, Honoured,
         ["compression.gzip.level" * 1], "The level where batches are recompressed with gzip; -1 is the codec's own default.";
@@ -22,7 +22,7 @@ keys! {
         ["compression.type" * 1], "How batches are stored: `producer` keeps what was sent; another codec recompresses batches that differ.";
     "compression.zstd.level" => compression_zstd_level: i32 = Some("3"), between(-131_072, 22), Dynamic, Honoured,
         ["compression.zstd.level" * 1], "The level where batches are recompressed with Zstandard.";
-    "delete.retention.ms" => delete_retention_ms: i64 = Some("86400000"), at_least(0), Dynamic, Stored,
+    "delete.retention.ms" => delete_retention_ms: i64 = Some("86400000"), at_least(0), Dynamic, Honoured,
         ["log.cleaner.delete.retention.ms" * 1], "How long compaction keeps the markers of deleted keys.";
     "file.delete.delay.ms" => file_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Honoured,
         ["log.segment.delete.delay.ms" * 1], "How long a deleted segment's file stays on disk.";
@@ -42,7 +42,7 @@ keys! {
         ["log.local.retention.ms" * 1], "With tiered storage: the time that segments stay on this disk; -2 follows `retention.ms`.";
     "logan.durability" => durability: Durability = Some("sync"), OneOf(DURABILITIES), Dynamic, Honoured,
         ["logan.durability" * 1], "What must have happened to a batch before it is acknowledged and consumed: `sync`, it survives a power cut; `written`, its write has completed.";
-    "max.compaction.lag.ms" => max_compaction_lag_ms: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Stored,
+    "max.compaction.lag.ms" => max_compaction_lag_ms: i64 = Some("9223372036854775807"), at_least(1), Dynamic, Honoured,
         ["log.cleaner.max.compaction.lag.ms" * 1], "The longest that a record stays out of compaction's reach.";
     "max.message.bytes" => max_message_bytes: i32 = Some("1048588"), at_least(0), Dynamic, Honoured,
         ["message.max.bytes" * 1], "The size of the largest batch that is accepted, after compression, with its header.";
@@ -52,9 +52,9 @@ keys! {
         ["log.message.timestamp.before.max.ms" * 1], "How far a record's timestamp may lie before the broker's clock; ignored for LogAppendTime.";
     "message.timestamp.type" => message_timestamp_type: TimestampType = Some("CreateTime"), OneOf(TIMESTAMP_TYPES), Dynamic, Honoured,
         ["log.message.timestamp.type" * 1], "Whose clock stamps records: the producer's (`CreateTime`) or the broker's (`LogAppendTime`).";
-    "min.cleanable.dirty.ratio" => min_cleanable_dirty_ratio: f64 = Some("0.5"), BetweenDouble(0.0, 1.0), Dynamic, Stored,
+    "min.cleanable.dirty.ratio" => min_cleanable_dirty_ratio: f64 = Some("0.5"), BetweenDouble(0.0, 1.0), Dynamic, Honoured,
         ["log.cleaner.min.cleanable.ratio" * 1], "The share of uncompacted bytes from which a log is compacted.";
-    "min.compaction.lag.ms" => min_compaction_lag_ms: i64 = Some("0"), at_least(0), Dynamic, Stored,
+    "min.compaction.lag.ms" => min_compaction_lag_ms: i64 = Some("0"), at_least(0), Dynamic, Honoured,
         ["log.cleaner.min.compaction.lag.ms" * 1], "The shortest that a record stays out of compaction's reach.";
     "min.insync.replicas" => min_insync_replicas: i32 = Some("1"), at_least(1), Dynamic, Honoured,
         ["min.insync.replicas" * 1], "The replicas in sync that an append with acks=all needs.";

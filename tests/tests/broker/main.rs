@@ -2,6 +2,7 @@
 
 mod apis;
 mod batches;
+mod compaction;
 mod configuration;
 mod crash;
 mod crowds;

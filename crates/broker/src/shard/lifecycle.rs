@@ -30,6 +30,7 @@ const CLOSING_MAX: usize = 64;
 pub(super) struct Checkpoints {
     recovery_points: FxHashMap<(Uuid, String, i32), Offset>,
     log_starts: FxHashMap<(Uuid, String, i32), Offset>,
+    cleaner_offsets: FxHashMap<(Uuid, String, i32), Offset>,
 }
 
 impl Checkpoints {
@@ -44,6 +45,17 @@ impl Checkpoints {
         let find = |offsets: &FxHashMap<_, _>| offsets.get(&key).copied().unwrap_or(Offset(0));
         (find(&self.recovery_points), find(&self.log_starts))
     }
+
+    /// Where the cleaner goes on in a log, if it was ever cleaned.
+    pub(super) fn cleaner_offset(
+        &self,
+        directory: &LogDirectory,
+        topic: &str,
+        partition: i32,
+    ) -> Option<Offset> {
+        let key = (directory.id, topic.to_owned(), partition);
+        self.cleaner_offsets.get(&key).copied()
+    }
 }
 
 impl<I: Io> Shard<I> {
@@ -54,6 +66,7 @@ impl<I: Io> Shard<I> {
             for (file, offsets) in [
                 (checkpoint::RECOVERY_POINT_FILE, &mut found.recovery_points),
                 (checkpoint::LOG_START_OFFSET_FILE, &mut found.log_starts),
+                (checkpoint::CLEANER_OFFSET_FILE, &mut found.cleaner_offsets),
             ] {
                 let path = directory.path.join(file);
                 let Ok(content) = self.io.read_file(&path, checkpoint::FILE_LEN_MAX).await else {
@@ -85,6 +98,7 @@ impl<I: Io> Shard<I> {
                 partition: partition.key.index,
                 recovery_point: log.recovery_point(),
                 log_start_offset: log.log_start_offset(),
+                cleaner_offset: log.cleaner_offset(),
             })
         };
         ShardCheckpoints {
@@ -225,9 +239,13 @@ async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bo
             .filter(|it| it.log_start_offset.0 > 0)
             .map(|it| line(it, it.log_start_offset))
             .collect();
+        let cleaned: Vec<_> = here()
+            .filter_map(|it| Some(line(it, it.cleaner_offset?)))
+            .collect();
         for (file, offsets) in [
             (checkpoint::RECOVERY_POINT_FILE, recovery),
             (checkpoint::LOG_START_OFFSET_FILE, starts),
+            (checkpoint::CLEANER_OFFSET_FILE, cleaned),
         ] {
             let path = directory.path.join(file);
             if let Err(error) = shard

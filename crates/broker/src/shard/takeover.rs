@@ -111,12 +111,16 @@ impl<I: Io> Shard<I> {
             topic_id: topic.id,
         };
         let found = checkpoints.of(&directory, &topic.name, key.index);
+        let cleaner_offset = checkpoints.cleaner_offset(&directory, &topic.name, key.index);
         let opened = self
             .open_or_create(&path, identity, &settings, directory.is_clean, found)
             .await;
         match opened {
             Ok(log) => {
                 log.assign_leader_epoch(image.leader_epoch);
+                if let Some(offset) = cleaner_offset {
+                    log.set_cleaner_offset(offset);
+                }
                 let partition = Partition::new(
                     self.io.clone(),
                     key,
@@ -137,6 +141,7 @@ impl<I: Io> Shard<I> {
                         partition: key.index,
                         recovery_point,
                         log_start_offset,
+                        cleaner_offset,
                     }
                 });
                 self.offline.borrow_mut().insert(key, checkpoint);

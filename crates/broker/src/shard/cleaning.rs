@@ -1,0 +1,64 @@
+//! The shard's cleaner: one task that compacts the logs of this shard, the filthiest first, one at a time.
+//!
+//! It lives in the background class of its shard and is slow on purpose: what it may take is the shard's part of what the
+//! machine's cleaner may take. How far each log was cleaned goes into a checkpoint with the others ([`super::lifecycle`]);
+//! a crash that loses some of it costs a pass over what was cleaned already, and nothing else.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use config::BrokerConfig;
+use futures_util::future::select;
+use io::Io;
+use storage::{Cleaner, CleanerConfig, Log};
+
+use super::Shard;
+
+/// Compacts logs until the shard drains.
+pub(super) async fn clean_logs<I: Io>(shard: Rc<Shard<I>>) {
+    if !shard.config().values.log_cleaner_enable {
+        return;
+    }
+    let shard_count = shard.mesh.shards().count();
+    let cleaner = Cleaner::new(&shard.storage, cleaner_config(shard.config(), shard_count));
+    let backoff_ms = shard.config().values.log_cleaner_backoff_ms;
+    // Without any pause a shard would look at its logs all the time.
+    let backoff = Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0).max(1));
+    loop {
+        let draining = shard.drain_begins();
+        if shard.is_draining() {
+            return;
+        }
+        if cleaner
+            .clean_filthiest(&shard.compacted_logs())
+            .await
+            .is_none()
+        {
+            let sleep = shard.io.sleep_until(shard.io.now() + backoff);
+            select(pin!(sleep), draining).await;
+        }
+    }
+}
+
+impl<I: Io> Shard<I> {
+    fn compacted_logs(&self) -> Vec<Log<I>> {
+        let partitions = self.partitions.borrow();
+        let logs = partitions.values().map(|partition| &partition.log);
+        logs.filter(|log| log.is_compacted()).cloned().collect()
+    }
+}
+
+/// This shard's part of what the machine's cleaner may take.
+fn cleaner_config(config: &BrokerConfig, shard_count: usize) -> CleanerConfig {
+    let values = &config.values;
+    let part = |bytes: i64| usize::try_from(bytes).unwrap_or(0) / shard_count;
+    #[expect(clippy::cast_precision_loss, reason = "there are few shards")]
+    let shards = shard_count as f64;
+    CleanerConfig {
+        dedupe_buffer_bytes: part(values.log_cleaner_dedupe_buffer_size),
+        load_factor: values.log_cleaner_io_buffer_load_factor,
+        io_buffer_bytes: part(i64::from(values.log_cleaner_io_buffer_size)),
+        io_bytes_per_second_max: values.log_cleaner_io_max_bytes_per_second / shards,
+    }
+}
