@@ -1,13 +1,14 @@
 /* rdperf: a lean load on librdkafka for comparing brokers.
  *
- *   rdperf create  -b HOST:PORT -t TOPIC -p PARTITIONS
- *   rdperf produce -b HOST:PORT -t TOPIC -p PARTITIONS -n RECORDS [-s BYTES] [-r MB_PER_SECOND] [-X KEY=VALUE]...
+ *   rdperf create  -b HOST:PORT -t TOPIC -p PARTITIONS [-c KEY=VALUE]...
+ *   rdperf produce -b HOST:PORT -t TOPIC -p PARTITIONS -n RECORDS [-s BYTES] [-r MB_PER_SECOND] [-k KEYS] [-X KEY=VALUE]...
  *   rdperf consume -b HOST:PORT -t TOPIC -p PARTITIONS -n RECORDS [-X KEY=VALUE]...
  *
  * Prints one line of JSON. MB are millions of bytes of record values. With -r, a record's latency runs from the moment at which
  * it was due to its delivery report, so a broker that stalls is charged for every record that had to wait behind the stall.
  * Without it no latency is reported: it would be that of the client's own full queue. Values are random bytes from a pool and
- * are handed over without a copy; partitions take turns. Every setting that -X does not name has librdkafka's default, which for acks is all.
+ * are handed over without a copy; partitions take turns. With -k each record has one of that many keys, in an order that looks
+ * random and is the same each time. -c is a configuration of the new topic. Every setting that -X does not name has librdkafka's default, which for acks is all.
  *
  * Ends with 1, and a line on standard error, when a record is refused, missing or out of order.
  */
@@ -31,6 +32,8 @@ enum {
 	REPLY_MS_MAX = 30 * 1000,
 	STALL_MS_MAX = 30 * 1000,
 	ERROR_BYTES_MAX = 512,
+	CONFIGS_MAX = 32,
+	KEY_BYTES_MAX = 32,
 };
 #define NS_PER_S 1000000000LL
 
@@ -40,6 +43,9 @@ struct options {
 	int64_t records;
 	size_t record_bytes;
 	double mb_per_second; /* 0: as fast as possible */
+	int64_t keys;	      /* 0: records have none */
+	const char *configs[CONFIGS_MAX];
+	int config_count;
 };
 
 static struct options options = {.partitions = 1, .record_bytes = 1024};
@@ -122,8 +128,14 @@ static void send_record(rd_kafka_topic_t *topic, char *pool, int64_t index, int6
 {
 	char *value = pool + (size_t)(index % POOL_RECORDS) * options.record_bytes;
 	int32_t partition = (int32_t)(index % options.partitions);
+	char key[KEY_BYTES_MAX];
+	int key_bytes = 0;
+	if (options.keys) {
+		uint64_t mixed = (uint64_t)index * 0x9e3779b97f4a7c15u;
+		key_bytes = snprintf(key, sizeof key, "key-%012llu", (unsigned long long)((mixed >> 20) % (uint64_t)options.keys));
+	}
 	/* The library could block instead, but would then wake this thread for every single record that leaves its queue. */
-	while (rd_kafka_produce(topic, partition, 0, value, options.record_bytes, NULL, 0, (void *)(intptr_t)due_ns)) {
+	while (rd_kafka_produce(topic, partition, 0, value, options.record_bytes, key_bytes ? key : NULL, (size_t)key_bytes, (void *)(intptr_t)due_ns)) {
 		if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			fail("record %lld: %s", (long long)index, rd_kafka_err2str(rd_kafka_last_error()));
 		sleep_until(now_ns() + TICK_NS);
@@ -257,6 +269,12 @@ static void on_record(rd_kafka_message_t *record, void *opaque)
 static void consume(rd_kafka_t *client, rd_kafka_topic_t *topic)
 {
 	static struct consumption consumption;
+	for (int index = 0; index < options.config_count; index++) {
+		char *value = strdup(options.configs[index]), *key = strsep(&value, "=");
+		if (!value || rd_kafka_NewTopic_set_config(wanted, key, value))
+			fail("-c wants KEY=VALUE");
+		free(key);
+	}
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
 	await_metadata(client, topic);
 	int64_t start_ns = now_ns();
@@ -312,7 +330,7 @@ static void set(rd_kafka_conf_t *conf, const char *key, const char *value)
 
 static void parse(int count, char **arguments, rd_kafka_conf_t *conf)
 {
-	for (int option; (option = getopt(count, arguments, "b:t:p:n:s:r:X:")) != -1;) {
+	for (int option; (option = getopt(count, arguments, "b:t:p:n:s:r:k:c:X:")) != -1;) {
 		char *value = optarg;
 		switch (option) {
 		case 'b': options.bootstrap = value; break;
@@ -321,6 +339,12 @@ static void parse(int count, char **arguments, rd_kafka_conf_t *conf)
 		case 'n': options.records = atoll(value); break;
 		case 's': options.record_bytes = (size_t)atoll(value); break;
 		case 'r': options.mb_per_second = atof(value); break;
+		case 'k': options.keys = atoll(value); break;
+		case 'c':
+			if (options.config_count == CONFIGS_MAX)
+				fail("at most %d of -c", CONFIGS_MAX);
+			options.configs[options.config_count++] = value;
+			break;
 		case 'X': {
 			const char *key = strsep(&value, "=");
 			if (!value)
