@@ -165,6 +165,9 @@ fn advice_for(error: &ClientError) -> Option<&'static str> {
         ClientError::BadResponse { .. } | ClientError::ConnectionLost { .. } => Some(
             "is this a Kafka listener without TLS? If it is, the broker's log says why it closed the connection",
         ),
+        ClientError::Unsupported { .. } => {
+            Some("the broker is older than this command, or does without what it needs")
+        }
         ClientError::UnknownPartition { .. } => {
             Some("`loganctl topics describe TOPIC` shows the partitions")
         }

@@ -1,6 +1,7 @@
 //! A real `logan` on a free port, and `loganctl` to talk to it.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
@@ -31,6 +32,26 @@ impl Server {
             .with("shard.advertise", advertise)
             .start();
         Self { broker, directory }
+    }
+
+    /// Stops it; what it leaves behind goes when the directory is dropped.
+    pub(crate) fn stop(self) -> TempDir {
+        let ended = self.broker.stop();
+        assert!(ended.status.success(), "{}", ended.log);
+        self.directory
+    }
+
+    /// Starts one on what another has left.
+    pub(crate) fn start_in(directory: TempDir, advertise: &str) -> Self {
+        let broker = Launch::in_directory(directory.path())
+            .with("shard.advertise", advertise)
+            .start();
+        Self { broker, directory }
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where it listens.

@@ -1,11 +1,14 @@
 //! `loganctl` against the real broker: what the README shows, and what goes wrong.
 
+mod admin;
 mod common;
+mod logs;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use common::{Server, loganctl, run};
 
@@ -117,6 +120,46 @@ fn records_come_back_as_they_went_in() {
 }
 
 #[test]
+fn a_file_can_be_read_and_bytes_can_be_digits() {
+    let broker = Server::start("per-shard");
+    broker.succeed("topics create t", b"");
+    let file = tests::temporary_directory();
+    let path = file.path().join("lines");
+    std::fs::write(&path, "a:ff00\nb:-\n").expect("room");
+    let path = path.display();
+    let words = format!("produce t -q -f {path} -k : --value-format hex --null-marker -");
+    broker.succeed(&words, b"not read");
+    let words = "consume t --from-beginning -e -f key,value --value-format";
+    let hex = broker.succeed(&format!("{words} hex"), b"");
+    assert_eq!(hex, "a\tff00\nb\tNULL\n");
+    let base64 = broker.succeed(&format!("{words} base64"), b"");
+    assert_eq!(base64, "a\t/wA=\nb\tNULL\n");
+    let missing = broker.run("produce t --file no-such-file", b"");
+    assert_eq!(missing.code, 3, "{}", missing.stderr);
+    let odd = broker.run("produce t --value-format hex", b"abc\n");
+    assert_eq!(odd.code, 2);
+    assert!(
+        odd.stderr.contains("line 1 is no hexadecimal"),
+        "{}",
+        odd.stderr
+    );
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let broker = Server::start("per-shard");
+    broker.succeed("topics create t", b"");
+    let began = Instant::now();
+    broker.succeed("produce t -q --rate 20", b"a\nb\nc\nd\ne\n");
+    // The first goes at once, and each of the others 50 ms later.
+    assert!(began.elapsed() >= Duration::from_millis(190));
+    let began = Instant::now();
+    let read = broker.succeed("consume t --from-beginning -e --rate 20", b"");
+    assert!(began.elapsed() >= Duration::from_millis(190));
+    assert_eq!(read, "a\nb\nc\nd\ne\n");
+}
+
+#[test]
 fn every_codec_and_every_kind_of_acknowledgement_arrives() {
     let broker = Server::start("per-shard");
     broker.succeed("topics create t", b"");
@@ -148,11 +191,18 @@ fn reading_begins_where_it_is_told() {
         ("--offset -1", "at 4000\n"),
         ("--offset -99 -n 1", "at 1000\n"),
         (
-            "--timestamp 1970-01-01T00:00:01.500Z -n 2",
+            "--from-time 1970-01-01T00:00:01.500Z -n 2",
             "at 2000\nat 3000\n",
         ),
-        ("--timestamp 4000", "at 4000\n"),
-        ("--timestamp 5000", ""),
+        ("--from-time 4000", "at 4000\n"),
+        ("--from-time 5000", ""),
+        ("--from-time 2000 --to-time 4000", "at 2000\nat 3000\n"),
+        ("--from-beginning --to-time 1001", "at 1000\n"),
+        ("--from-beginning --to-time 1000", ""),
+        (
+            "--from-beginning --to-time 9000",
+            "at 1000\nat 2000\nat 3000\nat 4000\n",
+        ),
         ("", ""),
     ] {
         let read = broker.succeed(&format!("consume t -e {start}"), b"");
@@ -223,6 +273,20 @@ fn a_broker_that_is_not_there_has_an_exit_code_of_its_own() {
     assert_eq!(ended.code, 5);
     assert!(ended.stderr.contains(&address), "{}", ended.stderr);
     assert!(ended.stderr.contains("\nhint: "), "{}", ended.stderr);
+}
+
+#[test]
+fn manual_pages_are_written_for_every_command() {
+    let directory = tests::temporary_directory();
+    let words = format!("man {}", directory.path().display());
+    let ended = run("127.0.0.1:1", &words, b"");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for page in ["loganctl", "loganctl-topics-create", "loganctl-logs-verify"] {
+        let path = directory.path().join(format!("{page}.1"));
+        let text = std::fs::read_to_string(path).expect("it was written");
+        assert!(text.contains("Examples:"), "{page}");
+    }
+    assert_eq!(run("127.0.0.1:1", "man /no/such/directory", b"").code, 3);
 }
 
 #[test]

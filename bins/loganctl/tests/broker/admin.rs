@@ -1,0 +1,88 @@
+//! Administration of a real broker: what is shown in each format, and what is refused.
+
+use crate::common::Server;
+use crate::json;
+
+/// A broker with a topic `t` of two partitions, and what stands in each of them.
+pub(crate) fn with_topic() -> Server {
+    let broker = Server::start("per-shard");
+    broker.succeed("topics create t -p 2 -c retention.ms=3600000", b"");
+    broker.succeed("produce t -q -p 0", b"a\nb\nc\nd\n");
+    broker.succeed("produce t -q -p 1", b"e\n");
+    broker
+}
+
+#[test]
+fn lists_are_shown_in_three_formats() {
+    let broker = with_topic();
+    let id = json(&broker.succeed("topics list -o json", b""));
+    let id = id[0]["id"].as_str().expect("an id").to_owned();
+    let listed = |format| broker.succeed(&format!("topics list -o {format}"), b"");
+    assert_eq!(
+        listed("table"),
+        format!("NAME  PARTITIONS  REPLICAS  ID\nt              2         1  {id}\n")
+    );
+    assert_eq!(
+        listed("yaml"),
+        format!("- name: t\n  partitions: 2\n  replication_factor: 1\n  id: {id}\n")
+    );
+    assert_eq!(
+        listed("json"),
+        format!(
+            "[\n  {{\n    \"name\": \"t\",\n    \"partitions\": 2,\n    \"replication_factor\": 1,\n    \"id\": \"{id}\"\n  }}\n]\n"
+        )
+    );
+}
+
+#[test]
+fn the_oldest_records_go_and_offsets_stay() {
+    let broker = with_topic();
+    let delete = |words: &str| broker.succeed(&format!("records delete t {words}"), b"");
+    assert_eq!(
+        delete("-p 0 --before-offset 1"),
+        "TOPIC  PARTITION  START\nt              0      1\n"
+    );
+    assert_eq!(
+        delete("-p 0 --before-offset -2 -o yaml"),
+        "- topic: t\n  partition: 0\n  start_offset: 2\n"
+    );
+    assert_eq!(
+        broker.succeed("consume t -p 0 --from-beginning -e", b""),
+        "c\nd\n"
+    );
+    let refused = broker.run("records delete t --before-offset 3", b"");
+    assert_eq!(
+        refused.code, 3,
+        "partition 1 ends before: {}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains("t-1"), "{}", refused.stderr);
+    let all = json(&delete("--all -o json"));
+    assert_eq!(
+        (&all[0]["start_offset"], &all[1]["start_offset"]),
+        (&4.into(), &1.into())
+    );
+    assert_eq!(broker.succeed("consume t --from-beginning -e", b""), "");
+}
+
+#[test]
+fn partitions_tell_where_they_live() {
+    let broker = with_topic();
+    let rows = json(&broker.succeed("partitions list t -o json", b""));
+    for (index, end) in [(0, 4), (1, 1)] {
+        let row = &rows[index];
+        assert_eq!(
+            (&row["partition"], &row["end_offset"]),
+            (&index.into(), &end.into())
+        );
+        let node = row["leader"].as_i64().expect("a node");
+        assert_eq!(row["shard"], node / 100_000, "{row}");
+        let directory = row["directory"].as_str().expect("a directory");
+        assert_eq!(directory, broker.data().display().to_string());
+        assert!(row["size_bytes"].as_u64() > Some(0), "{row}");
+    }
+    let table = broker.succeed("partitions list t", b"");
+    assert!(table.starts_with("TOPIC  PARTITION  "), "{table}");
+    assert_eq!(table.lines().count(), 3);
+    assert_eq!(broker.succeed("partitions list --moving", b""), "");
+}
