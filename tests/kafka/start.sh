@@ -4,6 +4,7 @@
 #
 #   tests/kafka/start.sh --dir /tmp/k                     # free ports, prints "127.0.0.1:PORT pid PID" when it answers
 #   tests/kafka/start.sh --dir /tmp/k --port 9092 --override num.partitions=4
+#   tests/kafka/start.sh --dir /tmp/k --feature eligible.leader.replicas.version=0   # a level for a new directory
 #   tests/kafka/stop.sh /tmp/k                            # SIGTERM by pid, waits until it is gone
 #   tests/kafka/start.sh --dir /tmp/k --prepare           # only fetch the jars and format the storage
 #   tests/kafka/start.sh --dir /tmp/k --foreground        # become the broker (for those who time or trace it)
@@ -47,12 +48,13 @@ except OSError:
 PY
 }
 
-dir='' port='' action=background overrides=()
+dir='' port='' action=background overrides=() features=()
 while (($#)); do
   case $1 in
     --dir) dir=$2; shift 2 ;;
     --port) port=$2; shift 2 ;;
     --override) overrides+=("$2"); shift 2 ;;
+    --feature) features+=(--feature "$2"); shift 2 ;;
     --prepare) action=prepare; shift ;;
     --foreground) action=foreground; shift ;;
     --classpath) fetch_jars; echo "$libs/*"; exit 0 ;;
@@ -102,7 +104,8 @@ LOG4J
 java_base=(java "-Dlog4j2.configurationFile=$dir/log4j2.properties" -cp "$libs/*")
 if [[ ! -f $dir/data/meta.properties ]]; then
   cluster_id=$("${java_base[@]}" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -1)
-  "${java_base[@]}" kafka.tools.StorageTool format --standalone -t "$cluster_id" -c "$dir/server.properties" >"$dir/format.log" 2>&1
+  "${java_base[@]}" kafka.tools.StorageTool format --standalone -t "$cluster_id" -c "$dir/server.properties" \
+    ${features[@]+"${features[@]}"} >"$dir/format.log" 2>&1
 fi
 if [[ $action == prepare ]]; then exit 0; fi
 

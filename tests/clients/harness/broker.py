@@ -141,14 +141,18 @@ class Kafka(Broker):
 
     name = "kafka"
 
-    def __init__(self, directory: Path, overrides: dict[str, str] | None = None, cpus: str | None = None) -> None:
+    def __init__(self, directory: Path, overrides: dict[str, str] | None = None, cpus: str | None = None,
+                 features: dict[str, int] | None = None) -> None:
         super().__init__(directory, cpus)
         self.overrides = overrides or {}
+        self.features = features or {}
 
     def _arguments(self) -> list[str]:
         arguments = [str(ROOT / "tests/kafka/start.sh"), "--dir", str(self.directory), "--port", str(self.port)]
         for key, value in self.overrides.items():
             arguments += ["--override", f"{key}={value}"]
+        for name, level in self.features.items():
+            arguments += ["--feature", f"{name}={level}"]
         return arguments
 
     def prepare(self) -> None:
