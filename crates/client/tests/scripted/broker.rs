@@ -125,6 +125,9 @@ fn everything() -> ApiVersionsResponse {
         ApiKey::ListOffsets,
         ApiKey::Metadata,
         ApiKey::InitProducerId,
+        ApiKey::DeleteRecords,
+        ApiKey::DescribeConfigs,
+        ApiKey::DeleteTopics,
     ];
     let offers = keys.map(|key| {
         let (min_version, max_version) = versions::advertised(key);
