@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use client::{Acks, Client, FetchLimits, NewTopic, visit_records};
@@ -142,6 +142,13 @@ pub fn create_topic(broker: &Broker, name: &str, partitions: i32, configs: &[(&s
     created.expect("the topic is new");
 }
 
+/// The wall clock: older records would expire.
+fn now() -> TimestampMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    TimestampMs(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
 /// A batch as a producer sends it.
 ///
 /// # Panics
@@ -151,7 +158,7 @@ pub fn batch_of(codec: Compression, values: &[&[u8]]) -> Bytes {
     let mut builder = BatchBuilder::new(codec);
     for value in values {
         builder.push(&NewRecord {
-            timestamp: TimestampMs(1_700_000_000_000),
+            timestamp: now(),
             key: None,
             value: Some(value),
             headers: &[],

@@ -28,7 +28,7 @@ use records::Compression;
 use tests::{Broker, Launch, Wire, batch_of, create_topic, error_of, temporary_directory};
 use types::{ErrorCode, Uuid};
 
-use crate::log_dirs;
+use crate::{log_dirs, retention};
 
 /// The topic that is there; its partitions lie on both shards.
 const TOPIC: &str = "known";
@@ -112,6 +112,7 @@ impl<'a> Asker<'a> {
             ApiKey::Metadata => self.metadata(version),
             ApiKey::ApiVersions => self.api_versions(version),
             ApiKey::CreateTopics | ApiKey::DeleteTopics => self.create_and_delete(version),
+            ApiKey::DeleteRecords => retention::ask(self.wire(), TOPIC, version),
             ApiKey::InitProducerId => self.init_producer_id(version),
             ApiKey::OffsetForLeaderEpoch => self.offset_for_leader_epoch(version),
             ApiKey::DescribeConfigs => self.describe_configs(version),

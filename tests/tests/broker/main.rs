@@ -13,5 +13,6 @@ mod floods;
 mod frames;
 mod log_dirs;
 mod power_cut;
+mod retention;
 mod shutdown;
 mod stalls;
