@@ -156,7 +156,7 @@ impl<I: Io> Decider<I> {
     /// Whether a topic is known to have been deleted: its record is in the log at least until its directories have other
     /// names.
     pub(crate) fn has_removed(&self, topic: Uuid) -> bool {
-        self.removed_topics.contains(&topic)
+        self.removed_topics.contains(&topic) && self.image.topic(topic).is_none()
     }
 
     /// Decides until it is told to close.

@@ -337,6 +337,9 @@ pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, decider: &Deci
             }
         });
         for entry in entries.iter().filter(|entry| entry.is_dir) {
+            let Some((topic, partition)) = partition_of(&entry.name) else {
+                continue;
+            };
             let path = directory.path.join(&entry.name);
             let topic_id = topic_id_of(shard, &path).await;
             if topic_id.is_some_and(|id| decider.has_removed(id)) {
@@ -344,7 +347,7 @@ pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, decider: &Deci
                 if let Err(error) = shard.storage.delete_directory(&path, Duration::ZERO).await {
                     tracing::error!(%error, "cannot delete a partition");
                 }
-            } else if is_stray(&entry.name, topic_id, decider.image()) {
+            } else if is_stray(topic, partition, topic_id, decider.image()) {
                 let aside =
                     directory
                         .path
@@ -366,19 +369,23 @@ pub(super) async fn topic_id_of<I: Io>(shard: &Shard<I>, path: &Path) -> Option<
     checkpoint::decode_partition_metadata(&content.ok()?).ok()
 }
 
-fn is_stray(name: &str, topic_id: Option<Uuid>, image: &MetadataImage) -> bool {
-    let Some((topic, Ok(partition))) = name
-        .rsplit_once('-')
-        .map(|(topic, index)| (topic, index.parse::<i32>()))
-    else {
-        return false;
-    };
-    if topic == metadata::CLUSTER_METADATA_TOPIC {
-        return false;
-    }
+/// The partition that a directory of this name holds.
+fn partition_of(name: &str) -> Option<(&str, PartitionIndex)> {
+    let (topic, index) = name.rsplit_once('-')?;
+    let is_partition = topic != metadata::CLUSTER_METADATA_TOPIC;
+    let index = index.parse().ok().filter(|_| is_partition)?;
+    Some((topic, PartitionIndex(index)))
+}
+
+fn is_stray(
+    topic: &str,
+    partition: PartitionIndex,
+    topic_id: Option<Uuid>,
+    image: &MetadataImage,
+) -> bool {
     let known = image
         .topic_named(topic)
-        .filter(|it| it.partition(PartitionIndex(partition)).is_some());
+        .filter(|it| it.partition(partition).is_some());
     // A crash during the creation leaves the directory without its topic's id.
     known.is_none_or(|known| topic_id.is_some_and(|id| id != known.id))
 }
