@@ -52,6 +52,8 @@ pub struct LogConfig {
     pub max_compaction_lag_ms: DurationMs,
     /// `delete.retention.ms`.
     pub delete_retention_ms: DurationMs,
+    /// `preallocate`: a segment has all its blocks from the beginning, instead of growing ahead of its writes.
+    pub preallocate: bool,
 }
 
 impl LogConfig {
@@ -88,6 +90,7 @@ impl Default for LogConfig {
             min_compaction_lag_ms: DurationMs(0),
             max_compaction_lag_ms: DurationMs(i64::MAX),
             delete_retention_ms: DurationMs(24 * 3_600_000),
+            preallocate: false,
         }
     }
 }

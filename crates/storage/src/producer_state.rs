@@ -294,6 +294,11 @@ impl ProducerStates {
         self.producers.insert(producer_id, entry);
     }
 
+    /// Remembers each producer for this long from now on.
+    pub fn set_expiration(&mut self, expiration: DurationMs) {
+        self.expiration = expiration;
+    }
+
     /// Forgets the producers that have been silent for the expiration span. Open transactions keep theirs.
     pub fn expire(&mut self, now: TimestampMs) {
         let expiration = self.expiration;

@@ -191,11 +191,12 @@ impl<I: Io> LogInner<I> {
 
     /// The file of a segment, created if need be, with blocks up to `end`.
     async fn file_with_room(&self, base_offset: Offset, end: u64) -> Result<FileUse<I::File>> {
-        let (on_disk, allocated, segment_bytes) = {
+        let (on_disk, allocated, segment_bytes, at_once) = {
             let state = self.state.borrow();
             let segment = state.segment(base_offset).ok_or(ErrorKind::NotFound)?;
             let bytes = u64::from(state.config.segment_bytes);
-            (segment.on_disk, segment.allocated_bytes, bytes)
+            let at_once = state.config.preallocate;
+            (segment.on_disk, segment.allocated_bytes, bytes, at_once)
         };
         let file = if on_disk {
             self.file(base_offset).await?
@@ -205,9 +206,12 @@ impl<I: Io> LogInner<I> {
         if end <= allocated {
             return Ok(file);
         }
-        let step = allocated
-            .clamp(PREALLOCATION_MIN, PREALLOCATION_MAX)
-            .min(self.space.spare_bytes());
+        let step = if at_once {
+            segment_bytes
+        } else {
+            let step = allocated.clamp(PREALLOCATION_MIN, PREALLOCATION_MAX);
+            step.min(self.space.spare_bytes())
+        };
         let generous = (allocated + step).min(align_up(segment_bytes)).max(end);
         let mut target = align_up(generous);
         while let Err(error) = file.allocate(allocated, target - allocated).await {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use io::{Io, Task as _, TaskClass};
-use types::{LeaderEpoch, Offset};
+use types::{DurationMs, LeaderEpoch, Offset};
 
 use super::{Log, LogInner, Stop};
 use crate::checkpoint::{LEADER_EPOCH_FILE, encode_epochs};
@@ -32,6 +32,12 @@ impl<I: Io> Log<I> {
         }
         self.inner.notify_all();
         self.inner.start_syncer();
+    }
+
+    /// Remembers silent producers for this long from now on.
+    pub fn set_producer_id_expiration(&self, expiration: DurationMs) {
+        let mut state = self.inner.state.borrow_mut();
+        state.producers.set_expiration(expiration);
     }
 
     /// A copy of the configuration.
