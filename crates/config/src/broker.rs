@@ -8,6 +8,7 @@ use types::NodeId;
 
 use crate::broker_keys::{BROKER_DEFINITIONS, BrokerValues};
 use crate::definition::{Definition, Effect};
+use crate::dynamic::DynamicValues;
 use crate::kinds::ShardAdvertise;
 use crate::known::{Warning, warn_about};
 use crate::listener::{self, Fault, Listener};
@@ -19,7 +20,7 @@ use crate::{ConfigError, InvalidValue};
 /// The largest `node.id` with which no shard's id is another machine's.
 const NODE_ID_MAX: i32 = 99_999;
 
-/// A broker's configuration. It never changes; a reload makes another one.
+/// A broker's configuration. It never changes; values that clients set make another one.
 #[derive(Clone, Debug)]
 pub struct BrokerConfig {
     /// Every key by its own name.
@@ -37,6 +38,10 @@ pub struct BrokerConfig {
     /// What should be logged at the start.
     pub warnings: Vec<Warning>,
     /// What was written, for `DescribeConfigs`.
+    pub(crate) written: BTreeMap<String, Setting>,
+    /// What clients have set since.
+    pub(crate) dynamic: DynamicValues,
+    /// What counts of both.
     pub(crate) settings: BTreeMap<String, Setting>,
 }
 
@@ -47,11 +52,23 @@ impl BrokerConfig {
     ///
     /// [`ConfigError::Invalid`] with every impossible value.
     pub fn from_sources(sources: &Sources) -> Result<Self, ConfigError> {
-        let mut settings = sources.settings.clone();
-        adopt_broker_id(&mut settings);
+        let mut written = sources.settings.clone();
+        adopt_broker_id(&mut written);
+        let mut config = Self::build(written, DynamicValues::default(), Hosts::Resolve)?;
+        config.warnings = warnings(sources, &config.values);
+        Ok(config)
+    }
+
+    /// Puts dynamic values over written ones; without warnings.
+    pub(crate) fn build(
+        written: BTreeMap<String, Setting>,
+        dynamic: DynamicValues,
+        hosts: Hosts<'_>,
+    ) -> Result<Self, ConfigError> {
+        let settings = dynamic.over(&written);
         let parsed = parse_all(&settings)?;
         let values = BrokerValues::from_values(&parsed);
-        let resolved = Resolved::of(&values, &settings).map_err(ConfigError::Invalid)?;
+        let resolved = Resolved::of(&values, &settings, hosts).map_err(ConfigError::Invalid)?;
         Ok(Self {
             node_id: NodeId(values.node_id),
             listeners: resolved.listeners,
@@ -64,8 +81,10 @@ impl BrokerConfig {
                 .collect(),
             connections_per_ip: resolved.connections_per_ip,
             topic_defaults: resolved.topic_defaults,
-            warnings: warnings(sources, &values),
+            warnings: Vec::new(),
             values,
+            written,
+            dynamic,
             settings,
         })
     }
@@ -178,6 +197,7 @@ impl Resolved {
     fn of(
         values: &BrokerValues,
         settings: &BTreeMap<String, Setting>,
+        hosts: Hosts<'_>,
     ) -> Result<Self, Vec<InvalidValue>> {
         let located = |fault: Fault| locate(fault, settings);
         let mut faults: Vec<InvalidValue> = cross_checks(values, settings)
@@ -185,7 +205,8 @@ impl Resolved {
             .map(located)
             .collect();
         let listeners = listener::resolve(values).map_err(|fault| faults.push(located(fault)));
-        let overrides = connection_overrides(values).map_err(|fault| faults.push(located(fault)));
+        let overrides =
+            connection_overrides(values, hosts).map_err(|fault| faults.push(located(fault)));
         let defaults = TopicDefaults::from_settings(settings).map_err(|fault| {
             // The key's own fault says it better.
             if faults.iter().all(|known| known.key != fault.key) {
@@ -286,8 +307,25 @@ fn cross_checks(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> 
     faults
 }
 
-fn connection_overrides(values: &BrokerValues) -> Result<BTreeMap<IpAddr, i32>, Fault> {
+/// What to do about host names in `max.connections.per.ip.overrides`.
+#[derive(Clone, Copy)]
+pub(crate) enum Hosts<'a> {
+    /// Ask for their addresses, which may take its time.
+    Resolve,
+    /// Refuse them: whoever asks must not wait.
+    Refuse,
+    /// The addresses are known already.
+    Known(&'a BTreeMap<IpAddr, i32>),
+}
+
+fn connection_overrides(
+    values: &BrokerValues,
+    hosts: Hosts<'_>,
+) -> Result<BTreeMap<IpAddr, i32>, Fault> {
     let key = "max.connections.per.ip.overrides";
+    if let Hosts::Known(overrides) = hosts {
+        return Ok(overrides.clone());
+    }
     let mut overrides = BTreeMap::new();
     for entry in values
         .max_connections_per_ip_overrides
@@ -314,16 +352,21 @@ fn connection_overrides(values: &BrokerValues) -> Result<BTreeMap<IpAddr, i32>, 
         if count < 0 || host.is_empty() {
             return Err(wrong());
         }
-        for address in resolve_host(host).map_err(|problem| (key, problem))? {
+        for address in resolve_host(host, hosts).map_err(|problem| (key, problem))? {
             overrides.insert(address.to_canonical(), count);
         }
     }
     Ok(overrides)
 }
 
-fn resolve_host(host: &str) -> Result<Vec<IpAddr>, String> {
+fn resolve_host(host: &str, hosts: Hosts<'_>) -> Result<Vec<IpAddr>, String> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
+    }
+    if !matches!(hosts, Hosts::Resolve) {
+        return Err(format!(
+            "Expected an address for {host}: host names are resolved at the start only"
+        ));
     }
     let addresses = (host, 0).to_socket_addrs();
     let addresses =

@@ -126,6 +126,20 @@ impl BrokerConfig {
         BROKER_DEFINITIONS.iter().map(entry).collect()
     }
 
+    /// The keys that clients have set for all brokers, in the order of their names.
+    #[must_use]
+    pub fn describe_cluster(&self) -> Vec<ConfigEntry> {
+        let entry = |definition: &'static Definition| {
+            let value = self.dynamic.cluster.get(definition.name)?;
+            let names = equivalents(definition.name);
+            let mut synonyms = self.synonyms(definition.name, &names);
+            synonyms.retain(|synonym| synonym.source == ConfigSource::DynamicDefaultBrokerConfig);
+            let source = ConfigSource::DynamicDefaultBrokerConfig;
+            Some(entry(definition, Some(value.clone()), source, synonyms))
+        };
+        BROKER_DEFINITIONS.iter().filter_map(entry).collect()
+    }
+
     fn synonyms_behind(&self, topic: &Definition) -> Vec<ConfigSynonym> {
         match topic.broker_keys.first() {
             None => Vec::new(),
@@ -133,11 +147,28 @@ impl BrokerConfig {
         }
     }
 
-    /// Kafka's order: what is written for the key and its equivalents, then their defaults. It drops all entries
+    /// Kafka's order: what is set or written for the key and its equivalents, then their defaults. It drops all entries
     /// before the first one of the key's own name, so `retention.ms` has none if only `log.retention.hours` is set.
     fn synonyms(&self, name: &str, names: &[&'static str]) -> Vec<ConfigSynonym> {
+        let dynamic = [
+            (&self.dynamic.broker, ConfigSource::DynamicBrokerConfig),
+            (
+                &self.dynamic.cluster,
+                ConfigSource::DynamicDefaultBrokerConfig,
+            ),
+        ];
+        let dynamic = dynamic.into_iter().flat_map(|(values, source)| {
+            names.iter().filter_map(move |name| {
+                let value = Some(values.get(*name)?.clone());
+                Some(ConfigSynonym {
+                    name,
+                    value,
+                    source,
+                })
+            })
+        });
         let written = names.iter().filter_map(|name| {
-            let value = Some(self.settings.get(*name)?.value.clone());
+            let value = Some(self.written.get(*name)?.value.clone());
             Some(ConfigSynonym {
                 name,
                 value,
@@ -155,7 +186,8 @@ impl BrokerConfig {
                 source: ConfigSource::DefaultConfig,
             })
         });
-        written
+        dynamic
+            .chain(written)
             .chain(defaults)
             .skip_while(|synonym| synonym.name != name)
             .collect()

@@ -110,7 +110,16 @@ pub(crate) fn kafka_broker_keys() -> impl Iterator<Item = &'static str> {
         .filter_map(|line| line.strip_prefix("broker|")?.split('|').next())
 }
 
-fn nearest(key: &str) -> Option<&'static str> {
+/// Whether Kafka 4.3.1 takes a new value of this key while it runs; `None` for a key that it does not have.
+pub(crate) fn is_dynamic_in_kafka(key: &str) -> Option<bool> {
+    KAFKA_KEYS.lines().find_map(|line| {
+        let mut fields = line.strip_prefix("broker|")?.split('|');
+        (fields.next() == Some(key)).then(|| fields.next_back() == Some("dynamic"))
+    })
+}
+
+/// The key that was perhaps meant.
+pub(crate) fn nearest(key: &str) -> Option<&'static str> {
     let names = BROKER_DEFINITIONS
         .iter()
         .map(|definition| definition.name)

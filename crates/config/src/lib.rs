@@ -11,6 +11,7 @@ mod broker;
 mod broker_keys;
 mod definition;
 mod describe;
+mod dynamic;
 mod error;
 mod kinds;
 mod known;
@@ -25,6 +26,7 @@ pub use broker::BrokerConfig;
 pub use broker_keys::{BROKER_DEFINITIONS, BrokerValues};
 pub use definition::{BrokerKey, Definition, Effect, UpdateMode, Validator};
 pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
+pub use dynamic::{DynamicValues, validate_broker_config};
 pub use error::{ConfigError, InvalidValue};
 pub use kinds::{
     CleanupPolicy, CompressionType, Durability, ProduceValidation, SHARDS_MAX, ShardAdvertise,

@@ -20,6 +20,10 @@ pub enum Origin {
     File(Arc<str>, usize),
     /// In an `--override` argument.
     Override,
+    /// By a client while brokers ran, for all of them.
+    Cluster,
+    /// By a client while this broker ran, for it alone.
+    Broker,
     /// Nowhere: Kafka's or Logan's default.
     Default,
 }
@@ -30,6 +34,8 @@ impl fmt::Display for Origin {
             Self::Development(line) => write!(f, "built-in development configuration:{line}"),
             Self::File(path, line) => write!(f, "{path}:{line}"),
             Self::Override => f.write_str("--override"),
+            Self::Cluster => f.write_str("set for all brokers"),
+            Self::Broker => f.write_str("set for this broker"),
             Self::Default => f.write_str("default"),
         }
     }

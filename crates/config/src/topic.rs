@@ -148,10 +148,37 @@ pub fn validate_topic_config<'a>(
         );
         return Err(TopicConfigError(message));
     }
-    let set = configs
+    let set: Vec<_> = configs
         .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)));
-    TopicConfig::from_overrides(defaults, set)
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect();
+    let config = TopicConfig::from_overrides(defaults, set.iter().copied())?;
+    match set.into_iter().find_map(refuse_without_effect) {
+        Some(message) => Err(TopicConfigError(message)),
+        None => Ok(config),
+    }
+}
+
+/// Values that Kafka takes, and that could have no effect here: nobody shall believe that they have.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("compression.lz4.level", "LZ4 has one level here"),
+    ("local.retention.bytes", NOT_TIERED),
+    ("local.retention.ms", NOT_TIERED),
+    ("remote.log.copy.disable", NOT_TIERED),
+    ("remote.log.delete.on.disable", NOT_TIERED),
+];
+
+const NOT_TIERED: &str = "there is no tiered storage here";
+
+/// Says why a value of a key that nothing acts on is refused, unless it is the key's default.
+fn refuse_without_effect((key, text): (&str, &str)) -> Option<String> {
+    let (_, why) = WITHOUT_EFFECT.iter().find(|(name, _)| *name == key)?;
+    let definition = &TOPIC_DEFINITIONS[index_of(key)?];
+    let default = definition.default_value();
+    let is_default = definition.parse(text).is_ok_and(|value| value == default);
+    (!is_default).then(|| {
+        format!("Invalid value {text} for configuration {key}: {why}; leave it at {default}")
+    })
 }
 
 pub(crate) fn index_of(key: &str) -> Option<usize> {

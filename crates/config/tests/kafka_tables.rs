@@ -24,6 +24,16 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
         "Kafka demands one; Logan has no such listeners",
     ),
     (
+        "listeners",
+        "update",
+        "sockets are opened once, before shards know where they listen",
+    ),
+    (
+        "listener.security.protocol.map",
+        "update",
+        "it goes with listeners",
+    ),
+    (
         "socket.receive.buffer.bytes",
         "validator",
         "Kafka accepts -5 and means -1",
