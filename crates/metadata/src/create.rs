@@ -7,16 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use protocol::Str;
-use types::{ErrorCode, NodeId, ShardId, Uuid};
+use types::{ErrorCode, Uuid};
 
 use crate::Decision;
+use crate::assignment::{Assignment, ManualAssignment, check_manual, partition_records};
 use crate::error::Refusal;
 use crate::image::MetadataImage;
 use crate::placement::{Load, Machine};
-use crate::record::{
-    ConfigRecord, MetadataRecord, PartitionRecord, PlacementRecord, RESOURCE_TOPIC,
-    STRING_BYTES_MAX, TopicRecord,
-};
+use crate::record::{ConfigRecord, MetadataRecord, RESOURCE_TOPIC, STRING_BYTES_MAX, TopicRecord};
 use crate::topic_name::{CLUSTER_METADATA_TOPIC, metric_name, validate_topic_name};
 
 /// The most partitions that one request may create, and the most records that it may cause.
@@ -33,8 +31,8 @@ pub struct NewTopic {
     pub partitions: i32,
     /// The machines that each partition is on; -1 leaves them to the broker or to `assignments`.
     pub replication_factor: i16,
-    /// The machines of each partition, if the client chose them.
-    pub assignments: Vec<(i32, Vec<i32>)>,
+    /// The replicas of each partition by its index, if the client chose them.
+    pub assignments: Vec<(i32, ManualAssignment)>,
     /// Its own configuration values.
     pub configs: Vec<(Str, Option<Str>)>,
 }
@@ -108,16 +106,26 @@ pub fn decide_create_topics(
             Ok(created)
         })
         .collect();
+    excessive_batch(&records)?;
+    Ok(Decision { records, reply })
+}
+
+/// Refuses a request that causes more records than Kafka puts into one batch.
+///
+/// # Errors
+///
+/// `POLICY_VIOLATION`.
+pub(crate) fn excessive_batch(records: &[MetadataRecord]) -> Result<(), Refusal> {
     // Placements are this machine's own; Kafka has none, and counts the others.
     let counted = records
         .iter()
         .filter(|record| !matches!(record, MetadataRecord::Placement(_)))
         .count();
-    if counted > PARTITIONS_PER_REQUEST_MAX {
-        let message = "Unable to perform excessively large batch operation.";
-        return Err(Refusal::new(ErrorCode::PolicyViolation, message));
+    if counted <= PARTITIONS_PER_REQUEST_MAX {
+        return Ok(());
     }
-    Ok(Decision { records, reply })
+    let message = "Unable to perform excessively large batch operation.";
+    Err(Refusal::new(ErrorCode::PolicyViolation, message))
 }
 
 fn count_partitions(topics: &[NewTopic], default_partitions: i32) -> usize {
@@ -224,9 +232,9 @@ fn assign(
     topic: &NewTopic,
     rules: &CreateTopicsRules<'_>,
     load: &mut Load,
-) -> Result<Vec<Vec<NodeId>>, Refusal> {
+) -> Result<Vec<Assignment>, Refusal> {
     if !topic.assignments.is_empty() {
-        return check_assignments(image, topic);
+        return check_assignments(image, topic, rules.machine);
     }
     if topic.replication_factor < -1 || topic.replication_factor == 0 {
         let message = "Replication factor must be larger than 0, or -1 to use the default value.";
@@ -249,16 +257,20 @@ fn assign(
     let replicas = usize::try_from(factor).unwrap_or(0);
     if replicas == 0 || replicas > machines {
         let message = format!(
-            "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only {machines} broker(s) are registered."
+            "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only {machines} broker(s) are registered or some brokers have all their log directories cordoned."
         );
         return Err(Refusal::new(ErrorCode::InvalidReplicationFactor, message));
     }
     Ok((0..partitions)
-        .map(|_| load.choose_machines(replicas))
+        .map(|_| Assignment::on(load.choose_machines(replicas)))
         .collect())
 }
 
-fn check_assignments(image: &MetadataImage, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
+fn check_assignments(
+    image: &MetadataImage,
+    topic: &NewTopic,
+    machine: &Machine,
+) -> Result<Vec<Assignment>, Refusal> {
     let set = |what: &str| {
         let message =
             format!("A manual partition assignment was specified, but {what} was not set to -1.");
@@ -271,20 +283,17 @@ fn check_assignments(image: &MetadataImage, topic: &NewTopic) -> Result<Vec<Vec<
         return Err(set("numPartitions"));
     }
     let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
-    let mut assignments: BTreeMap<i32, Vec<NodeId>> = BTreeMap::new();
-    for (partition, replicas) in &topic.assignments {
-        let earlier = assignments.values().next().map(Vec::len);
-        if let Err(message) = check_replicas(image, replicas, earlier) {
-            return refuse(message);
-        }
-        if assignments
-            .insert(*partition, replicas.iter().copied().map(NodeId).collect())
-            .is_some()
-        {
+    let mut assignments: BTreeMap<i32, Assignment> = BTreeMap::new();
+    for (partition, manual) in &topic.assignments {
+        if assignments.contains_key(partition) {
             return refuse(format!(
                 "Found multiple manual partition assignments for partition {partition}"
             ));
         }
+        let factor = assignments.values().next();
+        let factor = factor.map(|earlier| earlier.replicas.len());
+        let assignment = check_manual(image, machine, manual, factor)?;
+        assignments.insert(*partition, assignment);
     }
     if assignments
         .keys()
@@ -296,39 +305,10 @@ fn check_assignments(image: &MetadataImage, topic: &NewTopic) -> Result<Vec<Vec<
     Ok(assignments.into_values().collect())
 }
 
-fn check_replicas(
-    image: &MetadataImage,
-    replicas: &[i32],
-    earlier: Option<usize>,
-) -> Result<(), String> {
-    if replicas.is_empty() {
-        return Err("The manual partition assignment includes an empty replica list.".to_owned());
-    }
-    let mut seen = BTreeSet::new();
-    for replica in replicas {
-        if image.broker(NodeId(*replica)).is_none() {
-            return Err(format!(
-                "The manual partition assignment includes broker {replica}, but no such broker is registered."
-            ));
-        }
-        if !seen.insert(replica) {
-            return Err(format!(
-                "The manual partition assignment includes the broker {replica} more than once."
-            ));
-        }
-    }
-    match earlier {
-        Some(earlier) if earlier != replicas.len() => Err(format!(
-            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with previous partitions, which have {earlier} replica(s).",
-            replicas.len()
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn created(topic: &NewTopic, assignments: &[Vec<NodeId>]) -> Result<CreatedTopic, Refusal> {
+fn created(topic: &NewTopic, assignments: &[Assignment]) -> Result<CreatedTopic, Refusal> {
     let partitions = i32::try_from(assignments.len()).ok();
-    let replication_factor = i16::try_from(assignments.first().map_or(0, Vec::len)).ok();
+    let replication_factor = assignments.first().map_or(0, |first| first.replicas.len());
+    let replication_factor = i16::try_from(replication_factor).ok();
     match (partitions, replication_factor) {
         (Some(partitions), Some(replication_factor)) => Ok(CreatedTopic {
             id: topic.id,
@@ -345,7 +325,7 @@ fn created(topic: &NewTopic, assignments: &[Vec<NodeId>]) -> Result<CreatedTopic
 /// Kafka's order: the topic, its configuration, its partitions; each partition's placement follows it.
 fn records_of(
     topic: &NewTopic,
-    assignments: Vec<Vec<NodeId>>,
+    assignments: Vec<Assignment>,
     machine: &Machine,
     load: &mut Load,
 ) -> Vec<MetadataRecord> {
@@ -367,49 +347,14 @@ fn records_of(
             value: value.clone(),
         })
     }));
-    for (partition_id, replicas) in (0..).zip(assignments) {
-        let is_here = replicas.contains(&machine.node);
-        let directories = replicas.iter().map(|node| {
-            if *node == machine.node {
-                load.choose_directory()
-            } else {
-                Uuid::ZERO
-            }
-        });
-        records.push(MetadataRecord::Partition(partition_record(
+    for (partition_id, assignment) in (0..).zip(&assignments) {
+        records.extend(partition_records(
             topic.id,
             partition_id,
-            &replicas,
-            directories.collect(),
-        )));
-        if is_here {
-            let shard: ShardId = load.choose_shard();
-            records.push(MetadataRecord::Placement(PlacementRecord {
-                topic_id: topic.id,
-                partition_id,
-                shard,
-            }));
-        }
+            assignment,
+            machine,
+            load,
+        ));
     }
     records
-}
-
-fn partition_record(
-    topic_id: Uuid,
-    partition_id: i32,
-    replicas: &[NodeId],
-    directories: Vec<Uuid>,
-) -> PartitionRecord {
-    let ids: Vec<i32> = replicas.iter().map(|node| node.0).collect();
-    PartitionRecord {
-        partition_id,
-        topic_id,
-        leader: ids.first().copied().unwrap_or(-1),
-        isr: ids.clone(),
-        replicas: ids,
-        leader_epoch: 0,
-        partition_epoch: 0,
-        directories,
-        ..PartitionRecord::default()
-    }
 }

@@ -133,6 +133,12 @@ impl MetadataImage {
         self.brokers.get(&node)
     }
 
+    /// What brokers have been given while they run: by node id, and by the empty name for all of them.
+    #[must_use]
+    pub fn broker_configs(&self) -> &BTreeMap<Str, Configs> {
+        &self.broker_configs
+    }
+
     /// The finalised features with their levels; none has level 0.
     pub fn features(&self) -> impl Iterator<Item = (&Str, i16)> {
         self.features.iter().map(|(name, level)| (name, *level))

@@ -9,23 +9,31 @@
 //! It deliberately knows nothing about files, requests' versions and the meaning of configuration keys.
 
 mod apply;
+mod assignment;
 mod batch;
 mod broker;
+mod configs;
 mod create;
 mod delete;
 mod error;
 mod features;
 mod image;
 pub mod log;
+mod partitions;
 mod placement;
 pub mod record;
 pub mod snapshot;
 
 mod topic_name;
 
+pub use assignment::ManualAssignment;
 pub use broker::{
     PRODUCER_ID_BLOCK_SIZE, ProducerIdBlock, decide_bootstrap, decide_producer_ids,
     decide_register_broker,
+};
+pub use configs::{
+    AlterConfigsReply, AlterConfigsRules, BrokerConfigs, ConfigChange, ConfigOperation,
+    ConfigResource, decide_alter_configs,
 };
 pub use create::{
     ConfigCheck, CreateTopicsReply, CreateTopicsRules, CreatedTopic, NewTopic,
@@ -38,6 +46,7 @@ pub use features::{
     UpgradeType, decide_update_features,
 };
 pub use image::{Configs, MetadataImage, PartitionImage, TopicImage};
+pub use partitions::{CreatePartitionsReply, NewPartitions, decide_create_partitions};
 pub use placement::{Machine, MovedPartition, decide_replacement};
 pub use record::MetadataRecord;
 pub use topic_name::{CLUSTER_METADATA_TOPIC, TOPIC_NAME_BYTES_MAX, validate_topic_name};

@@ -74,6 +74,14 @@ impl Load {
         ShardId(index)
     }
 
+    /// Counts a partition on a shard that somebody chose.
+    pub(crate) fn take_shard(&mut self, shard: ShardId) -> ShardId {
+        if let Some(count) = self.shards.get_mut(usize::from(shard.0)) {
+            *count += 1;
+        }
+        shard
+    }
+
     pub(crate) fn choose_directory(&mut self) -> Uuid {
         let least = self.directories.iter_mut().min_by_key(|(_, count)| *count);
         let (id, count) = least.expect("a machine has at least one directory");

@@ -7,10 +7,18 @@ use common::{
     after, create, created_image, id, machine, machine_image, new_topic, register, rules,
 };
 use metadata::{
-    Machine, MetadataImage, NewTopic, TopicSelector, decide_create_topics, decide_delete_topics,
-    decide_replacement,
+    Machine, ManualAssignment, MetadataImage, NewTopic, TopicSelector, decide_create_topics,
+    decide_delete_topics, decide_replacement,
 };
 use types::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, ShardId, Uuid};
+
+/// On these machines, wherever there.
+fn on(brokers: &[i32]) -> ManualAssignment {
+    ManualAssignment {
+        brokers: brokers.to_vec(),
+        shard: None,
+    }
+}
 
 fn refusal(image: &MetadataImage, topic: NewTopic) -> (ErrorCode, String) {
     let refusal = create(image, &[topic])
@@ -205,7 +213,7 @@ fn counts_are_refused_as_kafka_refuses_them() {
             1,
             2,
             ErrorCode::InvalidReplicationFactor,
-            "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered.",
+            "Unable to replicate the partition 2 time(s): The target replication factor of 2 cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.",
         ),
     ] {
         assert_eq!(
@@ -254,31 +262,31 @@ fn assignments_are_refused_as_kafka_refuses_them() {
     let image = after(&machine_image(), &register(2).records);
     for (assignments, message) in [
         (
-            vec![(0, vec![3])],
+            vec![(0, on(&[3]))],
             "The manual partition assignment includes broker 3, but no such broker is registered.",
         ),
         (
-            vec![(0, vec![1, 1])],
+            vec![(0, on(&[1, 1]))],
             "The manual partition assignment includes the broker 1 more than once.",
         ),
         (
-            vec![(0, vec![])],
+            vec![(0, on(&[]))],
             "The manual partition assignment includes an empty replica list.",
         ),
         (
-            vec![(1, vec![1])],
+            vec![(1, on(&[1]))],
             "partitions should be a consecutive 0-based integer sequence",
         ),
         (
-            vec![(0, vec![1]), (2, vec![1])],
+            vec![(0, on(&[1])), (2, on(&[1]))],
             "partitions should be a consecutive 0-based integer sequence",
         ),
         (
-            vec![(0, vec![1]), (0, vec![1])],
+            vec![(0, on(&[1])), (0, on(&[1]))],
             "Found multiple manual partition assignments for partition 0",
         ),
         (
-            vec![(0, vec![1]), (1, vec![1, 2])],
+            vec![(0, on(&[1])), (1, on(&[1, 2]))],
             "The manual partition assignment includes a partition with 2 replica(s), but this is not consistent with previous partitions, which have 1 replica(s).",
         ),
     ] {
@@ -293,13 +301,13 @@ fn assignments_are_refused_as_kafka_refuses_them() {
     }
     for (partitions, factor) in [(1, -1), (-1, 1)] {
         let topic = NewTopic {
-            assignments: vec![(0, vec![1])],
+            assignments: vec![(0, on(&[1]))],
             ..new_topic("t", partitions, factor)
         };
         assert_eq!(refusal(&image, topic).0, ErrorCode::InvalidRequest);
     }
     let topic = NewTopic {
-        assignments: vec![(1, vec![1]), (0, vec![2])],
+        assignments: vec![(1, on(&[1])), (0, on(&[2]))],
         ..new_topic("t", -1, -1)
     };
     let after = after(&image, &create(&image, &[topic]).expect("possible").records);
@@ -441,4 +449,30 @@ fn partitions_of_shards_that_no_longer_run_move_and_their_epochs_rise() {
             (NodeId(1), 1)
         );
     }
+}
+
+#[test]
+fn a_chosen_shard_gets_the_partition_and_is_counted() {
+    let image = machine_image();
+    let to = |shard: u16| ManualAssignment {
+        brokers: vec![1],
+        shard: Some(ShardId(shard)),
+    };
+    let topic = NewTopic {
+        assignments: vec![(0, to(2)), (1, to(2)), (2, on(&[1]))],
+        ..new_topic("t", -1, -1)
+    };
+    let after = after(&image, &create(&image, &[topic]).expect("possible").records);
+    let partitions = &after.topic_named("t").expect("created").partitions;
+    let shards: Vec<_> = partitions.iter().map(|partition| partition.shard).collect();
+    assert_eq!(
+        shards,
+        [Some(ShardId(2)), Some(ShardId(2)), Some(ShardId(0))]
+    );
+    assert!(
+        partitions
+            .iter()
+            .all(|partition| partition.replicas == [NodeId(1)])
+    );
+    assert_eq!(after.partitions_per_shard(), [1, 0, 2]);
 }
