@@ -43,8 +43,8 @@ pub use host::{Facts, HostError, raise_descriptor_limit};
 pub use mailbox::{Receiver, Sender};
 pub use panics::EXIT_CODE_PANIC;
 pub use router::{
-    Accepted, ConnectionLimits, ListenAddress, ListenError, Listeners, Router, RouterCounters,
-    RouterSettings,
+    Accepted, ConnectionLimits, LimitSetter, ListenAddress, ListenError, Listeners, Router,
+    RouterCounters, RouterSettings,
 };
 pub use shard_io::GlommioIo;
 pub use shards::{Shards, StartError};

@@ -26,7 +26,10 @@ impl Harness {
         let listeners = Listeners::bind(addresses, BACKLOG).expect("free ports");
         let addresses = listeners.addresses();
         let (mailbox, accepted) = flume::bounded(mailbox_len);
-        let settings = RouterSettings { limits, core: None };
+        let settings = RouterSettings {
+            limits,
+            ..RouterSettings::default()
+        };
         let router = Router::start(listeners, settings, 2, move |shard, accepted| {
             mailbox
                 .try_send((shard, accepted))

@@ -13,8 +13,8 @@ use io::{
     Task as _, TaskClass,
 };
 use runtime::{
-    Accepted, ConnectionLimits, CoreChoice, CorePlan, GlommioIo, ListenAddress, Listeners,
-    Receiver, Router, RouterCounters, RouterSettings, Sender, Shards, Socket, Supervisor, Topology,
+    Accepted, CoreChoice, CorePlan, GlommioIo, ListenAddress, Listeners, Receiver, Router,
+    RouterCounters, RouterSettings, Sender, Shards, Socket, Supervisor, Topology,
 };
 
 const SOON: Duration = Duration::from_secs(60);
@@ -49,10 +49,7 @@ enum Message {
 
 /// A router over `senders`, one for each shard.
 fn route(listeners: Listeners, senders: Vec<Sender<Message>>) -> Router {
-    let settings = RouterSettings {
-        limits: ConnectionLimits::default(),
-        core: None,
-    };
+    let settings = RouterSettings::default();
     let count = senders.len();
     Router::start(listeners, settings, count, move |shard, accepted| {
         let Accepted { socket, .. } = accepted;

@@ -59,6 +59,14 @@ impl Census {
         }
     }
 
+    /// Takes other limits from now on. What is open stays open.
+    pub(super) fn set_limits(&mut self, limits: ConnectionLimits, now: Instant) {
+        if limits.creation_rate_max != self.limits.creation_rate_max {
+            self.bucket = TokenBucket::full(limits.creation_rate_max, now);
+        }
+        self.limits = limits;
+    }
+
     pub(super) fn total(&self) -> usize {
         self.total
     }
@@ -224,6 +232,27 @@ mod tests {
         assert!(!census.admits(BOB) && census.is_full());
         census.note(Notice::Closed { ip: ALICE, shard });
         assert!(census.admits(ALICE) && !census.is_full());
+    }
+
+    #[test]
+    fn other_limits_hold_at_once() {
+        let mut census = census(ConnectionLimits::default());
+        open(&mut census, ALICE);
+        open(&mut census, ALICE);
+        let limits = ConnectionLimits {
+            connections_max: 2,
+            connections_per_ip_max: 1,
+            creation_rate_max: 1,
+            ..ConnectionLimits::default()
+        };
+        census.set_limits(limits, Instant(0));
+        assert!(census.is_full() && !census.admits(ALICE) && census.admits(BOB));
+        assert_eq!(census.accept_delay(Instant(0)), Duration::ZERO);
+        census.accepted();
+        assert_eq!(census.accept_delay(Instant(0)), Duration::from_secs(1));
+        census.set_limits(ConnectionLimits::default(), Instant(0));
+        assert!(!census.is_full() && census.admits(ALICE));
+        assert_eq!(census.accept_delay(Instant(0)), Duration::ZERO);
     }
 
     #[test]

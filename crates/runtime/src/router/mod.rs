@@ -57,6 +57,36 @@ pub struct RouterSettings {
     pub limits: ConnectionLimits,
     /// The CPU that the thread is pinned to, if any.
     pub core: Option<usize>,
+    /// Where other limits come from while it runs.
+    changes: Option<flume::Receiver<ConnectionLimits>>,
+}
+
+impl RouterSettings {
+    /// These limits, and how they are changed later.
+    #[must_use]
+    pub fn changeable(limits: ConnectionLimits) -> (Self, LimitSetter) {
+        // One decision at a time changes them, so that few wait.
+        let (sender, changes) = flume::unbounded();
+        let settings = Self {
+            limits,
+            core: None,
+            changes: Some(changes),
+        };
+        (settings, LimitSetter(sender))
+    }
+}
+
+/// Gives a router other limits, from any thread; it follows within half a second.
+#[derive(Clone, Debug)]
+pub struct LimitSetter(flume::Sender<ConnectionLimits>);
+
+impl LimitSetter {
+    /// Sets them. A router that has ended does not mind.
+    pub fn set(&self, limits: ConnectionLimits) {
+        if self.0.send(limits).is_err() {
+            tracing::debug!("the router has ended and takes no other limits");
+        }
+    }
 }
 
 /// What the router has done, to be read from any thread.
@@ -117,6 +147,7 @@ impl Router {
         let counters = Arc::new(RouterCounters::default());
         let mut acceptor = Acceptor {
             census: Census::new(settings.limits, shard_count, clock::now()),
+            changes: settings.changes,
             notifier,
             notices,
             counters: Arc::clone(&counters),
@@ -178,6 +209,7 @@ enum Obstacle {
 
 struct Acceptor<D> {
     census: Census,
+    changes: Option<flume::Receiver<ConnectionLimits>>,
     notifier: flume::Sender<Notice>,
     notices: flume::Receiver<Notice>,
     counters: Arc<RouterCounters>,
@@ -216,6 +248,9 @@ impl<D: FnMut(ShardId, Accepted) -> std::result::Result<(), Accepted>> Acceptor<
     fn drain_notices(&mut self) {
         for notice in self.notices.try_iter() {
             self.census.note(notice);
+        }
+        for limits in self.changes.iter().flat_map(flume::Receiver::try_iter) {
+            self.census.set_limits(limits, clock::now());
         }
         let open = u64::try_from(self.census.total()).unwrap_or(u64::MAX);
         self.counters.open.store(open, Ordering::Relaxed);
