@@ -4,6 +4,7 @@
 //! Everything here runs on ordinary threads and blocks. Whatever goes wrong with the environment (no binary, no
 //! directory, a broker that does not start) fails the test at once, with the broker's own words.
 
+mod admin;
 mod binary;
 mod broker;
 mod chance;
@@ -13,6 +14,7 @@ mod volatile_disk;
 mod wait;
 mod wire;
 
+pub use admin::admin_verdicts;
 pub use broker::{Broker, Ended, Launch, Signal};
 pub use chance::{Chance, number_from_environment};
 pub use mount::{Mount, skip};

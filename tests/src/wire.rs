@@ -21,7 +21,12 @@ pub struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn connect(address: &str) -> Self {
+    /// A connection to `host:port`.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn connect(address: &str) -> Self {
         let stream = TcpStream::connect(address).expect("the broker accepts");
         stream.set_nodelay(true).expect("a socket");
         stream.set_read_timeout(Some(TIME_MAX)).expect("a socket");

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
 use anyhow::{Context as _, Result};
 use config::{BrokerConfig, Endpoint};
-use runtime::{ConnectionLimits, ListenAddress, Listeners, RouterSettings};
+use runtime::{ConnectionLimits, ListenAddress, Listeners};
 use types::ShardId;
 
 /// Opens every listener of the configuration, with a port for each shard if clients are to choose shards by ports.
@@ -61,21 +61,21 @@ fn wildcard(port: u16) -> SocketAddr {
 
 /// What the router is told. No more connections than `descriptors_left` are taken, whatever `max.connections` says, so
 /// that logs can always open their files.
-pub(crate) fn router_settings(config: &BrokerConfig, descriptors_left: usize) -> RouterSettings {
+pub(crate) fn connection_limits(
+    config: &BrokerConfig,
+    descriptors_left: usize,
+) -> ConnectionLimits {
     let count = |value: i32| usize::try_from(value).unwrap_or(0);
     let values = &config.values;
-    RouterSettings {
-        limits: ConnectionLimits {
-            connections_max: count(values.max_connections).min(descriptors_left),
-            connections_per_ip_max: count(values.max_connections_per_ip),
-            connections_per_ip_overrides: config
-                .connections_per_ip
-                .iter()
-                .map(|(address, limit)| (*address, count(*limit)))
-                .collect(),
-            creation_rate_max: u32::try_from(values.max_connection_creation_rate).unwrap_or(0),
-        },
-        core: None,
+    ConnectionLimits {
+        connections_max: count(values.max_connections).min(descriptors_left),
+        connections_per_ip_max: count(values.max_connections_per_ip),
+        connections_per_ip_overrides: config
+            .connections_per_ip
+            .iter()
+            .map(|(address, limit)| (*address, count(*limit)))
+            .collect(),
+        creation_rate_max: u32::try_from(values.max_connection_creation_rate).unwrap_or(0),
     }
 }
 

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use args::Args;
-use broker::{Advertise, ShardCommand, ShardEvent, ShardSeed, ShardSetup};
+use broker::{Advertise, OnChange, ShardCommand, ShardEvent, ShardSeed, ShardSetup};
 use clap::{CommandFactory as _, Parser as _};
 use config::{BrokerConfig, ConfigError, ShardCores, Sources};
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
 use runtime::{
-    CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, Sender, Shards,
-    Supervisor, Topology,
+    CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender,
+    Shards, Supervisor, Topology,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -106,14 +106,18 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let shutdown_timeout =
         Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
-    let settings = listen::router_settings(&config, descriptors_left);
+    let limits = listen::connection_limits(&config, descriptors_left);
+    let (settings, setter) = RouterSettings::changeable(limits);
+    let on_change = OnChange::call(move |config| {
+        setter.set(listen::connection_limits(config, descriptors_left));
+    });
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (machine, seeds) = prepare(
         config,
         descriptors_max,
         &directories,
         &listeners,
-        shard_count,
+        (shard_count, on_change),
     );
     let shards = Shards::start(
         plan,
@@ -177,7 +181,7 @@ fn prepare(
     descriptors_max: u64,
     directories: &Directories,
     listeners: &Listeners,
-    shard_count: usize,
+    (shard_count, on_change): (usize, OnChange),
 ) -> (Machine, Vec<ShardSeed<GlommioIo>>) {
     let ports: Vec<u16> = listeners
         .addresses()
@@ -195,6 +199,7 @@ fn prepare(
         cluster_id: directories.cluster_id,
         cache_bytes,
         descriptors_max,
+        on_change,
         config,
     });
     let (events, events_in) = GlommioIo::mailbox(EVENTS_MAX * shard_count);
@@ -276,7 +281,7 @@ fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
 
 fn start_router(
     listeners: Listeners,
-    settings: runtime::RouterSettings,
+    settings: RouterSettings,
     config: &BrokerConfig,
     shards: Vec<Sender<broker::Accepted<runtime::Socket>>>,
 ) -> Result<Router> {

@@ -159,6 +159,14 @@ impl Advertise {
         (0..self.shards).any(|shard| self.node_of(ShardId(shard), Audience::Shards) == id)
     }
 
+    /// The shard that this id names to a client who sees shards as nodes. To one who sees the machine, the machine's
+    /// own id names no shard, and the others are still the shards'.
+    pub(crate) fn shard_of(&self, id: NodeId, audience: Audience) -> Option<ShardId> {
+        let shards = (0..self.shards).map(ShardId);
+        let mut shards = shards.filter(|_| audience == Audience::Shards || id != self.node);
+        shards.find(|shard| self.node_of(*shard, Audience::Shards) == id)
+    }
+
     /// Every node, by the addresses of this listener.
     pub(crate) fn nodes(&self, listener: usize, audience: Audience) -> Vec<AdvertisedNode> {
         let shards = if audience == Audience::Shards {

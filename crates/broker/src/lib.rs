@@ -32,7 +32,8 @@ pub use advertise::{Advertise, ports_per_listener};
 pub use connection::Accepted;
 pub use mesh::{MeshCredits, MeshPort, mesh};
 pub use shard::{
-    LogDirectory, ShardCommand, ShardEvent, ShardSeed, ShardSetup, open_files_max, run_shard,
+    LogDirectory, OnChange, ShardCommand, ShardEvent, ShardSeed, ShardSetup, open_files_max,
+    run_shard,
 };
 
 use config::BrokerConfig;

@@ -102,6 +102,32 @@ pub struct ShardSetup {
     pub cache_bytes: usize,
     /// Descriptors that the process may have open.
     pub descriptors_max: u64,
+    /// Who else must know when clients have changed the configuration.
+    pub on_change: OnChange,
+}
+
+/// What shard 0 calls when clients have given the broker other values: what follows them outside the shards. It must
+/// not wait.
+#[derive(Clone, Default)]
+pub struct OnChange(Option<Arc<dyn Fn(&BrokerConfig) + Send + Sync>>);
+
+impl OnChange {
+    /// Calls this.
+    pub fn call(hook: impl Fn(&BrokerConfig) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hook)))
+    }
+
+    fn changed(&self, config: &BrokerConfig) {
+        if let Some(hook) = &self.0 {
+            hook(config);
+        }
+    }
+}
+
+impl std::fmt::Debug for OnChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OnChange").field(&self.0.is_some()).finish()
+    }
 }
 
 impl<I: Io> std::fmt::Debug for ShardSeed<I> {
@@ -202,9 +228,9 @@ impl<I: Io> Shard<I> {
         self.mesh.shard()
     }
 
-    /// The configuration.
-    pub(crate) fn config(&self) -> &BrokerConfig {
-        &self.setup.config
+    /// The configuration in force: what clients set while the broker runs is in it from the next request on.
+    pub(crate) fn config(&self) -> Rc<BrokerConfig> {
+        Rc::clone(&self.view.borrow().config)
     }
 
     /// What clients are told about this machine.

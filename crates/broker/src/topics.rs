@@ -1,18 +1,19 @@
 //! A shard's view of the cluster: the image, and the configurations parsed from it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use config::{
-    BrokerConfig, CompressionType, Durability, ProduceValidation, TimestampType, TopicConfig,
-    TopicDefaults,
+    BrokerConfig, CompressionType, Durability, DynamicValues, ProduceValidation, TimestampType,
+    TopicConfig, TopicDefaults,
 };
-use metadata::{MetadataImage, PartitionImage, TopicImage};
+use metadata::{BrokerConfigs, Configs, MetadataImage, PartitionImage, TopicImage};
 use protocol::Str;
 use records::{Compression, CompressionLevels, ProduceRules, ValidationLevel};
 use rustc_hash::FxHashMap;
 use storage::LogConfig;
-use types::{DurationMs, PartitionIndex, ShardId, Uuid};
+use types::{DurationMs, NodeId, PartitionIndex, ShardId, Uuid};
 
 use crate::message::PartitionKey;
 
@@ -36,16 +37,25 @@ pub(crate) struct TopicSettings {
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) image: Arc<MetadataImage>,
+    /// The broker's configuration: what was written, and what clients have set over it.
+    pub(crate) config: Rc<BrokerConfig>,
     settings: FxHashMap<Uuid, (Arc<TopicImage>, Rc<TopicSettings>)>,
 }
 
 impl View {
-    /// Parses what is new in `image`; unchanged topics keep their parsed configuration.
+    /// Parses what is new in `image`; unchanged topics keep their parsed configuration, unless the broker's changed.
+    /// `written` is the broker's configuration as it started.
     pub(crate) fn new(
         image: Arc<MetadataImage>,
         previous: Option<&Self>,
-        config: &BrokerConfig,
+        written: &BrokerConfig,
     ) -> Self {
+        let previous =
+            previous.filter(|previous| previous.image.broker_configs() == image.broker_configs());
+        let config = match previous {
+            Some(previous) => Rc::clone(&previous.config),
+            None => Rc::new(effective(written, &image)),
+        };
         let settings = image
             .topics()
             .map(|topic| {
@@ -53,11 +63,15 @@ impl View {
                     .and_then(|previous| previous.settings.get(&topic.id))
                     .filter(|(old, _)| Arc::ptr_eq(old, topic) || old.configs == topic.configs)
                     .map(|(_, settings)| Rc::clone(settings));
-                let settings = known.unwrap_or_else(|| Rc::new(settings_of(topic, config)));
+                let settings = known.unwrap_or_else(|| Rc::new(settings_of(topic, &config)));
                 (topic.id, (Arc::clone(topic), settings))
             })
             .collect();
-        Self { image, settings }
+        Self {
+            image,
+            config,
+            settings,
+        }
     }
 
     /// The topic's parsed configuration.
@@ -93,6 +107,34 @@ impl View {
         self.image
             .partition(key.topic_id, PartitionIndex(key.index))
     }
+}
+
+/// The broker's configuration with what clients have set over it.
+fn effective(written: &BrokerConfig, image: &MetadataImage) -> BrokerConfig {
+    let dynamic = dynamic_values(image.broker_configs(), written.node_id);
+    // The controller checked them; a file that changed since may contradict them.
+    let (config, problems) = written.with_dynamic_as_far_as_possible(&dynamic);
+    for problem in problems {
+        tracing::error!("a value that was set while brokers ran does not apply: {problem}");
+    }
+    config
+}
+
+/// What clients have set for all brokers, and for this one.
+pub(crate) fn dynamic_values(brokers: &BrokerConfigs, node: NodeId) -> DynamicValues {
+    DynamicValues {
+        cluster: texts(brokers.get("")),
+        broker: texts(brokers.get(node.to_string().as_str())),
+    }
+}
+
+/// Keys and values as the configuration takes them.
+pub(crate) fn texts(configs: Option<&Configs>) -> BTreeMap<String, String> {
+    let configs = configs.into_iter().flatten();
+    let text = |text: &Str| text.as_str().to_owned();
+    configs
+        .map(|(key, value)| (text(key), text(value)))
+        .collect()
 }
 
 fn settings_of(topic: &TopicImage, config: &BrokerConfig) -> TopicSettings {
@@ -177,5 +219,6 @@ pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
         min_compaction_lag_ms: DurationMs(config.min_compaction_lag_ms),
         max_compaction_lag_ms: DurationMs(config.max_compaction_lag_ms),
         delete_retention_ms: DurationMs(config.delete_retention_ms),
+        preallocate: config.preallocate,
     }
 }

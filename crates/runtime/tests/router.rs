@@ -26,10 +26,7 @@ impl Harness {
         let listeners = Listeners::bind(addresses, BACKLOG).expect("free ports");
         let addresses = listeners.addresses();
         let (mailbox, accepted) = flume::bounded(mailbox_len);
-        let settings = RouterSettings {
-            limits,
-            ..RouterSettings::default()
-        };
+        let settings = RouterSettings::changeable(limits).0;
         let router = Router::start(listeners, settings, 2, move |shard, accepted| {
             mailbox
                 .try_send((shard, accepted))

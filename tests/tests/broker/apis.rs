@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::alterations;
 use bytes::Bytes;
 use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::delete_topics_request::DeleteTopicState;
@@ -116,6 +117,14 @@ impl<'a> Asker<'a> {
             ApiKey::InitProducerId => self.init_producer_id(version),
             ApiKey::OffsetForLeaderEpoch => self.offset_for_leader_epoch(version),
             ApiKey::DescribeConfigs => self.describe_configs(version),
+            ApiKey::AlterConfigs => alterations::alter_configs(self.broker, TOPIC, version),
+            ApiKey::IncrementalAlterConfigs => {
+                alterations::incremental_alter_configs(self.broker, TOPIC, version)
+            }
+            ApiKey::ListConfigResources => {
+                alterations::list_config_resources(self.broker, TOPIC, version)
+            }
+            ApiKey::CreatePartitions => alterations::create_partitions(self.broker, version),
             ApiKey::DescribeLogDirs => log_dirs::ask_directories(self.wire(), TOPIC, version),
             ApiKey::DescribeClientQuotas => log_dirs::ask_quotas(self.wire(), version),
             ApiKey::DescribeProducers => log_dirs::ask_producers(self.wire(), TOPIC, version),

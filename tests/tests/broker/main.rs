@@ -1,5 +1,7 @@
 //! The real broker under what it must withstand: every version of every API, bad input, full disks, kills.
 
+mod admin;
+mod alterations;
 mod apis;
 mod batches;
 mod compaction;

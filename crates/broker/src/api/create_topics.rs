@@ -2,15 +2,16 @@
 //!
 //! Source: KIP-4, KIP-464, KIP-525; `ReplicationControlManager.createTopics` and `KafkaApis` of Kafka 4.3.1.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use io::Io;
-use metadata::{CreatedTopic, NewTopic, Refusal};
+use metadata::{CreatedTopic, ManualAssignment, NewTopic, Refusal};
 use protocol::Str;
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
+use types::{NodeId, ShardId};
 
 use super::{Call, Finished, Outcome};
 use crate::controller::{Command, CommandResult, random_uuid};
@@ -24,7 +25,7 @@ pub(super) async fn handle<I: Io>(
     let topics: Vec<_> = request
         .topics
         .iter()
-        .map(|topic| new_topic(&shard.io, topic))
+        .map(|topic| new_topic(&call, topic))
         .collect();
     let validate_only = request.validate_only;
     drop(request);
@@ -40,9 +41,12 @@ pub(super) async fn handle<I: Io>(
             }
             _ => Vec::new(),
         };
+        // Kafka answers a name that is there twice once.
+        let mut seen = BTreeSet::new();
         let results = topics
             .iter()
             .zip(verdicts)
+            .filter(|(topic, _)| seen.insert(&topic.name))
             .map(|(topic, verdict)| match verdict {
                 Ok(created) => success(&shard, topic, created, validate_only),
                 Err(refusal) => failure(topic, refusal),
@@ -55,16 +59,19 @@ pub(super) async fn handle<I: Io>(
 }
 
 /// The topic in memory of its own, since the request's frame is not kept.
-fn new_topic(io: &impl Io, topic: &CreatableTopic) -> NewTopic {
+fn new_topic<I: Io>(call: &Call<I>, topic: &CreatableTopic) -> NewTopic {
     NewTopic {
         name: topic.name.detached(),
-        id: random_uuid(io),
+        id: random_uuid(&call.shard.io),
         partitions: topic.num_partitions,
         replication_factor: topic.replication_factor,
         assignments: topic
             .assignments
             .iter()
-            .map(|assignment| (assignment.partition_index, assignment.broker_ids.clone()))
+            .map(|assignment| {
+                let manual = manual_assignment(call, &assignment.broker_ids);
+                (assignment.partition_index, manual)
+            })
             .collect(),
         configs: topic
             .configs
@@ -76,6 +83,24 @@ fn new_topic(io: &impl Io, topic: &CreatableTopic) -> NewTopic {
                 )
             })
             .collect(),
+    }
+}
+
+/// The machines that a client chose, and the shard that it means if it sees shards as nodes.
+pub(super) fn manual_assignment<I: Io>(call: &Call<I>, ids: &[i32]) -> ManualAssignment {
+    let advertise = call.shard.advertise();
+    let audience = call.connection.audience.get();
+    let shards = ids
+        .iter()
+        .map(|id| advertise.shard_of(NodeId(*id), audience));
+    let shards: Vec<Option<ShardId>> = shards.collect();
+    let brokers = ids.iter().zip(&shards).map(|(id, shard)| match shard {
+        Some(_) => advertise.machine().0,
+        None => *id,
+    });
+    ManualAssignment {
+        brokers: brokers.collect(),
+        shard: shards.into_iter().flatten().next(),
     }
 }
 

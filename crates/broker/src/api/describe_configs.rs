@@ -14,11 +14,9 @@ use protocol::messages::describe_configs_response::{
 use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use types::{ErrorCode, NodeId};
 
+use super::config_resources::{BROKER, TOPIC, unsupported};
 use super::{Call, Outcome};
 use crate::shard::Shard;
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
 
 pub(super) async fn handle<I: Io>(
     call: Call<I>,
@@ -38,7 +36,10 @@ pub(super) async fn handle<I: Io>(
         };
         let (code, message, entries) = match described {
             Ok(entries) => (ErrorCode::None, None, entries),
-            Err((code, message)) => (code, Some(message.into()), Vec::new()),
+            Err((code, message)) => {
+                let message = Some(message).filter(|message| !message.is_empty());
+                (code, message.map(Into::into), Vec::new())
+            }
         };
         let wanted = |entry: &ConfigEntry| {
             let keys = resource.configuration_keys.as_deref();
@@ -77,12 +78,7 @@ fn describe<I: Io>(
             validate_topic_name(name)
                 .map_err(|message| (ErrorCode::InvalidTopicException, message))?;
             let view = shard.view();
-            let unknown = || {
-                (
-                    ErrorCode::UnknownTopicOrPartition,
-                    ErrorCode::UnknownTopicOrPartition.name().to_owned(),
-                )
-            };
+            let unknown = || (ErrorCode::UnknownTopicOrPartition, String::new());
             let topic = view.image.topic_named(name).ok_or_else(unknown)?;
             let overrides = topic
                 .configs
@@ -90,8 +86,7 @@ fn describe<I: Io>(
                 .map(|(key, value)| (key.as_str(), value.as_str()));
             Ok(shard.config().describe_topic(overrides))
         }
-        // The configuration that all brokers would inherit: there is none as long as nothing can set it.
-        BROKER if name.is_empty() => Ok(Vec::new()),
+        BROKER if name.is_empty() => Ok(shard.config().describe_cluster()),
         BROKER => {
             let id = name.parse().map_err(|_not_a_number| {
                 (
@@ -108,10 +103,10 @@ fn describe<I: Io>(
             }
             Ok(shard.config().describe_broker())
         }
-        other => Err((
-            ErrorCode::InvalidRequest,
-            format!("Unsupported resource type: {other}"),
-        )),
+        other => {
+            let refusal = unsupported(other);
+            Err((refusal.code, refusal.message))
+        }
     }
 }
 

@@ -4,7 +4,10 @@
 //! in the order of the connection's requests; what it leaves to [`Outcome::Later`] happens while later requests are
 //! already being read.
 
+mod alter_configs;
 mod api_versions;
+mod config_resources;
+mod create_partitions;
 mod create_topics;
 mod delete_records;
 mod delete_topics;
@@ -16,7 +19,9 @@ mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod fetch;
+mod incremental_alter_configs;
 mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
 mod metadata_api;
 mod offset_for_leader_epoch;
@@ -118,12 +123,16 @@ apis! {
     InitProducerId => init_producer_id(InitProducerIdRequest),
     OffsetForLeaderEpoch => offset_for_leader_epoch(OffsetForLeaderEpochRequest),
     DescribeConfigs => describe_configs(DescribeConfigsRequest),
+    AlterConfigs => alter_configs(AlterConfigsRequest),
     DescribeLogDirs => describe_log_dirs(DescribeLogDirsRequest),
+    CreatePartitions => create_partitions(CreatePartitionsRequest),
+    IncrementalAlterConfigs => incremental_alter_configs(IncrementalAlterConfigsRequest),
     DescribeClientQuotas => describe_client_quotas(DescribeClientQuotasRequest),
     DescribeQuorum => describe_quorum(DescribeQuorumRequest),
     UpdateFeatures => update_features(UpdateFeaturesRequest),
     DescribeCluster => describe_cluster(DescribeClusterRequest),
     DescribeProducers => describe_producers(DescribeProducersRequest),
+    ListConfigResources => list_config_resources(ListConfigResourcesRequest),
     DescribeTopicPartitions => describe_topic_partitions(DescribeTopicPartitionsRequest),
 }
 

@@ -5,6 +5,7 @@
 //!
 //! The queue is bounded by the control credits of the other shards and by the connections of this one.
 
+mod configs;
 mod store;
 
 use std::cell::RefCell;
@@ -13,16 +14,16 @@ use std::io::Result;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use config::validate_topic_config;
 use futures_util::future::join_all;
 use io::Io;
 use io::sync::{Notify, Promise};
 use metadata::record::{BrokerEndpoint, RegisterBrokerRecord};
 use metadata::{
-    CreateTopicsReply, CreateTopicsRules, Decision, DeletedTopic, FeatureUpdate, Machine,
-    MetadataImage, MetadataRecord, NewTopic, ProducerIdBlock, Refusal, SUPPORTED_FEATURES,
-    TopicSelector, decide_bootstrap, decide_create_topics, decide_delete_topics,
-    decide_producer_ids, decide_register_broker, decide_replacement, decide_update_features,
+    AlterConfigsReply, ConfigChange, CreatePartitionsReply, CreateTopicsReply, CreateTopicsRules,
+    Decision, DeletedTopic, FeatureUpdate, Machine, MetadataImage, MetadataRecord, NewPartitions,
+    NewTopic, ProducerIdBlock, Refusal, SUPPORTED_FEATURES, TopicSelector, decide_bootstrap,
+    decide_create_partitions, decide_create_topics, decide_delete_topics, decide_producer_ids,
+    decide_register_broker, decide_replacement, decide_update_features,
 };
 use protocol::Str;
 use rustc_hash::FxHashSet;
@@ -41,6 +42,14 @@ pub(crate) enum Command {
         validate_only: bool,
     },
     DeleteTopics(Vec<TopicSelector>),
+    CreatePartitions {
+        topics: Vec<NewPartitions>,
+        validate_only: bool,
+    },
+    AlterConfigs {
+        changes: Vec<ConfigChange>,
+        validate_only: bool,
+    },
     UpdateFeatures {
         updates: Vec<FeatureUpdate>,
         validate_only: bool,
@@ -55,6 +64,8 @@ pub(crate) enum Command {
 pub(crate) enum CommandResult {
     CreatedTopics(CreateTopicsReply),
     DeletedTopics(Vec<DeletedTopic>),
+    CreatedPartitions(CreatePartitionsReply),
+    AlteredConfigs(AlterConfigsReply),
     UpdatedFeatures,
     ProducerIds(ProducerIdBlock),
     Closed,
@@ -214,14 +225,22 @@ impl<I: Io> Decider<I> {
                 topics,
                 validate_only,
             } => {
-                let decision = self
-                    .decide_create(&topics)?
-                    .map(CommandResult::CreatedTopics);
-                if validate_only {
-                    decision.without_records()
-                } else {
-                    decision
-                }
+                let decision = self.decide_create(&topics)?;
+                unless_only(validate_only, decision).map(CommandResult::CreatedTopics)
+            }
+            Command::CreatePartitions {
+                topics,
+                validate_only,
+            } => {
+                let decision = decide_create_partitions(&self.image, &topics, &self.machine)?;
+                unless_only(validate_only, decision).map(CommandResult::CreatedPartitions)
+            }
+            Command::AlterConfigs {
+                changes,
+                validate_only,
+            } => {
+                let decision = configs::decide(&self.shard, &self.image, &changes)?;
+                unless_only(validate_only, decision).map(CommandResult::AlteredConfigs)
             }
             Command::DeleteTopics(selectors) => {
                 decide_delete_topics(&self.image, &selectors).map(CommandResult::DeletedTopics)
@@ -233,12 +252,7 @@ impl<I: Io> Decider<I> {
                 let node = self.machine.node;
                 let decision =
                     decide_update_features(&self.image, &updates, SUPPORTED_FEATURES, node)?;
-                let decision = decision.map(|()| CommandResult::UpdatedFeatures);
-                if validate_only {
-                    decision.without_records()
-                } else {
-                    decision
-                }
+                unless_only(validate_only, decision).map(|()| CommandResult::UpdatedFeatures)
             }
             Command::AllocateProducerIds => {
                 decide_producer_ids(&self.image, self.machine.node)?.map(CommandResult::ProducerIds)
@@ -255,14 +269,8 @@ impl<I: Io> Decider<I> {
         topics: &[NewTopic],
     ) -> std::result::Result<Decision<CreateTopicsReply>, Refusal> {
         let config = self.shard.config();
-        let check_configs = |configs: &[(Str, Option<Str>)]| {
-            let configs = configs
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_ref().map(Str::as_str)));
-            validate_topic_config(&config.topic_defaults, configs)
-                .map(drop)
-                .map_err(|error| error.0)
-        };
+        let check_configs =
+            |configs: &[(Str, Option<Str>)]| configs::check_topic(&config, configs.iter());
         let rules = CreateTopicsRules {
             default_partitions: config.values.num_partitions,
             default_replication_factor: i16::try_from(config.values.default_replication_factor)
@@ -323,6 +331,15 @@ impl<I: Io> Decider<I> {
             log_dirs: self.machine.directories.clone(),
             ..RegisterBrokerRecord::default()
         }
+    }
+}
+
+/// The decision, without its records if the request only wants to validate.
+fn unless_only<R>(validate_only: bool, decision: Decision<R>) -> Decision<R> {
+    if validate_only {
+        decision.without_records()
+    } else {
+        decision
     }
 }
 

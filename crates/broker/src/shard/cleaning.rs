@@ -21,11 +21,17 @@ pub(super) async fn clean_logs<I: Io>(shard: Rc<Shard<I>>) {
         return;
     }
     let shard_count = shard.mesh.shards().count();
-    let cleaner = Cleaner::new(&shard.storage, cleaner_config(shard.config(), shard_count));
-    let backoff_ms = shard.config().values.log_cleaner_backoff_ms;
-    // Without any pause a shard would look at its logs all the time.
-    let backoff = Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0).max(1));
+    let mut config = shard.config();
+    let cleaner = Cleaner::new(&shard.storage, cleaner_config(&config, shard_count));
     loop {
+        let now = shard.config();
+        if !Rc::ptr_eq(&config, &now) {
+            config = now;
+            cleaner.configure(cleaner_config(&config, shard_count));
+        }
+        let backoff_ms = config.values.log_cleaner_backoff_ms;
+        // Without any pause a shard would look at its logs all the time.
+        let backoff = Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0).max(1));
         let draining = shard.drain_begins();
         if shard.is_draining() {
             return;

@@ -12,10 +12,10 @@ use futures_util::stream;
 use io::Io;
 use metadata::{MetadataImage, PartitionImage, TopicImage};
 use storage::{LastKnown, Log, LogConfig, LogIdentity, OpenError};
-use types::{Offset, PartitionIndex, Uuid};
+use types::{DurationMs, Offset, PartitionIndex, Uuid};
 
 use super::lifecycle::{Checkpoints, topic_id_of};
-use super::{LogDirectory, Shard};
+use super::{CONTROLLER, LogDirectory, Shard};
 use crate::message::{LogCheckpoint, PartitionKey};
 use crate::partition::Partition;
 use crate::topics::{TopicSettings, View};
@@ -36,7 +36,7 @@ impl<I: Io> Shard<I> {
     /// Takes over a new image. When it returns, every partition of this shard has its log, or is known to be offline.
     pub(crate) async fn take_over(self: &Rc<Self>, image: Arc<MetadataImage>) {
         let before = self.view();
-        let view = Rc::new(View::new(image, Some(&before), self.config()));
+        let view = Rc::new(View::new(image, Some(&before), &self.setup.config));
         let openings = self.missing_logs(&view);
         if !openings.is_empty() {
             // After the start every log that is missing is new.
@@ -51,6 +51,9 @@ impl<I: Io> Shard<I> {
                 .await;
         }
         *self.view.borrow_mut() = Rc::clone(&view);
+        if self.id() == CONTROLLER && !Rc::ptr_eq(&before.config, &view.config) {
+            self.setup.on_change.changed(&view.config);
+        }
         self.follow(&view).await;
     }
 
@@ -196,6 +199,8 @@ impl<I: Io> Shard<I> {
 
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
     async fn follow(self: &Rc<Self>, view: &View) {
+        let expiration = i64::from(view.config.values.producer_id_expiration_ms);
+        let expiration = DurationMs(expiration);
         let mut gone = Vec::new();
         let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
         for partition in partitions {
@@ -208,6 +213,7 @@ impl<I: Io> Shard<I> {
                 continue;
             };
             partition.set_leader_epoch(image.leader_epoch);
+            partition.log.set_producer_id_expiration(expiration);
             if let Some(settings) = view.settings(key.topic_id) {
                 partition.configure(&settings.log);
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ::io::{Io as _, Receiver as _, Sender as _, Task as _, TaskClass};
 use broker::{
-    Accepted, Advertise, LogDirectory, MeshCredits, ShardCommand, ShardEvent, ShardSeed,
+    Accepted, Advertise, LogDirectory, MeshCredits, OnChange, ShardCommand, ShardEvent, ShardSeed,
     ShardSetup, run_shard,
 };
 use config::{BrokerConfig, Sources};
@@ -143,6 +143,7 @@ async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
         cluster_id: Uuid([4; 16]),
         cache_bytes: usize::try_from(cache_bytes).expect("small"),
         descriptors_max: 1024,
+        on_change: OnChange::default(),
         config: broker,
     }
 }

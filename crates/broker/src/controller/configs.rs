@@ -1,0 +1,85 @@
+//! What the controller knows about configuration keys when it decides about their values.
+
+use std::collections::BTreeMap;
+
+use config::{
+    BROKER_DEFINITIONS, BrokerConfig, ConfigType, Definition, DynamicValues, TOPIC_DEFINITIONS,
+};
+use io::Io;
+use metadata::{
+    AlterConfigsReply, AlterConfigsRules, BrokerConfigs, ConfigChange, ConfigResource, Configs,
+    Decision, MetadataImage, Refusal, decide_alter_configs,
+};
+use protocol::Str;
+use types::ErrorCode;
+
+use crate::shard::Shard;
+use crate::topics::{dynamic_values, texts};
+
+/// Decides which values topics and brokers get.
+///
+/// # Errors
+/// When the request is too large.
+pub(super) fn decide<I: Io>(
+    shard: &Shard<I>,
+    image: &MetadataImage,
+    changes: &[ConfigChange],
+) -> Result<Decision<AlterConfigsReply>, Refusal> {
+    let config = shard.config();
+    let written = &shard.setup.config;
+    let check = |configs: &Configs| {
+        let configs = configs.iter().map(|(key, value)| (key, Some(value)));
+        check_values(&config, configs)
+            .map_err(|message| Refusal::new(ErrorCode::InvalidConfig, message))
+    };
+    let rules = AlterConfigsRules {
+        list_default: &list_default,
+        check_topic: &check,
+        check_broker: &|name, brokers| check_broker(written, name, brokers),
+    };
+    decide_alter_configs(image, changes, &rules)
+}
+
+/// Says in Kafka's words why a topic cannot have a configuration.
+pub(super) fn check_topic<'a>(
+    config: &BrokerConfig,
+    configs: impl IntoIterator<Item = &'a (Str, Option<Str>)>,
+) -> Result<(), String> {
+    let configs = configs
+        .into_iter()
+        .map(|(key, value)| (key, value.as_ref()));
+    check_values(config, configs)
+}
+
+fn check_values<'a>(
+    config: &BrokerConfig,
+    configs: impl Iterator<Item = (&'a Str, Option<&'a Str>)>,
+) -> Result<(), String> {
+    let configs = configs.map(|(key, value)| (key.as_str(), value.map(Str::as_str)));
+    let checked = config::validate_topic_config(&config.topic_defaults, configs);
+    checked.map(drop).map_err(|error| error.0)
+}
+
+fn list_default(resource: &ConfigResource, key: &str) -> Option<&'static str> {
+    let table = match resource {
+        ConfigResource::Topic(_) => TOPIC_DEFINITIONS,
+        ConfigResource::Broker(_) => BROKER_DEFINITIONS,
+    };
+    let is_list = |definition: &&Definition| {
+        definition.name == key && definition.config_type == ConfigType::List
+    };
+    let definition = table.iter().find(is_list)?;
+    Some(definition.default.unwrap_or(""))
+}
+
+/// Checks what one broker would have over what all share, or what all would share under what this one has.
+fn check_broker(
+    written: &BrokerConfig,
+    name: &str,
+    brokers: &BrokerConfigs,
+) -> Result<(), Refusal> {
+    let changed: BTreeMap<String, String> = texts(brokers.get(name));
+    let dynamic: DynamicValues = dynamic_values(brokers, written.node_id);
+    config::validate_broker_config(written, &changed, dynamic)
+        .map_err(|message| Refusal::new(ErrorCode::InvalidRequest, message))
+}
