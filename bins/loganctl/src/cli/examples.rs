@@ -113,7 +113,7 @@ Examples:
   loganctl partitions list --output json | jq 'sort_by(-.size_bytes) | .[:10]'";
 
 pub(crate) const PARTITIONS_MOVE: &str = "\
-With shard.advertise=per-shard each shard of a Logan broker is a node: `partitions list` shows the ids.
+With shard.advertise=per-shard each shard of a Logan broker is a node; `partitions list` shows ids.
 
 Examples:
   loganctl partitions move flights --partition 0 --to 100000
@@ -149,9 +149,10 @@ Examples:
   loganctl logs dump /var/lib/logan/flights-0 --from-offset 1000 --count 5 --output json";
 
 pub(crate) const LOGS_VERIFY: &str = "\
-Checks framing, checksum and order of every batch, and whether indexes lead to what they promise. A damaged batch ends the
-command with exit code 6. What a crash leaves behind (a torn tail) and wrong or missing indexes are shown, but are no
-damage: the broker cuts the former and rebuilds the latter.
+Checks framing, checksum and order of every batch, and whether indexes lead to what they promise.
+A damaged batch ends the command with exit code 6. What a crash leaves behind (a torn tail) and
+wrong or missing indexes are shown, but are no damage: the broker cuts the former, and
+`logs repair` rebuilds the latter.
 
 Examples:
   loganctl logs verify /var/lib/logan
@@ -160,14 +161,16 @@ Examples:
   loganctl logs verify /var/lib/logan/flights-0 --output json";
 
 pub(crate) const LOGS_REPAIR: &str = "\
-A log ends at its first damaged batch afterwards. What is cut is kept beside the segment, in files that end in .cut.
+A log ends at its first damaged batch afterwards. What is cut is kept beside the segment, in files
+that end in .cut.
 
 Examples:
   loganctl logs repair /var/lib/logan --dry-run
   loganctl logs repair /var/lib/logan/flights-0";
 
 pub(crate) const PRODUCE: &str = "\
-Each line becomes a record. Lines are sent when a batch is full, when the input pauses, and when it ends.
+Each line becomes a record. Lines are sent when a batch is full, when the input pauses, and when it
+ends.
 
 Examples:
   echo 'hello' | loganctl produce flights
