@@ -57,6 +57,7 @@ struct Plan {
 
 pub(super) fn run(options: &RepairOptions, output: &Output) -> Result<(), Failure> {
     let mut rows = Vec::new();
+    let _locked = target::lock(&options.paths)?;
     for path in &options.paths {
         if path.is_file() {
             return Err(Failure::usage(
@@ -64,9 +65,8 @@ pub(super) fn run(options: &RepairOptions, output: &Output) -> Result<(), Failur
                 "a cut may concern later segments, too: name the directory of the partition",
             ));
         }
-        let _locked = target::lock(path)?;
         for partition in target::find(path)? {
-            let checked = check(&partition, false)?;
+            let checked = check(&partition, false, |_| ())?;
             let plan = plan(&partition, &checked.segments);
             if !options.dry_run {
                 carry_out(&partition, &plan)?;

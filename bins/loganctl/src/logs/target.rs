@@ -2,6 +2,7 @@
 //!
 //! Kafka's layout: a data directory holds `<topic>-<partition>/<base offset>.log` and the checkpoints of all partitions.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -37,10 +38,10 @@ pub(super) struct SegmentPath {
     pub(super) is_newest: bool,
 }
 
-/// A data directory that no broker can open as long as this lives.
+/// Data directories that no broker can open as long as this lives.
 #[derive(Debug)]
 pub(super) struct Locked {
-    _file: Option<File>,
+    _files: Vec<File>,
 }
 
 impl PartitionDir {
@@ -83,15 +84,23 @@ pub(super) fn find(path: &Path) -> Result<Vec<PartitionDir>, Failure> {
     Ok(partitions)
 }
 
-/// Takes the lock of the data directory that a path lies in, so that no broker starts meanwhile.
+/// Takes the locks of the data directories that the paths lie in, so that no broker starts meanwhile.
 ///
 /// # Errors
-/// A broker that is running on it.
-pub(super) fn lock(path: &Path) -> Result<Locked, Failure> {
-    let path = &fs::canonicalize(path).map_err(Failure::file("open", path))?;
-    let Some(data) = data_directory(path) else {
-        return Ok(Locked { _file: None });
-    };
+/// A broker that is running on one of them.
+pub(super) fn lock(paths: &[PathBuf]) -> Result<Locked, Failure> {
+    let mut directories = BTreeSet::new();
+    for path in paths {
+        let path = fs::canonicalize(path).map_err(Failure::file("open", path))?;
+        directories.extend(data_directory(&path));
+    }
+    let locked = directories.iter().map(|directory| lock_one(directory));
+    Ok(Locked {
+        _files: locked.collect::<Result<_, _>>()?,
+    })
+}
+
+fn lock_one(data: &Path) -> Result<File, Failure> {
     let lock = data.join(LOCK_FILE);
     let opened = OpenOptions::new()
         .create(true)
@@ -101,7 +110,7 @@ pub(super) fn lock(path: &Path) -> Result<Locked, Failure> {
         .open(&lock);
     let file = opened.map_err(Failure::file("open", &lock))?;
     match file.try_lock() {
-        Ok(()) => Ok(Locked { _file: Some(file) }),
+        Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Failure::Refused {
             problem: format!("a broker is running on {}", data.display()),
             advice:

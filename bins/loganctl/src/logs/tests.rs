@@ -69,7 +69,7 @@ impl Data {
     fn find(&self) -> Vec<Finding> {
         let partitions = target::find(self.path()).expect("a data directory");
         assert_eq!(partitions.len(), 1);
-        let checked = verify::check(&partitions[0], true).expect("readable files");
+        let checked = verify::check(&partitions[0], true, |_| ()).expect("readable files");
         checked.findings().cloned().collect()
     }
 
@@ -325,13 +325,13 @@ fn a_directory_that_a_broker_holds_is_refused() {
         data.partition(),
         data.file(0, "log"),
     ] {
-        let refused = target::lock(&path).expect_err("it is held");
+        let refused = target::lock(&[path]).expect_err("it is held");
         assert_eq!(refused.code(), 1);
         assert!(refused.to_string().starts_with("a broker is running on"));
     }
     assert!(data.repair(false).is_err());
     drop(lock);
-    assert!(target::lock(data.path()).is_ok());
+    assert!(target::lock(&[data.path().to_owned(), data.partition()]).is_ok());
 }
 
 #[test]

@@ -55,26 +55,28 @@ pub(super) fn run(options: &VerifyOptions, output: &Output) -> Result<(), Failur
         partitions: Vec::new(),
         findings: Vec::new(),
     };
-    let mut progress = Progress::of_bytes(None, true);
-    let (mut records, mut bytes) = (0, 0);
+    // Held until everything has been looked at.
+    let _locked = match options.sealed_only {
+        true => None,
+        false => Some(target::lock(&options.paths)?),
+    };
+    let mut partitions = Vec::new();
     for path in &options.paths {
-        // The lock is held until all partitions of the directory have been looked at.
-        let _locked = match options.sealed_only {
-            true => None,
-            false => Some(target::lock(path)?),
-        };
-        for mut partition in target::find(path)? {
-            if options.sealed_only {
-                partition.segments.retain(|segment| !segment.is_newest);
-            }
-            let checked = check(&partition, options.records)?;
-            let row = checked.row(&partition);
-            records += row.records;
-            bytes += row.bytes;
-            progress.update(records, bytes);
-            report.partitions.push(row);
-            report.findings.extend(checked.findings().map(finding_row));
+        partitions.extend(target::find(path)?);
+    }
+    let mut progress = Progress::of_bytes(Some(len_bytes(&partitions)), true);
+    let (mut records, mut bytes) = (0, 0);
+    for mut partition in partitions {
+        if options.sealed_only {
+            partition.segments.retain(|segment| !segment.is_newest);
         }
+        let checked = check(&partition, options.records, |segment| {
+            records += segment.records;
+            bytes += segment.size_bytes;
+            progress.update(records, bytes);
+        })?;
+        report.partitions.push(checked.row(&partition));
+        report.findings.extend(checked.findings().map(finding_row));
     }
     progress.finish();
     let damages = report.partitions.iter().map(|row| row.damages).sum();
@@ -82,11 +84,22 @@ pub(super) fn run(options: &VerifyOptions, output: &Output) -> Result<(), Failur
     verdict(damages)
 }
 
-/// Looks at every segment of a partition.
+/// The length of all segments, as far as they are still there.
+fn len_bytes(partitions: &[PartitionDir]) -> u64 {
+    let segments = partitions.iter().flat_map(|it| &it.segments);
+    let lengths = segments.filter_map(|it| it.path.metadata().ok());
+    lengths.map(|metadata| metadata.len()).sum()
+}
+
+/// Looks at every segment of a partition, and calls `done` after each.
 ///
 /// # Errors
 /// Files that cannot be read.
-pub(super) fn check(partition: &PartitionDir, reads_records: bool) -> Result<Checked, Failure> {
+pub(super) fn check(
+    partition: &PartitionDir,
+    reads_records: bool,
+    mut done: impl FnMut(&SegmentReport),
+) -> Result<Checked, Failure> {
     let mut segments = Vec::new();
     let mut next_offset = Offset(0);
     for segment in &partition.segments {
@@ -98,6 +111,7 @@ pub(super) fn check(partition: &PartitionDir, reads_records: bool) -> Result<Che
             Err(error) => return Err(Failure::file("read", &segment.path)(error)),
         };
         next_offset = report.end_offset;
+        done(&report);
         segments.push(report);
     }
     Ok(Checked { segments })

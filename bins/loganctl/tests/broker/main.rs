@@ -1,6 +1,7 @@
 //! `loganctl` against the real broker: what the README shows, and what goes wrong.
 
 mod admin;
+mod changes;
 mod common;
 mod logs;
 
