@@ -194,7 +194,7 @@ pub fn validate_produce(
 /// The same check in slices, for batches that may be large when decompressed: a shard serves others in between.
 ///
 /// What is not sliced is bounded by the batch's size as it was sent: its checksum, and records that are not compressed.
-/// A recompression, which only a topic's `compression.type` can demand, is not sliced either.
+/// A recompression, which only a topic's `compression.type` can demand, is not sliced either: it belongs on another thread.
 #[derive(Debug)]
 pub struct Validation<'a> {
     produced: Produced<'a>,

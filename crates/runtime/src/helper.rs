@@ -1,4 +1,5 @@
-//! Threads for the operating system calls that block and that `io_uring` does not offer or glommio runs on the shard.
+//! Threads for the operating system calls that block and that `io_uring` does not offer or glommio runs on the shard, and
+//! for computations that cannot be sliced.
 //!
 //! They are shared by all shards of the process and placed off the shards' cores when there is room. Jobs own what
 //! they work on (paths, duplicated descriptors), so a dropped future leaves them valid.
