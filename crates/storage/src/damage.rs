@@ -16,7 +16,7 @@ use types::Offset;
 use crate::error::ReadError;
 use crate::files::SegmentKey;
 use crate::index::OffsetEntry;
-use crate::scan::{Check, Scanned, Scanner, Step};
+use crate::scan::{Behind, Check, Scanned, Scanner, SearchBudget, Step};
 
 /// Ranges that a shard remembers.
 const DAMAGES_MAX: usize = 4096;
@@ -254,10 +254,15 @@ async fn search<I: Io>(
 ) -> Result<Option<Scanned>> {
     let end = end.min(from.saturating_add(SEARCH_MAX_BYTES));
     let mut begin = from;
+    let mut budget = SearchBudget::for_range(end.saturating_sub(from));
     while begin + 1 < end {
         scanner.seek(begin);
         let step = SEARCH_STEP_BYTES.min(end - begin);
-        if let Some(found) = scanner.intact_behind(next_offset, step).await? {
+        let behind = scanner
+            .intact_behind(next_offset, step, &mut budget)
+            .await?;
+        // What is not known to be intact stays part of the range.
+        if let Behind::Intact(found) = behind {
             scanner.seek(found);
             let batch = scanner.next(Check::Crc).await?.batch();
             if let Some(batch) = batch.filter(|it| bounds.admits(it, next_offset))

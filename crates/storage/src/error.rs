@@ -42,13 +42,18 @@ pub enum OpenError {
         /// The operating system's answer.
         source: std::io::Error,
     },
-    /// Records that had been made durable are damaged. Cutting them would lose acknowledged data, so a person decides.
+    /// Records that had been made durable are damaged or missing. Cutting them would lose acknowledged data, so a person
+    /// decides. Nothing was changed.
     #[error(
-        "{}: damaged at byte {position} (after offset {offset}; durable up to {recovery_point} at least): {detail}",
+        "{}: durable records are damaged or missing at byte {position}, from offset {offset} on (durable up to \
+         {recovery_point} at least): {detail}. Nothing was changed: bring the partition's files back from a copy. To go on \
+         without those records, stop the broker, cut the segment there (truncate -s) if its bytes are damaged, set later \
+         segments aside, and remove the partition's lines from recovery-point-offset-checkpoint and \
+         log-start-offset-checkpoint",
         path.display()
     )]
     Corrupt {
-        /// The segment.
+        /// The segment, or the directory where a segment is missing.
         path: PathBuf,
         /// Where the damaged batch begins.
         position: u64,

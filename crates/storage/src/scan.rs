@@ -1,20 +1,23 @@
 //! Walks over the batches of a segment file, in windows and with bounded memory.
 //!
 //! For recovery and for building indexes; clients' reads go through the batch cache instead. A batch larger than a window
-//! is checked piece by piece, so a forged length costs nothing.
+//! is checked piece by piece, so a forged length costs no memory.
+
+mod search;
 
 use std::io::Result;
 
 use crc_fast::{CrcAlgorithm, Digest};
 use io::{Buffer, File, align_down, align_up};
 use records::{BATCH_HEADER_BYTES, BatchHeader};
-use types::Offset;
+
+pub(crate) use search::{Behind, SearchBudget};
 
 /// Bytes read at once.
 const WINDOW_BYTES: u64 = 256 << 10;
 
 /// What a disk writes wholly or not at all.
-const SECTOR_BYTES: u64 = 512;
+pub(crate) const SECTOR_BYTES: u64 = 512;
 
 /// Where in a batch the bytes begin that its checksum covers.
 const CRC_COVERS_FROM: u64 = 21;
@@ -62,6 +65,8 @@ pub(crate) struct Scanner<'a, F: File> {
     len_bytes: u64,
     position: u64,
     window: Option<(u64, F::Buffer)>,
+    /// Bytes that checksums were computed over.
+    hashed_bytes: u64,
 }
 
 impl<'a, F: File> Scanner<'a, F> {
@@ -72,6 +77,7 @@ impl<'a, F: File> Scanner<'a, F> {
             len_bytes,
             position: 0,
             window: None,
+            hashed_bytes: 0,
         }
     }
 
@@ -124,49 +130,6 @@ impl<'a, F: File> Scanner<'a, F> {
         }
         self.position = position + size_bytes;
         Ok(Step::Batch(Scanned { header, position }))
-    }
-
-    /// Where the first intact batch behind the current position begins whose offsets could follow `next_offset`, if
-    /// there is one within `distance_max` bytes. The position stays.
-    ///
-    /// # Errors
-    /// The operating system's.
-    pub(crate) async fn intact_behind(
-        &mut self,
-        next_offset: Offset,
-        distance_max: u64,
-    ) -> Result<Option<u64>> {
-        let begin = self.position;
-        let end = self.len_bytes.min(begin.saturating_add(distance_max));
-        let mut at = begin + 1;
-        while at + BATCH_HEADER_BYTES as u64 <= end {
-            let bytes = self.bytes(at, BATCH_HEADER_BYTES as u64).await?;
-            if bytes.len() < BATCH_HEADER_BYTES {
-                break;
-            }
-            let (start, buffer) = self.window.as_ref().expect("it was just read");
-            let rest = &buffer.as_slice()[offset_in(*start, at)..];
-            let searched = rest.len().min(offset_in(at, end));
-            let headers = rest[..searched].windows(BATCH_HEADER_BYTES);
-            let could_begin = |bytes: &[u8]| {
-                BatchHeader::parse_prefix(bytes)
-                    .is_ok_and(|header| header.base_offset >= next_offset)
-            };
-            let looked_at = headers.len() as u64;
-            let Some(ahead) = headers.into_iter().position(could_begin) else {
-                at += looked_at;
-                continue;
-            };
-            at += ahead as u64;
-            self.position = at;
-            let step = self.next(Check::Crc).await;
-            self.position = begin;
-            if step?.batch().is_some() {
-                return Ok(Some(at));
-            }
-            at += 1;
-        }
-        Ok(None)
     }
 
     /// Whether a sector of `position..end`, or the part of one that lies within, holds nothing but zeroes: a write that was
@@ -225,6 +188,7 @@ impl<'a, F: File> Scanner<'a, F> {
                 .len()
                 .min(usize::try_from(end - at).unwrap_or(usize::MAX));
             digest.update(&slice[..taken]);
+            self.hashed_bytes += taken as u64;
             at += taken as u64;
         }
         Ok(digest.finalize())

@@ -5,14 +5,18 @@
 //! first batch that is not whole ends the log. Everything that is derived from the log (indexes, leader epochs,
 //! producers) is built again as far as it is not proven.
 
+mod loss;
+
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use io::{File as _, Io, OpenMode, align_down};
 use types::Offset;
 
+use loss::Progress;
+
 use super::open::LastKnown;
 use super::retention::{DELETED_SUFFIX, rename_deleted};
-use super::salvage::keep_aside;
 use super::unfinished::finish_replacements;
 use crate::checkpoint::{FILE_LEN_MAX, LEADER_EPOCH_FILE, decode_epochs};
 use crate::config::LogConfig;
@@ -34,9 +38,6 @@ const DERIVED_LEN_MAX: usize = 256 << 20;
 /// Preallocated room behind the last batch that is kept if it holds nothing but zeroes. Anything else is cut: a batch
 /// that was lost and one behind it that was not would look like one log again once the gap is filled.
 const ROOM_KEPT_MAX: u64 = 1 << 20;
-
-/// How far behind a damaged batch intact ones are looked for.
-const SALVAGE_SEARCH_MAX: u64 = 64 << 20;
 
 /// What a directory holds.
 pub(crate) struct Recovered {
@@ -106,7 +107,7 @@ pub(crate) async fn recover<I: Io>(
         next_offset: last.log_start_offset,
         segments: Vec::new(),
     };
-    recovery.remove_leftovers().await?;
+    recovery.check_segments().await?;
     recovery.remove_expired().await;
     recovery.read_epochs().await?;
     let is_empty = recovery.listing.logs.is_empty();
@@ -117,11 +118,9 @@ pub(crate) async fn recover<I: Io>(
             .push(Segment::new(last.log_start_offset, 0));
     } else if !is_clean {
         recovery.open_unclean().await?;
-        if recovery.next_offset < recovery.last.recovery_point {
-            recovery.distrust_recovery_point();
-            recovery.open_unclean().await?;
-        }
     }
+    recovery.check_end().await?;
+    recovery.remove_leftovers().await?;
     recovery.remove_stray_snapshots().await?;
     // Not all that are old by their records' timestamps: these may lie long before the time of the append.
     recovery.producers.expire_surplus(shard.io().wall_clock());
@@ -185,8 +184,11 @@ impl<I: Io> Recovery<'_, I> {
     }
 
     async fn remove_file(&self, path: &Path) -> Result<(), OpenError> {
-        let removed = self.shard.io().remove_file(path).await;
-        removed.map_err(OpenError::io("remove", path))
+        match self.shard.io().remove_file(path).await {
+            // It went together with its segment.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(OpenError::io("remove", path)),
+        }
     }
 
     async fn remove_leftovers(&self) -> Result<(), OpenError> {
@@ -349,13 +351,6 @@ impl<I: Io> Recovery<'_, I> {
         synced.map_err(OpenError::io("sync directory", self.dir))
     }
 
-    /// The log ends before its recovery point: that is of an earlier log of the same name, and says nothing.
-    fn distrust_recovery_point(&mut self) {
-        let (end, recovery_point) = (self.next_offset, self.last.recovery_point);
-        tracing::warn!(dir = %self.dir.display(), %end, %recovery_point, "not this log's recovery point");
-        self.last.recovery_point = Offset(0);
-    }
-
     /// Checks one segment, cuts what is not whole, and makes it durable.
     async fn scan(&mut self, log: &LogFile) -> Result<Segment, OpenError> {
         let base_offset = log.base_offset;
@@ -363,6 +358,7 @@ impl<I: Io> Recovery<'_, I> {
         let mut indexes = SegmentIndexes::new(base_offset);
         let file = self.file(base_offset).await?;
         let mut scanner = Scanner::new(&*file, log.len_bytes);
+        let mut progress = Progress::new(self.shard.io().now());
         loop {
             let check = if self.next_offset < self.last.recovery_point {
                 Check::Header
@@ -390,8 +386,15 @@ impl<I: Io> Recovery<'_, I> {
                     break;
                 }
             }
+            progress.step(
+                self.shard.io().now(),
+                &path,
+                scanner.position(),
+                log.len_bytes,
+            );
         }
         let size_bytes = scanner.position();
+        self.check_scanned(log, size_bytes)?;
         let is_newest = self.listing.logs.last().map(|it| it.base_offset) == Some(base_offset);
         let kept = is_newest && {
             let is_zero = scanner.rest_is_zero(ROOM_KEPT_MAX).await;
@@ -417,42 +420,6 @@ impl<I: Io> Recovery<'_, I> {
         Ok(segment)
     }
 
-    /// Before a cut: what may have been acknowledged is not thrown away. When intact batches follow, further behind than
-    /// anything that was never committed could lie, or although no sector before them is missing, then durable records
-    /// are damaged, and the log is not opened.
-    async fn salvage(
-        &self,
-        log: &LogFile,
-        file: &I::File,
-        scanner: &mut Scanner<'_, I::File>,
-    ) -> Result<(), OpenError> {
-        let path = self.path(log.base_offset, SegmentFile::Log);
-        let position = scanner.position();
-        let intact = scanner
-            .intact_behind(self.next_offset, SALVAGE_SEARCH_MAX)
-            .await;
-        let Some(intact) = intact.map_err(OpenError::io("scan", &path))? else {
-            return Ok(());
-        };
-        // Admission lets one batch go beyond the bound.
-        let is_far = intact - position > 2 * self.shard.config().uncommitted_bytes_max as u64;
-        let is_torn = scanner.has_zero_sector(position, intact).await;
-        if is_far || !is_torn.map_err(OpenError::io("scan", &path))? {
-            return Err(OpenError::Corrupt {
-                path,
-                position,
-                offset: self.next_offset,
-                recovery_point: self.last.recovery_point,
-                detail: format!("intact batches follow at byte {intact}"),
-            });
-        }
-        let kept = keep_aside(self.shard.io(), file, &path, (position, log.len_bytes)).await;
-        let kept = kept.map_err(OpenError::io("keep a copy of what is cut from", &path))?;
-        tracing::error!(path = %path.display(), position, kept = %kept.display(),
-            "a batch is damaged and intact ones follow: they are cut, and kept in a file of their own");
-        Ok(())
-    }
-
     /// Takes a batch into account that is part of the log.
     fn take(&mut self, found: &Scanned) {
         let header = &found.header;
@@ -461,39 +428,6 @@ impl<I: Io> Recovery<'_, I> {
         self.producers
             .record(&producer, header.last_offset(), header.max_timestamp);
         self.next_offset = Offset(header.last_offset().0 + 1);
-    }
-
-    /// What is not whole at `position` may be cut, unless it had been durable.
-    fn check_loss(&self, log: &LogFile, position: u64, detail: &str) -> Result<(), OpenError> {
-        let path = self.path(log.base_offset, SegmentFile::Log);
-        if self.next_offset < self.last.recovery_point {
-            return Err(OpenError::Corrupt {
-                path,
-                position,
-                offset: self.next_offset,
-                recovery_point: self.last.recovery_point,
-                detail: detail.to_owned(),
-            });
-        }
-        tracing::warn!(path = %path.display(), position, detail, "the log ends here");
-        Ok(())
-    }
-
-    async fn remove_segments(&self, logs: &[LogFile]) -> Result<(), OpenError> {
-        for log in logs {
-            let path = self.path(log.base_offset, SegmentFile::Log);
-            let aside = path.with_extension("log.cut");
-            tracing::error!(path = %path.display(), kept = %aside.display(),
-                "a segment lies behind the end of the log: it is set aside");
-            let renamed = self.shard.io().rename(&path, &aside).await;
-            renamed.map_err(OpenError::io("set aside", &path))?;
-            for (offset, file) in &self.listing.indexes {
-                if *offset == log.base_offset {
-                    self.remove_file(&self.path(*offset, *file)).await?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Writes the indexes of a scanned segment that is not the newest.

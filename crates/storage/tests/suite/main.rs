@@ -5,6 +5,7 @@ mod compaction;
 mod crash;
 mod faults;
 mod log;
+mod loss;
 mod recovery;
 mod retention;
 mod scrubbing;

@@ -13,7 +13,7 @@ use storage::{LastKnown, Log, LogConfig, LogIdentity, OpenError};
 use types::{Offset, PartitionIndex};
 
 #[test]
-fn a_flipped_byte_before_intact_batches_is_refused_and_at_the_end_cut() {
+fn a_flipped_byte_is_refused() {
     for_each_seed(0..40, |seed| {
         simulate(seed, async move |machine, simulation| {
             let log = create(&machine, LogConfig::default()).await;
@@ -34,10 +34,12 @@ fn a_flipped_byte_before_intact_batches_is_refused_and_at_the_end_cut() {
                 .corrupt(&path, damaged * len + within)
                 .expect("a byte");
             let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
-            if damaged < 19 && within >= 8 {
+            // Behind the last batch nothing shows that its length or magic was another.
+            let is_told = damaged < 19 || within > 16;
+            if is_told && within >= 8 {
                 assert!(
                     matches!(log, Err(OpenError::Corrupt { .. })),
-                    "byte {within} of batch {damaged}: the batches behind were acknowledged"
+                    "byte {within} of batch {damaged}: it was acknowledged"
                 );
                 return;
             }
@@ -262,34 +264,6 @@ fn many_partitions_open_quickly_and_idle_without_memory() {
         assert!(logs.iter().all(|log| log.log_end_offset() == Offset(1)));
         shard.reclaim();
         assert_eq!(shard.memory().lent_bytes, 0);
-    });
-}
-
-#[test]
-fn a_recovery_point_of_an_earlier_log_proves_nothing() {
-    simulate(6, async |machine, _| {
-        let log = create(&machine, LogConfig::default()).await;
-        let sent = batch(1, 100, 1);
-        for _ in 0..10 {
-            commit(&log, &sent).await;
-        }
-        machine.kill();
-        let len = sent.bytes.len() as u64;
-        // Only a checksum can tell, and nothing follows that would prove more.
-        let value = 9 * len + len / 2;
-        machine
-            .disk()
-            .corrupt(&segment_path(0, "log"), value)
-            .expect("a byte");
-        let last = LastKnown {
-            recovery_point: Offset(500),
-            ..LastKnown::NOTHING
-        };
-        let log = reopen(&machine, LogConfig::default(), last)
-            .await
-            .expect("it recovers");
-        assert_eq!(log.log_end_offset(), Offset(9));
-        assert_dense(&log).await;
     });
 }
 
