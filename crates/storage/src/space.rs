@@ -2,7 +2,9 @@
 //!
 //! Shared by the logs of one shard whose directories lie in the same data directory. The free space is measured now and
 //! then while there are appends; between measurements what is appended is subtracted. A full disk is measured again
-//! as long as somebody asks, so appends go on once space returns. Invariant: appends leave the reserve free.
+//! as long as somebody asks, before anybody is refused because of an old measurement, so appends go on once space returns.
+//! The begin and the end of such a time are logged, once for each shard that meets it. Invariant: appends leave the reserve
+//! free.
 //!
 //! It starts no task and does no I/O: [`crate::ShardStorage`] measures.
 
@@ -18,6 +20,9 @@ const MEASURE_BYTES: u64 = 16 << 20;
 
 /// The time after which a measurement is stale.
 const MEASURE_AFTER: Duration = Duration::from_millis(500);
+
+/// Free space beyond what was refused from which a disk counts as full no more.
+const RECOVERED_BYTES: u64 = 1 << 20;
 
 /// Whether an append fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub(crate) struct DiskSpace {
     reserve_bytes: u64,
     measured: Cell<Option<Measured>>,
     pub(crate) measuring: Cell<bool>,
+    /// The bytes that an append wanted which was refused, until there is room for as much and more.
+    refused_bytes: Cell<Option<u64>>,
     /// A measurement has ended.
     pub(crate) changed: Notify,
 }
@@ -53,6 +60,7 @@ impl DiskSpace {
             reserve_bytes,
             measured: Cell::new(None),
             measuring: Cell::new(false),
+            refused_bytes: Cell::new(None),
             changed: Notify::new(),
         }
     }
@@ -94,6 +102,23 @@ impl DiskSpace {
         }
     }
 
+    /// Whether appends have been refused for want of space, and it has not returned.
+    pub(crate) fn is_full(&self) -> bool {
+        self.refused_bytes.get().is_some()
+    }
+
+    /// Notes that an append of `len_bytes` is refused, and says so if it is the first one.
+    pub(crate) fn refuse(&self, len_bytes: usize) {
+        if self.is_full() {
+            return;
+        }
+        self.refused_bytes.set(Some(len_bytes as u64));
+        let measured = self.measured.get();
+        let free_bytes = measured.map_or(0, |measured| measured.free_bytes);
+        tracing::error!(dir = %self.data_dir.display(), free_bytes, reserve_bytes = self.reserve_bytes,
+            "the disk is full up to its reserve (logan.disk.reserve.bytes): appends are refused until space returns");
+    }
+
     /// Takes a measurement, or the operating system's word that nothing is free.
     pub(crate) fn set_free(&self, free_bytes: u64, now: Instant) {
         self.measured.set(Some(Measured {
@@ -101,6 +126,12 @@ impl DiskSpace {
             free_bytes,
             appended_bytes: 0,
         }));
+        let usable_bytes = free_bytes.saturating_sub(self.reserve_bytes);
+        let refused = self.refused_bytes.get();
+        if refused.is_some_and(|refused| usable_bytes >= refused.saturating_add(RECOVERED_BYTES)) {
+            self.refused_bytes.set(None);
+            tracing::info!(dir = %self.data_dir.display(), free_bytes, "the disk has room again: appends are taken");
+        }
         self.changed.notify_all();
     }
 }
@@ -112,7 +143,7 @@ mod tests {
 
     use io::Instant;
 
-    use super::{DiskSpace, Room};
+    use super::{DiskSpace, RECOVERED_BYTES, Room};
 
     #[test]
     fn appends_leave_the_reserve_and_go_on_when_space_returns() {
@@ -129,5 +160,18 @@ mod tests {
         assert!(space.is_stale(start + Duration::from_secs(1)));
         space.set_free(1000, start);
         assert_eq!(space.room_for(900), Room::Enough);
+    }
+
+    #[test]
+    fn a_disk_is_full_from_the_first_refusal_until_there_is_room_for_more_than_that() {
+        let space = DiskSpace::new(PathBuf::new(), 100);
+        space.set_free(150, Instant(0));
+        assert!(!space.is_full());
+        space.refuse(60);
+        assert!(space.is_full());
+        space.set_free(160, Instant(0));
+        assert!(space.is_full(), "the next one would fill it again");
+        space.set_free(160 + RECOVERED_BYTES, Instant(0));
+        assert!(!space.is_full());
     }
 }

@@ -61,12 +61,19 @@ impl<I: Io> Log<I> {
         let mut state = inner.state.borrow_mut();
         state.check_running()?;
         let room = inner.space.room_for(len_bytes);
+        let is_stale = inner.space.is_stale(inner.shard.io().now());
         let changed = inner.space.changed.notified();
         inner.shard.measure(&inner.space);
         match room {
             Room::Enough if !state.is_disk_full => {}
-            Room::Enough | Room::Full => return Err(AppendError::DiskFull),
-            Room::Unknown => return Ok(Admission::After(changed)),
+            // The operating system refused a write, which is tried again and again.
+            Room::Enough => return Err(AppendError::DiskFull),
+            Room::Full if !is_stale => {
+                inner.space.refuse(len_bytes);
+                return Err(AppendError::DiskFull);
+            }
+            // Nobody is refused because of what was so a while ago.
+            Room::Full | Room::Unknown => return Ok(Admission::After(changed)),
         }
         let uncommitted = state.uncommitted_bytes();
         let limit = inner.shard.config().uncommitted_bytes_max as u64;
