@@ -26,7 +26,7 @@ keys! {
         [], "The rack of this machine.";
     "compression.gzip.level" => compression_gzip_level: i32 = Some("-1"), BetweenOrMinusOne(1, 9), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
-    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Honoured,
+    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Stored,
         [], "The default of the topic key of this name.";
     "compression.type" => compression_type: CompressionType = Some("producer"), OneOf(COMPRESSION_TYPES), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
@@ -98,7 +98,7 @@ keys! {
         [], "The default of the topic key `message.timestamp.before.max.ms`.";
     "log.message.timestamp.type" => log_message_timestamp_type: TimestampType = Some("CreateTime"), OneOf(TIMESTAMP_TYPES), Dynamic, Honoured,
         [], "The default of the topic key `message.timestamp.type`.";
-    "log.preallocate" => log_preallocate: bool = Some("false"), Any, Dynamic, Stored,
+    "log.preallocate" => log_preallocate: bool = Some("false"), Any, Dynamic, Honoured,
         [], "The default of the topic key `preallocate`.";
     "log.retention.bytes" => log_retention_bytes: i64 = Some("-1"), Any, Dynamic, Honoured,
         [], "The default of the topic key `retention.bytes`.";
@@ -118,7 +118,7 @@ keys! {
         [], "The default of the topic key `segment.jitter.ms`.";
     "log.roll.ms" => log_roll_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `segment.ms`.";
-    "log.scrub.bytes.per.second" => log_scrub_bytes_per_second: i64 = Some("4194304"), at_least(0), Restart, Honoured,
+    "log.scrub.bytes.per.second" => log_scrub_bytes_per_second: i64 = Some("4194304"), at_least(0), Dynamic, Honoured,
         [], "The bytes of closed segments that the process re-reads each second to check them, over all shards; 0 is not at all.";
     "log.segment.bytes" => log_segment_bytes: i32 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         [], "The default of the topic key `segment.bytes`.";
@@ -190,6 +190,6 @@ keys! {
         [], "The size of the largest request that is accepted.";
     "socket.send.buffer.bytes" => socket_send_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Stored,
         [], "SO_SNDBUF of client connections; -1 leaves it to the kernel.";
-    "unclean.leader.election.enable" => unclean_leader_election_enable: bool = Some("false"), Any, Dynamic, Stored,
+    "unclean.leader.election.enable" => unclean_leader_election_enable: bool = Some("false"), Any, Dynamic, Honoured,
         [], "The default of the topic key of this name.";
 }

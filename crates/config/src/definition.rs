@@ -54,6 +54,8 @@ pub enum Effect {
     Honoured,
     /// The value is checked, kept and described, and nothing acts on it yet.
     Stored,
+    /// Nothing could act on it: every value but the default is refused, with the reason.
+    Refused,
 }
 
 /// Which values of a key's type are permitted.

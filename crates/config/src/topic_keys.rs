@@ -16,8 +16,8 @@ keys! {
         ["log.cleanup.policy" * 1], "What may happen to old records: `delete`, `compact`, both, or neither. On compacted topics, records need a key.";
     "compression.gzip.level" => compression_gzip_level: i32 = Some("-1"), BetweenOrMinusOne(1, 9), Dynamic, Honoured,
         ["compression.gzip.level" * 1], "The level where batches are recompressed with gzip; -1 is the codec's own default.";
-    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Honoured,
-        ["compression.lz4.level" * 1], "The level where batches are recompressed with LZ4.";
+    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Refused,
+        ["compression.lz4.level" * 1], "The level where batches are recompressed with LZ4, which has one level here.";
     "compression.type" => compression_type: CompressionType = Some("producer"), OneOf(COMPRESSION_TYPES), Dynamic, Honoured,
         ["compression.type" * 1], "How batches are stored: `producer` keeps what was sent; another codec recompresses batches that differ.";
     "compression.zstd.level" => compression_zstd_level: i32 = Some("3"), between(-131_072, 22), Dynamic, Honoured,
@@ -36,9 +36,9 @@ keys! {
         ["log.index.interval.bytes" * 1], "The bytes of log between two entries of the offset index.";
     "leader.replication.throttled.replicas" => leader_replication_throttled_replicas: Vec<String> = Some(""), Custom(check_throttled_replicas), Dynamic, Stored,
         [], "The replicas whose catching up is throttled on the leader.";
-    "local.retention.bytes" => local_retention_bytes: i64 = Some("-2"), at_least(-2), Dynamic, Stored,
+    "local.retention.bytes" => local_retention_bytes: i64 = Some("-2"), at_least(-2), Dynamic, Refused,
         ["log.local.retention.bytes" * 1], "With tiered storage: the bytes of a partition that stay on this disk; -2 follows `retention.bytes`.";
-    "local.retention.ms" => local_retention_ms: i64 = Some("-2"), at_least(-2), Dynamic, Stored,
+    "local.retention.ms" => local_retention_ms: i64 = Some("-2"), at_least(-2), Dynamic, Refused,
         ["log.local.retention.ms" * 1], "With tiered storage: the time that segments stay on this disk; -2 follows `retention.ms`.";
     "logan.durability" => durability: Durability = Some("sync"), OneOf(DURABILITIES), Dynamic, Honoured,
         ["logan.durability" * 1], "What must have happened to a batch before it is acknowledged and consumed: `sync`, it survives a power cut; `written`, its write has completed.";
@@ -58,13 +58,13 @@ keys! {
         ["log.cleaner.min.compaction.lag.ms" * 1], "The shortest that a record stays out of compaction's reach.";
     "min.insync.replicas" => min_insync_replicas: i32 = Some("1"), at_least(1), Dynamic, Honoured,
         ["min.insync.replicas" * 1], "The replicas in sync that an append with acks=all needs.";
-    "preallocate" => preallocate: bool = Some("false"), Any, Dynamic, Stored,
-        ["log.preallocate" * 1], "Kafka's wish for preallocated segments; Logan always grows the active segment ahead of its writes.";
-    "remote.log.copy.disable" => remote_log_copy_disable: bool = Some("false"), Any, Dynamic, Stored,
+    "preallocate" => preallocate: bool = Some("false"), Any, Dynamic, Honoured,
+        ["log.preallocate" * 1], "Whether a segment has all its blocks from the beginning; else it grows ahead of its writes.";
+    "remote.log.copy.disable" => remote_log_copy_disable: bool = Some("false"), Any, Dynamic, Refused,
         [], "With tiered storage: no further segments are copied away.";
-    "remote.log.delete.on.disable" => remote_log_delete_on_disable: bool = Some("false"), Any, Dynamic, Stored,
+    "remote.log.delete.on.disable" => remote_log_delete_on_disable: bool = Some("false"), Any, Dynamic, Refused,
         [], "With tiered storage: switching it off deletes what was copied away.";
-    "remote.storage.enable" => remote_storage_enable: bool = Some("false"), Any, Dynamic, Stored,
+    "remote.storage.enable" => remote_storage_enable: bool = Some("false"), Any, Dynamic, Refused,
         [], "Tiered storage, which this broker does not have: `true` is refused.";
     "retention.bytes" => retention_bytes: i64 = Some("-1"), Any, Dynamic, Honoured,
         ["log.retention.bytes" * 1], "The size of a partition above which old segments are deleted; -1 is unlimited.";
@@ -78,6 +78,6 @@ keys! {
         ["log.roll.jitter.ms" * 1, "log.roll.jitter.hours" * 3_600_000], "A random time taken off `segment.ms`, so that partitions do not all begin a segment at once.";
     "segment.ms" => segment_ms: i64 = Some("604800000"), at_least(1), Dynamic, Honoured,
         ["log.roll.ms" * 1, "log.roll.hours" * 3_600_000], "The age at which the next segment begins even if this one is not full.";
-    "unclean.leader.election.enable" => unclean_leader_election_enable: bool = Some("false"), Any, Dynamic, Stored,
+    "unclean.leader.election.enable" => unclean_leader_election_enable: bool = Some("false"), Any, Dynamic, Honoured,
         ["unclean.leader.election.enable" * 1], "Whether a replica that is not in sync may become leader.";
 }

@@ -103,8 +103,8 @@ impl fmt::Display for Value {
             Self::Null => Ok(()),
             Self::Boolean(value) => value.fmt(f),
             Self::Integer(value) => value.fmt(f),
-            // Debug keeps the ".0" of whole numbers, as Java does.
-            Self::Double(value) => write!(f, "{value:?}"),
+            // Debug keeps the ".0" of whole numbers, as Java does; Java's exponents have a capital E.
+            Self::Double(value) => format!("{value:?}").replace('e', "E").fmt(f),
             Self::Text(value) => value.fmt(f),
             Self::List(items) => items.join(",").fmt(f),
         }
