@@ -56,6 +56,9 @@ impl View {
             Some(previous) => Rc::clone(&previous.config),
             None => Rc::new(effective(written, &image)),
         };
+        let parse = |topic: &Arc<TopicImage>| Rc::new(settings_of(topic, &config));
+        // Most topics have no values of their own; parsing what they share once keeps a change of it short.
+        let mut plain = None;
         let settings = image
             .topics()
             .map(|topic| {
@@ -63,7 +66,13 @@ impl View {
                     .and_then(|previous| previous.settings.get(&topic.id))
                     .filter(|(old, _)| Arc::ptr_eq(old, topic) || old.configs == topic.configs)
                     .map(|(_, settings)| Rc::clone(settings));
-                let settings = known.unwrap_or_else(|| Rc::new(settings_of(topic, &config)));
+                let settings = known.unwrap_or_else(|| {
+                    if topic.configs.is_empty() {
+                        Rc::clone(plain.get_or_insert_with(|| parse(topic)))
+                    } else {
+                        parse(topic)
+                    }
+                });
                 (topic.id, (Arc::clone(topic), settings))
             })
             .collect();
@@ -220,5 +229,71 @@ pub(crate) fn log_config(config: &TopicConfig) -> LogConfig {
         max_compaction_lag_ms: DurationMs(config.max_compaction_lag_ms),
         delete_retention_ms: DurationMs(config.delete_retention_ms),
         preallocate: config.preallocate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::{BrokerConfig, Effect, Sources, TOPIC_DEFINITIONS};
+    use metadata::{Configs, TopicImage};
+    use types::Uuid;
+
+    use super::settings_of;
+
+    /// Another value than the default, for each key that something here acts on.
+    const OTHERS: &[(&str, &str)] = &[
+        ("cleanup.policy", "compact"),
+        ("compression.gzip.level", "1"),
+        ("compression.type", "zstd"),
+        ("compression.zstd.level", "1"),
+        ("delete.retention.ms", "1"),
+        ("file.delete.delay.ms", "1"),
+        ("flush.messages", "1"),
+        ("flush.ms", "1"),
+        ("index.interval.bytes", "1"),
+        ("logan.durability", "written"),
+        ("max.compaction.lag.ms", "1"),
+        ("max.message.bytes", "1"),
+        ("message.timestamp.after.max.ms", "1"),
+        ("message.timestamp.before.max.ms", "1"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("min.cleanable.dirty.ratio", "0.1"),
+        ("min.compaction.lag.ms", "1"),
+        ("min.insync.replicas", "2"),
+        ("preallocate", "true"),
+        ("retention.bytes", "1"),
+        ("retention.ms", "1"),
+        ("segment.bytes", "2097152"),
+        ("segment.index.bytes", "8"),
+        ("segment.jitter.ms", "1"),
+        ("segment.ms", "1"),
+    ];
+
+    /// A partition has one replica, and no other to elect.
+    const WITHOUT_OBJECT: &str = "unclean.leader.election.enable";
+
+    fn settings(configs: Configs) -> String {
+        let topic = TopicImage {
+            id: Uuid::ZERO,
+            name: "t".into(),
+            partitions: Vec::new(),
+            configs,
+        };
+        let config = BrokerConfig::from_sources(&Sources::empty()).expect("the defaults");
+        format!("{:?}", settings_of(&topic, &config))
+    }
+
+    #[test]
+    fn every_key_reaches_what_acts_on_it() {
+        let default = settings(Configs::new());
+        for (key, value) in OTHERS {
+            let own = settings(Configs::from([((*key).into(), (*value).into())]));
+            assert_ne!(own, default, "{key} is ignored");
+        }
+        for definition in TOPIC_DEFINITIONS {
+            let is_tried = OTHERS.iter().any(|(key, _)| *key == definition.name);
+            let acts = definition.effect == Effect::Honoured && definition.name != WITHOUT_OBJECT;
+            assert_eq!(is_tried, acts, "{}", definition.name);
+        }
     }
 }
