@@ -1,6 +1,7 @@
 //! The real broker on simulated shards, from seeds: Kafka's protocol over simulated connections, crashes and power cuts.
 //! What was acknowledged or read stays at its offset, nothing is there twice, and no producer's records change order.
 
+mod alterations;
 mod client;
 mod inboxes;
 mod node;
