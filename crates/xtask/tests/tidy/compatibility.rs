@@ -47,6 +47,7 @@ fn expected_row(definition: &Definition) -> String {
     let acted_on = match definition.effect {
         Effect::Honoured => "yes",
         Effect::Stored => "not yet",
+        Effect::Refused => "refused",
     };
     format!("`{}` {default} {acted_on}", definition.name)
 }
@@ -54,7 +55,8 @@ fn expected_row(definition: &Definition) -> String {
 fn differences(text: &str, heading: &str, definitions: &[Definition]) -> Vec<String> {
     let written: BTreeSet<String> = rows(text, heading)
         .iter()
-        .map(|row| row.join(" "))
+        // Behind them a topic's key names its test.
+        .map(|row| row[..row.len().min(3)].join(" "))
         .collect();
     let expected: BTreeSet<String> = definitions.iter().map(expected_row).collect();
     let missing = expected
@@ -73,6 +75,50 @@ fn every_configuration_key_is_documented() {
     assert_none("keys of the broker in docs/compatibility.md", &broker);
     let topics = differences(&text, "## Configuration: topics", TOPIC_DEFINITIONS);
     assert_none("keys of topics in docs/compatibility.md", &topics);
+}
+
+/// What is wrong with the test that a row names: keys that nothing acts on need none.
+fn fault_of_test(row: &[&str]) -> Option<String> {
+    let [key, _, acted_on, test] = row else {
+        return Some(format!("{} has no cell for its test", row.join(" ")));
+    };
+    if *acted_on == "not yet" {
+        return None;
+    }
+    let Some((file, name)) = test.split_once(", ") else {
+        return Some(format!("{key} names no test"));
+    };
+    let source = std::fs::read_to_string(root().join(file.trim_matches('`')));
+    let test = format!("fn {}()", name.trim_matches('`'));
+    let is_there = source.is_ok_and(|source| source.contains(&test));
+    (!is_there).then(|| format!("{key}: there is no {name} in {file}"))
+}
+
+#[test]
+fn every_topic_key_names_a_test_that_exists() {
+    let text = document();
+    let rows = rows(&text, "## Configuration: topics");
+    assert!(
+        !rows.is_empty(),
+        "docs/compatibility.md has a table of topic keys"
+    );
+    let faults: Vec<String> = rows.iter().filter_map(|row| fault_of_test(row)).collect();
+    assert_none("tests of topic keys in docs/compatibility.md", &faults);
+}
+
+#[test]
+fn a_test_that_does_not_exist_is_found() {
+    let file = "`crates/xtask/tests/tidy/compatibility.rs`";
+    let here = format!("{file}, `a_test_that_does_not_exist_is_found`");
+    let gone = format!("{file}, `a_test_that_was_renamed`");
+    assert_eq!(fault_of_test(&["`k`", "`0`", "yes", &here]), None);
+    assert_eq!(fault_of_test(&["`k`", "`0`", "not yet", "-"]), None);
+    for test in ["-", gone.as_str()] {
+        assert!(
+            fault_of_test(&["`k`", "`0`", "yes", test]).is_some(),
+            "{test}"
+        );
+    }
 }
 
 /// The APIs of the table: key, name and version range.
