@@ -141,7 +141,8 @@ CONFIGS = [
     at("kafka-configs --describe --all --entity-type topics --entity-name moved",
        unordered=True, only=r"^\s*(retention\.ms|max\.message\.bytes)="),
     at("kafka-configs --alter --entity-type brokers --entity-name {node} --add-config node.id=9"),
-    at("kafka-configs --alter --entity-type brokers --entity-name {node} --add-config no.such.key=1"),
+    at("kafka-configs --alter --entity-type brokers --entity-name {node} --add-config no.such.key=1",
+       accepted="an unknown key can be set on a broker"),
     at("kafka-configs --alter --entity-type brokers --entity-name {node} --add-config log.retention.ms=soon"),
 ]
 
