@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{Error, Result};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use ::io::{Io as _, Task as _, TaskClass};
 use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest};
-use sim::{Machine, Rng, SimIo, Simulation, for_each_seed};
+use sim::{Fault, Machine, Operation, Rng, SimIo, Simulation, for_each_seed};
 use types::{ErrorCode, Uuid};
 
 use crate::client::{
@@ -267,4 +268,66 @@ fn acknowledged_creations_and_deletions_survive() {
         let outcome = simulation.run(scenario(&simulation, &machine, &clients));
         assert!(outcome.expect("it ends") > 10, "topics come and go");
     });
+}
+
+/// What becomes of a deleted topic whose directories the disk did not rename.
+#[derive(Clone, Copy)]
+enum Then {
+    CreatedAgain,
+    Restarted,
+}
+
+async fn delete_stubbornly(simulation: &Simulation, then: Then) {
+    let (machine, clients) = (simulation.machine(), simulation.machine());
+    let config = NodeConfig {
+        shards: 2,
+        credits: None,
+        overrides: Vec::new(),
+    };
+    let shared = Shared {
+        rng: simulation.rng(1),
+        io: clients.shard(0),
+        node: RefCell::default(),
+        changes: Cell::default(),
+    };
+    let start = async || {
+        let node = Node::start(&machine, &config).await;
+        *shared.node.borrow_mut() = Some(Rc::new(node.expect("it starts")));
+    };
+    start().await;
+    let mut known = Known::default();
+    let created = shared.create("stubborn", &mut known).await;
+    created.expect("a new topic");
+    shared.write("stubborn", &mut known).await.expect("stored");
+    let fault = Fault::new(Operation::Names).on("/stubborn-1");
+    machine.disk().inject(fault);
+    let deleted = shared.delete("stubborn", &mut known).await;
+    deleted.expect("the topic is gone, if not its files");
+    machine.disk().repair();
+    if matches!(then, Then::Restarted) {
+        let old = Path::new("/data/stubborn-1/00000000000000000000.log");
+        assert!(machine.disk().peek(old).is_ok(), "the disk refused");
+        shared.node.borrow_mut().take();
+        machine.cut_power();
+        start().await;
+        assert!(machine.disk().peek(old).is_err(), "deleted after all");
+    }
+    let created = shared.create("stubborn", &mut known).await;
+    created.expect("the name is free");
+    let written = shared.write("stubborn", &mut known).await;
+    written.expect("its partitions are online");
+    shared
+        .look("stubborn", &mut known)
+        .await
+        .expect("it is new");
+}
+
+#[test]
+fn a_topic_whose_directory_keeps_its_name_is_deleted_all_the_same() {
+    for then in [Then::CreatedAgain, Then::Restarted] {
+        let simulation = Simulation::new(7);
+        simulation.set_time_max(Duration::from_secs(600));
+        let outcome = simulation.run(delete_stubbornly(&simulation, then));
+        outcome.expect("it ends");
+    }
 }
