@@ -83,6 +83,34 @@ impl View {
         }
     }
 
+    /// Whether a topic and its settings are what they were in `previous`. Costs two look-ups, whatever the topic's size.
+    pub(crate) fn has_same(&self, previous: &Self, topic: Uuid) -> bool {
+        match (self.settings.get(&topic), previous.settings.get(&topic)) {
+            (Some((topic, settings)), Some((old_topic, old_settings))) => {
+                Arc::ptr_eq(topic, old_topic) && Rc::ptr_eq(settings, old_settings)
+            }
+            _ => false,
+        }
+    }
+
+    /// The topics that are new, changed or gone since `previous`, with how many partitions they have or had.
+    pub(crate) fn changed_since(&self, previous: &Self) -> Vec<(Uuid, usize)> {
+        let partitions = |view: &Self, id| view.image.topic(id).map_or(0, |it| it.partitions.len());
+        let changed = self
+            .image
+            .topics()
+            .filter(|topic| !self.has_same(previous, topic.id));
+        let gone = previous
+            .image
+            .topics()
+            .filter(|topic| self.image.topic(topic.id).is_none());
+        changed
+            .chain(gone)
+            .map(|topic| topic.id)
+            .map(|id| (id, partitions(self, id).max(partitions(previous, id))))
+            .collect()
+    }
+
     /// The topic's parsed configuration.
     pub(crate) fn settings(&self, topic: Uuid) -> Option<&Rc<TopicSettings>> {
         self.settings.get(&topic).map(|(_, settings)| settings)

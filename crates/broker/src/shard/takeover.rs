@@ -37,7 +37,7 @@ impl<I: Io> Shard<I> {
     pub(crate) async fn take_over(self: &Rc<Self>, image: Arc<MetadataImage>) {
         let before = self.view();
         let view = Rc::new(View::new(image, Some(&before), &self.setup.config));
-        let openings = self.missing_logs(&view);
+        let openings = self.missing_logs(&before, &view);
         if !openings.is_empty() {
             // After the start every log that is missing is new.
             let is_start = before.image.end_offset() == Offset(0);
@@ -54,12 +54,17 @@ impl<I: Io> Shard<I> {
         if self.id() == CONTROLLER && !Rc::ptr_eq(&before.config, &view.config) {
             self.setup.on_change.changed(&view.config);
         }
-        self.follow(&view).await;
+        self.follow(&before, &view).await;
     }
 
-    fn missing_logs(&self, view: &View) -> Vec<Opening> {
+    /// The logs that have to be opened: those of topics that changed, and those that could not be opened before.
+    fn missing_logs(&self, before: &View, view: &View) -> Vec<Opening> {
         let mut openings = Vec::new();
+        let none_is_offline = self.offline.borrow().is_empty();
         for topic in view.image.topics() {
+            if none_is_offline && view.has_same(before, topic.id) {
+                continue;
+            }
             let Some(settings) = view.settings(topic.id) else {
                 continue;
             };
@@ -185,10 +190,12 @@ impl<I: Io> Shard<I> {
     ) -> Result<bool, OpenError> {
         let view = self.view();
         // At the start strays have been set aside.
-        let is_start = view.image.end_offset() == Offset(0);
+        if view.image.end_offset() == Offset(0) {
+            return Ok(false);
+        }
         let found = topic_id_of(self, path).await;
         let is_deleted = found.is_some_and(|id| id != topic_id && view.image.topic(id).is_none());
-        if is_start || !is_deleted {
+        if !is_deleted {
             return Ok(false);
         }
         let delay = u64::try_from(config.file_delete_delay_ms.0).unwrap_or(0);
@@ -197,12 +204,25 @@ impl<I: Io> Shard<I> {
         Ok(true)
     }
 
+    /// The partitions that this shard has of topics with so many partitions.
+    fn partitions_of(&self, topics: &[(Uuid, usize)]) -> Vec<Rc<Partition<I>>> {
+        let partitions = self.partitions.borrow();
+        let keys = topics.iter().flat_map(|(topic_id, count)| {
+            (0..).take(*count).map(|index| PartitionKey {
+                topic_id: *topic_id,
+                index,
+            })
+        });
+        keys.filter_map(|key| partitions.get(&key).map(Rc::clone))
+            .collect()
+    }
+
     /// Gives partitions their new epochs and configurations, and lets go of those that are not this shard's any more.
-    async fn follow(self: &Rc<Self>, view: &View) {
+    async fn follow(self: &Rc<Self>, before: &View, view: &View) {
         let expiration = i64::from(view.config.values.producer_id_expiration_ms);
         let expiration = DurationMs(expiration);
         let mut gone = Vec::new();
-        let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
+        let partitions = self.partitions_of(&view.changed_since(before));
         for partition in partitions {
             let key = partition.key;
             let image = view
