@@ -65,14 +65,45 @@ pub(crate) fn read_file(path: &Path, len_max_bytes: usize) -> Result<Vec<u8>> {
     Ok(content)
 }
 
+/// A directory with the content of the files that `pick` chooses.
+pub(crate) fn read(
+    path: &Path,
+    pick: fn(&[DirEntry]) -> Vec<usize>,
+    len_max_bytes: usize,
+) -> Result<Vec<(DirEntry, Option<Vec<u8>>)>> {
+    let entries = list(path)?;
+    let picked = pick(&entries);
+    let mut found: Vec<_> = entries.into_iter().map(|entry| (entry, None)).collect();
+    for index in picked {
+        let path = path.join(&found[index].0.name);
+        found[index].1 = read_file(&path, len_max_bytes).ok();
+    }
+    Ok(found)
+}
+
 pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<()> {
+    let replacement = write_replacement(path, content)?;
+    fs::rename(&replacement, path)?;
+    sync(parent(path))
+}
+
+pub(crate) fn replace_files(directory: &Path, files: &[(String, Vec<u8>)]) -> Result<()> {
+    for (name, content) in files {
+        write_replacement(&directory.join(name), content)?;
+    }
+    for (name, _) in files {
+        let path = directory.join(name);
+        fs::rename(replacement_path(&path), path)?;
+    }
+    sync(directory)
+}
+
+fn write_replacement(path: &Path, content: &[u8]) -> Result<PathBuf> {
     let replacement = replacement_path(path);
     let mut file = File::create(&replacement)?;
     file.write_all(content)?;
     file.sync_all()?;
-    drop(file);
-    fs::rename(&replacement, path)?;
-    sync(parent(path))
+    Ok(replacement)
 }
 
 /// Bytes that an unprivileged process may still allocate.

@@ -147,6 +147,16 @@ impl io::Io for GlommioIo {
         self.blocking(path, directory::list).await
     }
 
+    async fn read_dir(
+        &self,
+        path: &Path,
+        pick: fn(&[DirEntry]) -> Vec<usize>,
+        len_max_bytes: usize,
+    ) -> Result<Vec<(DirEntry, Option<Vec<u8>>)>> {
+        self.blocking(path, move |path| directory::read(path, pick, len_max_bytes))
+            .await
+    }
+
     async fn sync_dir(&self, path: &Path) -> Result<()> {
         self.blocking(path, directory::sync).await
     }
@@ -172,6 +182,13 @@ impl io::Io for GlommioIo {
     async fn replace_file(&self, path: &Path, content: Vec<u8>) -> Result<()> {
         self.blocking(path, move |path| directory::replace_file(path, &content))
             .await
+    }
+
+    async fn replace_files(&self, directory: &Path, files: Vec<(String, Vec<u8>)>) -> Result<()> {
+        self.blocking(directory, move |directory| {
+            directory::replace_files(directory, &files)
+        })
+        .await
     }
 
     async fn free_space_bytes(&self, path: &Path) -> Result<u64> {

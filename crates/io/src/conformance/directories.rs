@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::{Fixture, Suite};
-use crate::{ALIGNMENT, File as _, Io, OpenMode};
+use crate::{ALIGNMENT, DirEntry, File as _, Io, OpenMode};
 
 impl<I: Io, F: Fixture<I>> Suite<'_, I, F> {
     pub(super) async fn directories(&self) {
@@ -14,6 +14,11 @@ impl<I: Io, F: Fixture<I>> Suite<'_, I, F> {
             .await;
         self.case("a small file is replaced and read", self.replaced())
             .await;
+        self.case(
+            "several small files are replaced and read at once",
+            self.several(),
+        )
+        .await;
         self.case("free space is known", self.free_space()).await;
     }
 
@@ -110,6 +115,35 @@ impl<I: Io, F: Fixture<I>> Suite<'_, I, F> {
             .into_iter()
             .any(|entry| entry.name == "replaced.tmp");
         assert!(!leftover, "the temporary file took the name");
+    }
+
+    async fn several(&self) {
+        let directory = self.path("several");
+        let pick = |entries: &[DirEntry]| (0..entries.len()).step_by(2).collect();
+        let missing = self.io.read_dir(&directory, pick, ALIGNMENT).await;
+        let error = missing.err().map(|error| error.kind());
+        assert_eq!(error, Some(ErrorKind::NotFound));
+        self.io.create_dir_all(&directory).await.expect("made");
+        for round in 0..2 {
+            let files = (0..4_u8).map(|file| (file.to_string(), vec![round; usize::from(file)]));
+            let replaced = self.io.replace_files(&directory, files.collect()).await;
+            replaced.expect("four files");
+            let found = self.io.read_dir(&directory, pick, 1).await.expect("a list");
+            let seen: Vec<_> = found
+                .iter()
+                .map(|(entry, content)| (entry.name.as_str(), entry.len_bytes, content.as_deref()))
+                .collect();
+            // The third is longer than what is read.
+            let expected = [
+                ("0", 0, Some(&[][..])),
+                ("1", 1, None),
+                ("2", 2, None),
+                ("3", 3, None),
+            ];
+            assert_eq!(seen, expected);
+            let content = self.io.read_file(&directory.join("3"), 3).await;
+            assert_eq!(content.expect("a read"), [round; 3]);
+        }
     }
 
     async fn free_space(&self) {
