@@ -24,6 +24,7 @@ mod damage;
 pub mod epochs;
 mod error;
 mod files;
+mod group_sync;
 pub mod index;
 mod log;
 mod lru;

@@ -38,7 +38,12 @@ impl SegmentFile {
 
 /// `<dir>/<20 digits>.<extension>`.
 pub(crate) fn file_path(dir: &Path, offset: Offset, file: SegmentFile) -> PathBuf {
-    dir.join(format!("{:020}.{}", offset.0, file.extension()))
+    dir.join(file_name(offset, file))
+}
+
+/// `<20 digits>.<extension>`.
+pub(crate) fn file_name(offset: Offset, file: SegmentFile) -> String {
+    format!("{:020}.{}", offset.0, file.extension())
 }
 
 /// The offset and extension in a name like `00000000000000000017.log`.

@@ -15,6 +15,8 @@ use std::time::Duration;
 use io::Instant;
 use io::sync::Notify;
 
+use crate::group_sync::GroupSync;
+
 /// Bytes appended after which the free space is measured again.
 const MEASURE_BYTES: u64 = 16 << 20;
 
@@ -51,6 +53,8 @@ pub(crate) struct DiskSpace {
     refused_bytes: Cell<Option<u64>>,
     /// A measurement has ended.
     pub(crate) changed: Notify,
+    /// Makes the names of new logs durable.
+    pub(crate) names: GroupSync,
 }
 
 impl DiskSpace {
@@ -62,6 +66,7 @@ impl DiskSpace {
             measuring: Cell::new(false),
             refused_bytes: Cell::new(None),
             changed: Notify::new(),
+            names: GroupSync::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Log, LogInner, Stop};
 use crate::checkpoint::{LEADER_EPOCH_FILE, encode_epochs};
 use crate::config::LogConfig;
 use crate::error::{Fenced, OpenError};
-use crate::segment::SegmentFile;
+use crate::segment::{SegmentFile, file_name};
 use crate::shard::ShardStorage;
 use crate::snapshot;
 
@@ -46,7 +46,8 @@ impl<I: Io> Log<I> {
         self.inner.state.borrow().config.clone()
     }
 
-    /// Notes that `epoch` begins at the log end. The checkpoint is written in the background.
+    /// Notes that `epoch` begins at the log end. The checkpoint is written in the background, that of a log that has no
+    /// records yet together with its first ones: until then there is nothing that the epoch could be of.
     pub fn assign_leader_epoch(&self, epoch: LeaderEpoch) {
         let changed = {
             let mut state = self.inner.state.borrow_mut();
@@ -54,7 +55,7 @@ impl<I: Io> Log<I> {
             let changed = state.epochs.assign(epoch, next_offset);
             state.epochs_changed |= changed;
             state.is_changed |= changed;
-            changed
+            changed && (state.segments.len() > 1 || state.active().size_bytes > 0)
         };
         if changed {
             self.inner.save_epochs();
@@ -196,13 +197,9 @@ impl<I: Io> LogInner<I> {
                 epochs,
             )
         };
-        let path = self.path(end, SegmentFile::Snapshot);
-        self.replace_derived(&path, snapshot).await?;
-        if let Some(epochs) = epochs {
-            self.replace_derived(&self.dir.join(LEADER_EPOCH_FILE), epochs)
-                .await?;
-        }
-        Ok(())
+        let mut files = vec![(file_name(end, SegmentFile::Snapshot), snapshot)];
+        files.extend(epochs.map(|epochs| (LEADER_EPOCH_FILE.to_owned(), epochs)));
+        self.replace_all_derived(files).await
     }
 
     /// Drops everything that the shard keeps for this log.
@@ -225,7 +222,8 @@ impl<I: Io> LogInner<I> {
         let saving = async move {
             while let Some(content) = inner.changed_epochs() {
                 let path = inner.dir.join(LEADER_EPOCH_FILE);
-                if let Err(error) = inner.replace_derived(&path, content).await {
+                let files = vec![(LEADER_EPOCH_FILE.to_owned(), content)];
+                if let Err(error) = inner.replace_all_derived(files).await {
                     // Recovery makes the epochs from the batches, and closing writes them again.
                     tracing::warn!(path = %path.display(), %error, "leader epochs not written");
                     inner.epochs_are_not_saved();

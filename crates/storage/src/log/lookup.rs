@@ -7,7 +7,6 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use futures_util::future::join;
 use io::Io;
 use records::{RecordIter, decompressed_records};
 use types::{LeaderEpoch, Offset, TimestampMs};
@@ -444,23 +443,6 @@ impl<I: Io> LogInner<I> {
             // Next time it is built again.
             tracing::warn!(dir = %self.dir.display(), %segment, %error, "index not written");
         }
-    }
-
-    /// Replaces the index files of a segment.
-    pub(crate) async fn write_index_files(
-        &self,
-        segment: Offset,
-        offsets: &OffsetIndex,
-        times: &TimeIndex,
-    ) -> std::io::Result<()> {
-        let offsets_path = self.path(segment, SegmentFile::OffsetIndex);
-        let times_path = self.path(segment, SegmentFile::TimeIndex);
-        let (offsets, times) = join(
-            self.replace_derived(&offsets_path, offsets.encode()),
-            self.replace_derived(&times_path, times.encode()),
-        )
-        .await;
-        offsets.and(times)
     }
 }
 

@@ -13,6 +13,7 @@ mod append;
 mod commit;
 mod damaged;
 mod lifecycle;
+mod listing;
 mod lookup;
 mod open;
 mod pieces;

@@ -9,6 +9,7 @@ use io::Io;
 use io::sync::Notify;
 use types::{Offset, Uuid};
 
+use super::listing::{Listing, list};
 use super::recover::{Recovered, recover};
 use super::{Log, LogIdentity, LogInner, LogState, Tasks, Totals, read};
 use crate::checkpoint::{
@@ -55,7 +56,8 @@ impl<I: Io> Log<I> {
         let created = io.create_dir_all(dir).await;
         created.map_err(OpenError::io("create directory", dir))?;
         if let Some(parent) = dir.parent() {
-            let synced = io.sync_dir(parent).await;
+            let space = shard.space(parent);
+            let synced = space.names.sync(|| io.sync_dir(parent)).await;
             synced.map_err(OpenError::io("sync directory", parent))?;
         }
         Self::open(shard, dir, identity, config, LastKnown::NOTHING).await
@@ -74,9 +76,10 @@ impl<I: Io> Log<I> {
         config: LogConfig,
         last: LastKnown,
     ) -> Result<Self, OpenError> {
-        check_topic_id(shard, dir, identity.topic_id).await?;
+        let listing = list(shard, dir).await?;
+        check_topic_id(shard, (dir, &listing), identity.topic_id).await?;
         let id = shard.new_log_id();
-        let recovered = recover(shard, id, dir, &config, last).await?;
+        let recovered = recover(shard, id, (dir, listing), &config, last).await?;
         let space = shard.space(dir.parent().unwrap_or(dir));
         let inner = LogInner {
             shard: shard.clone(),
@@ -130,7 +133,7 @@ fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, mut found: Recovered
 /// Holds `partition.metadata` against the topic's id, and writes it when it is missing.
 async fn check_topic_id<I: Io>(
     shard: &ShardStorage<I>,
-    dir: &Path,
+    (dir, listing): (&Path, &Listing),
     topic_id: Uuid,
 ) -> Result<(), OpenError> {
     let path = dir.join(PARTITION_METADATA_FILE);
@@ -138,7 +141,7 @@ async fn check_topic_id<I: Io>(
         path: path.clone(),
         detail,
     };
-    match shard.io().read_file(&path, FILE_LEN_MAX).await {
+    match listing.read(shard.io(), &path, FILE_LEN_MAX).await {
         Ok(content) => {
             let found = decode_partition_metadata(&content)
                 .map_err(|error| unsupported(error.to_string()))?;

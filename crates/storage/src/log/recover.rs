@@ -15,9 +15,9 @@ use types::Offset;
 
 use loss::Progress;
 
+use super::listing::{Listing, LogFile};
 use super::open::LastKnown;
-use super::retention::{DELETED_SUFFIX, rename_deleted};
-use super::unfinished::finish_replacements;
+use super::retention::rename_deleted;
 use crate::checkpoint::{FILE_LEN_MAX, LEADER_EPOCH_FILE, decode_epochs};
 use crate::config::LogConfig;
 use crate::epochs::LeaderEpochs;
@@ -26,9 +26,7 @@ use crate::files::FileUse;
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::producer_state::{ProducerBatch, ProducerStates};
 use crate::scan::{Check, Scanned, Scanner, Step};
-use crate::segment::{
-    Segment, SegmentFile, SegmentIndexes, SegmentState, file_path, parse_file_name,
-};
+use crate::segment::{Segment, SegmentFile, SegmentIndexes, SegmentState, file_path};
 use crate::shard::ShardStorage;
 use crate::snapshot;
 
@@ -50,24 +48,6 @@ pub(crate) struct Recovered {
     pub(crate) is_clean: bool,
 }
 
-/// A segment's log file in the directory.
-#[derive(Clone, Copy, Debug)]
-struct LogFile {
-    base_offset: Offset,
-    len_bytes: u64,
-}
-
-/// The files of a directory.
-#[derive(Debug, Default)]
-struct Listing {
-    /// In offset order.
-    logs: Vec<LogFile>,
-    snapshots: Vec<Offset>,
-    indexes: Vec<(Offset, SegmentFile)>,
-    leftovers: Vec<PathBuf>,
-    has_epochs: bool,
-}
-
 struct Recovery<'a, I: Io> {
     shard: &'a ShardStorage<I>,
     log_id: u64,
@@ -87,12 +67,10 @@ struct Recovery<'a, I: Io> {
 pub(crate) async fn recover<I: Io>(
     shard: &ShardStorage<I>,
     log_id: u64,
-    dir: &Path,
+    (dir, listing): (&Path, Listing),
     config: &LogConfig,
     last: LastKnown,
 ) -> Result<Recovered, OpenError> {
-    finish_replacements(shard, dir).await?;
-    let listing = list(shard, dir).await?;
     let storage = shard.config();
     let mut recovery = Recovery {
         shard,
@@ -138,37 +116,6 @@ pub(crate) async fn recover<I: Io>(
         producers: recovery.producers,
         is_clean,
     })
-}
-
-async fn list<I: Io>(shard: &ShardStorage<I>, dir: &Path) -> Result<Listing, OpenError> {
-    let listed = shard.io().list_dir(dir).await;
-    let entries = listed.map_err(OpenError::io("list directory", dir))?;
-    let mut listing = Listing::default();
-    for entry in entries {
-        let path = dir.join(&entry.name);
-        if entry.name == LEADER_EPOCH_FILE {
-            listing.has_epochs = true;
-        }
-        if entry.name.ends_with(".tmp") {
-            listing.leftovers.push(path);
-            continue;
-        }
-        if entry.name.ends_with(DELETED_SUFFIX) {
-            shard.discard_at_once(path);
-            continue;
-        }
-        match parse_file_name(&entry.name) {
-            Some((base_offset, "log")) => listing.logs.push(LogFile {
-                base_offset,
-                len_bytes: entry.len_bytes,
-            }),
-            Some((offset, "snapshot")) => listing.snapshots.push(offset),
-            Some((offset, "index")) => listing.indexes.push((offset, SegmentFile::OffsetIndex)),
-            Some((offset, "timeindex")) => listing.indexes.push((offset, SegmentFile::TimeIndex)),
-            _ => {}
-        }
-    }
-    Ok(listing)
 }
 
 impl<I: Io> Recovery<'_, I> {
@@ -229,7 +176,8 @@ impl<I: Io> Recovery<'_, I> {
             return Ok(());
         }
         let path = self.dir.join(LEADER_EPOCH_FILE);
-        let read = self.shard.io().read_file(&path, FILE_LEN_MAX).await;
+        let io = self.shard.io();
+        let read = self.listing.read(io, &path, FILE_LEN_MAX).await;
         match decode_epochs(&read.map_err(OpenError::io("read", &path))?) {
             Ok(epochs) => self.epochs = epochs,
             Err(error) => {
@@ -305,9 +253,9 @@ impl<I: Io> Recovery<'_, I> {
     async fn read_indexes(&self, log: LogFile) -> Option<(OffsetIndex, TimeIndex)> {
         let io = self.shard.io();
         let path = self.path(log.base_offset, SegmentFile::OffsetIndex);
-        let offsets = io.read_file(&path, DERIVED_LEN_MAX).await.ok()?;
+        let offsets = self.listing.read(io, &path, DERIVED_LEN_MAX).await.ok()?;
         let path = self.path(log.base_offset, SegmentFile::TimeIndex);
-        let times = io.read_file(&path, DERIVED_LEN_MAX).await.ok()?;
+        let times = self.listing.read(io, &path, DERIVED_LEN_MAX).await.ok()?;
         let offsets = OffsetIndex::decode(&offsets, log.len_bytes).ok()?;
         let times = TimeIndex::decode(&times).ok()?;
         // Closing writes the largest timestamp; without it only the whole segment tells.
@@ -458,7 +406,7 @@ impl<I: Io> Recovery<'_, I> {
         for offset in self.listing.snapshots.iter().rev().filter(|it| **it <= end) {
             let path = file_path(self.dir, *offset, SegmentFile::Snapshot);
             self.producers.clear();
-            let detail = match io.read_file(&path, DERIVED_LEN_MAX).await {
+            let detail = match self.listing.read(io, &path, DERIVED_LEN_MAX).await {
                 Ok(content) => match snapshot::decode(&content, &mut self.producers) {
                     Ok(()) => return *offset,
                     Err(error) => error.to_string(),

@@ -13,7 +13,8 @@ use types::Offset;
 
 use super::LogInner;
 use crate::error::is_device_failure;
-use crate::segment::{SegmentFile, SegmentState};
+use crate::index::{OffsetIndex, TimeIndex};
+use crate::segment::{SegmentFile, SegmentState, file_name};
 
 impl<I: Io> LogInner<I> {
     /// Seals a rolled segment once everything in it is written.
@@ -65,23 +66,44 @@ impl<I: Io> LogInner<I> {
         let Some((offsets, times, snapshot)) = derived else {
             return Ok(());
         };
+        let mut files = index_files(segment, &offsets, &times);
         if let Some(snapshot) = snapshot
             && let Some(end) = self.base_after(segment)
         {
-            let path = self.path(end, SegmentFile::Snapshot);
-            self.replace_derived(&path, snapshot).await?;
+            files.push((file_name(end, SegmentFile::Snapshot), snapshot));
         }
-        self.write_index_files(segment, &offsets, &times).await
+        self.replace_all_derived(files).await
     }
 
-    /// Replaces a file that can be made again. Such files share the log's directory: when the device failed under one, the
-    /// directory's sync may have been what failed, and with it the names of new segments, so the log is fenced at once.
+    /// Replaces the index files of a segment.
+    pub(crate) async fn write_index_files(
+        &self,
+        segment: Offset,
+        offsets: &OffsetIndex,
+        times: &TimeIndex,
+    ) -> Result<()> {
+        let files = index_files(segment, offsets, times);
+        self.replace_all_derived(files).await
+    }
+
+    /// Replaces a file that can be made again; as [`LogInner::replace_all_derived`].
     pub(crate) async fn replace_derived(&self, path: &Path, content: Vec<u8>) -> Result<()> {
         let replaced = self.shard.io().replace_file(path, content).await;
+        self.note_failure(replaced)
+    }
+
+    /// Replaces files that can be made again, by name. They share the log's directory: when the device failed under one, the
+    /// directory's sync may have been what failed, and with it the names of new segments, so the log is fenced at once.
+    pub(crate) async fn replace_all_derived(&self, files: Vec<(String, Vec<u8>)>) -> Result<()> {
+        let replaced = self.shard.io().replace_files(&self.dir, files).await;
+        self.note_failure(replaced)
+    }
+
+    fn note_failure(&self, replaced: Result<()>) -> Result<()> {
         if let Err(error) = &replaced
             && is_device_failure(error)
         {
-            self.fence(format!("replace {}: {error}", path.display()));
+            self.fence(format!("replace a file in {}: {error}", self.dir.display()));
         }
         replaced
     }
@@ -118,4 +140,19 @@ impl<I: Io> LogInner<I> {
             .partition_point(|it| it.base_offset <= segment);
         state.segments.get(after).map(|it| it.base_offset)
     }
+}
+
+/// The index files of a segment, by name.
+fn index_files(
+    segment: Offset,
+    offsets: &OffsetIndex,
+    times: &TimeIndex,
+) -> Vec<(String, Vec<u8>)> {
+    vec![
+        (
+            file_name(segment, SegmentFile::OffsetIndex),
+            offsets.encode(),
+        ),
+        (file_name(segment, SegmentFile::TimeIndex), times.encode()),
+    ]
 }
