@@ -45,12 +45,35 @@ pub struct PartitionOffset {
 /// The content of an offset checkpoint.
 #[must_use]
 pub fn encode_offsets(offsets: &[PartitionOffset]) -> Vec<u8> {
-    let mut text = format!("0\n{}\n", offsets.len());
+    let mut text = OffsetsText::default();
     for line in offsets {
-        writeln!(text, "{} {} {}", line.topic, line.partition, line.offset)
-            .expect("a String takes everything");
+        text.push(&line.topic, line.partition, line.offset);
     }
     text.into_bytes()
+}
+
+/// An offset checkpoint that is written line by line, by those who have thousands of them and other things to do between.
+#[derive(Clone, Debug, Default)]
+pub struct OffsetsText {
+    lines: String,
+    count: usize,
+}
+
+impl OffsetsText {
+    /// Adds a line.
+    ///
+    /// # Panics
+    /// Never: a `String` takes everything.
+    pub fn push(&mut self, topic: &str, partition: PartitionIndex, offset: Offset) {
+        writeln!(self.lines, "{topic} {partition} {offset}").expect("a String takes everything");
+        self.count += 1;
+    }
+
+    /// The file's content.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        format!("0\n{}\n{}", self.count, self.lines).into_bytes()
+    }
 }
 
 /// Reads an offset checkpoint.

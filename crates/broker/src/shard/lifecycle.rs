@@ -15,12 +15,15 @@ use futures_util::stream;
 use io::{Io, Receiver as _, TaskClass};
 use metadata::MetadataImage;
 use rustc_hash::FxHashMap;
-use storage::checkpoint::{self, PartitionOffset};
+use storage::checkpoint::{self, OffsetsText};
 use types::{Offset, PartitionIndex, Uuid};
 
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
 use crate::controller::{Command, Decider};
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
+
+/// Logs whose checkpoints are taken or written between two turns of the reactor: less than a slice of time.
+const LOGS_PER_SLICE: usize = 256;
 
 /// Logs that are closed at the same time.
 const CLOSING_MAX: usize = 64;
@@ -87,9 +90,9 @@ impl<I: Io> Shard<I> {
         found
     }
 
-    /// How far recovery of this shard's logs would have to look back now.
-    pub(super) fn checkpoints(&self) -> ShardCheckpoints {
-        let (partitions, offline) = (self.partitions.borrow(), self.offline.borrow());
+    /// How far recovery of this shard's logs would have to look back now. Thousands of logs are looked at in slices.
+    pub(super) async fn checkpoints(&self) -> ShardCheckpoints {
+        let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
         let checkpoint = |partition: &Rc<crate::partition::Partition<I>>| {
             let log = &partition.log;
             Some(LogCheckpoint {
@@ -101,12 +104,15 @@ impl<I: Io> Shard<I> {
                 cleaner_offset: log.cleaner_offset(),
             })
         };
+        let mut logs = Vec::with_capacity(partitions.len());
+        for partitions in partitions.chunks(LOGS_PER_SLICE) {
+            logs.extend(partitions.iter().filter_map(checkpoint));
+            self.io.reschedule().await;
+        }
+        let offline = self.offline.borrow();
+        logs.extend(offline.values().flatten().cloned());
         ShardCheckpoints {
-            logs: partitions
-                .values()
-                .filter_map(checkpoint)
-                .chain(offline.values().flatten().cloned())
-                .collect(),
+            logs,
             any_failed: !offline.is_empty(),
             is_partial: false,
         }
@@ -137,7 +143,7 @@ impl<I: Io> Shard<I> {
                 }
             })
             .await;
-        let mut checkpoints = self.checkpoints();
+        let mut checkpoints = self.checkpoints().await;
         checkpoints.any_failed |= any_failed.get();
         checkpoints
     }
@@ -210,8 +216,9 @@ pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> bool {
         begun: wanted,
         is_written: false,
     });
-    let own = async { shard.checkpoints() };
-    let all = shard.gather(|| Control::Checkpoint, own).await;
+    let all = shard
+        .gather(|| Control::Checkpoint, shard.checkpoints())
+        .await;
     // The end writes newer ones.
     let is_written = !shard.is_draining() && !all.is_partial && write_all(shard, &all.logs).await;
     shard.checkpoints.set(CheckpointRuns {
@@ -224,35 +231,29 @@ pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> bool {
 async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bool {
     let mut all_written = true;
     for (index, directory) in shard.setup.directories.iter().enumerate() {
-        let here = || {
-            checkpoints
-                .iter()
-                .filter(|checkpoint| checkpoint.directory == index)
-        };
-        let line = |checkpoint: &LogCheckpoint, offset| PartitionOffset {
-            topic: checkpoint.topic.as_str().to_owned(),
-            partition: PartitionIndex(checkpoint.partition),
-            offset,
-        };
-        let recovery: Vec<_> = here().map(|it| line(it, it.recovery_point)).collect();
-        let starts: Vec<_> = here()
-            .filter(|it| it.log_start_offset.0 > 0)
-            .map(|it| line(it, it.log_start_offset))
-            .collect();
-        let cleaned: Vec<_> = here()
-            .filter_map(|it| Some(line(it, it.cleaner_offset?)))
-            .collect();
+        let mut recovery = OffsetsText::default();
+        let mut starts = OffsetsText::default();
+        let mut cleaned = OffsetsText::default();
+        for checkpoints in checkpoints.chunks(LOGS_PER_SLICE) {
+            for it in checkpoints.iter().filter(|it| it.directory == index) {
+                let (topic, partition) = (it.topic.as_str(), PartitionIndex(it.partition));
+                recovery.push(topic, partition, it.recovery_point);
+                if it.log_start_offset.0 > 0 {
+                    starts.push(topic, partition, it.log_start_offset);
+                }
+                if let Some(offset) = it.cleaner_offset {
+                    cleaned.push(topic, partition, offset);
+                }
+            }
+            shard.io.reschedule().await;
+        }
         for (file, offsets) in [
             (checkpoint::RECOVERY_POINT_FILE, recovery),
             (checkpoint::LOG_START_OFFSET_FILE, starts),
             (checkpoint::CLEANER_OFFSET_FILE, cleaned),
         ] {
             let path = directory.path.join(file);
-            if let Err(error) = shard
-                .io
-                .replace_file(&path, checkpoint::encode_offsets(&offsets))
-                .await
-            {
+            if let Err(error) = shard.io.replace_file(&path, offsets.into_bytes()).await {
                 tracing::error!(path = %path.display(), %error, "cannot write a checkpoint");
                 all_written = false;
             }

@@ -187,9 +187,13 @@ pub(super) async fn serve_control<I: Io>(
                     connection::serve_migrated(Rc::clone(&shard), *migration),
                 );
             }
-            Control::Checkpoint => shard
-                .mesh
-                .reply_to(to, Reply::Checkpoints(shard.checkpoints())),
+            Control::Checkpoint => {
+                let asked = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let checkpoints = asked.checkpoints().await;
+                    asked.mesh.reply_to(to, Reply::Checkpoints(checkpoints));
+                });
+            }
             Control::SaveCheckpoints => {
                 let saver = Rc::clone(&shard);
                 shard.spawn(TaskClass::Control, async move {
