@@ -218,9 +218,24 @@ fn check_written(connection: &mut Connection, ticket: Ticket<ProduceRequest>) ->
     }
 }
 
-/// Reads the first record of each partition.
+/// Reads the first record of each partition. A response may leave partitions for the next one.
 fn read(connection: &mut Connection, places: &[Place]) -> Outcome<()> {
-    for places in places.chunks(PARTITIONS_PER_REQUEST) {
+    let began = Instant::now();
+    let mut places = places.to_vec();
+    while !places.is_empty() {
+        if began.elapsed() > TIME_MAX {
+            return Err(format!("{} partitions give no records", places.len()).into());
+        }
+        let asked = places.len().min(PARTITIONS_PER_REQUEST);
+        read_some(connection, &mut places, asked)?;
+    }
+    Ok(())
+}
+
+/// Asks for the first of `places`, and removes those that have answered.
+fn read_some(connection: &mut Connection, places: &mut Vec<Place>, asked: usize) -> Outcome<()> {
+    let request = {
+        let places = &places[..asked];
         let topics = by_topic(places).map(|places| FetchTopic {
             topic: places[0].topic.as_str().into(),
             topic_id: places[0].id,
@@ -237,7 +252,7 @@ fn read(connection: &mut Connection, places: &[Place]) -> Outcome<()> {
                 })
                 .collect(),
         });
-        let request = FetchRequest {
+        FetchRequest {
             replica_id: -1,
             max_wait_ms: 500,
             min_bytes: 1,
@@ -245,17 +260,34 @@ fn read(connection: &mut Connection, places: &[Place]) -> Outcome<()> {
             session_epoch: -1,
             topics: topics.collect(),
             ..FetchRequest::default()
-        };
-        let response = connection.call(&request)?;
-        let answers = response.responses.iter().flat_map(|it| &it.partitions);
-        let with_records = answers.filter(|partition| {
+        }
+    };
+    let response = connection.call(&request)?;
+    let mut answered = std::collections::BTreeSet::new();
+    for topic in &response.responses {
+        for partition in &topic.partitions {
+            if partition.error_code != 0 {
+                let (index, code) = (partition.partition_index, partition.error_code);
+                return Err(format!("partition {index}: error {code}").into());
+            }
             let records = partition.records.clone().unwrap_or_default();
-            partition.error_code == 0 && !records.into_bytes().is_empty()
-        });
-        if with_records.count() != places.len() {
-            return Err("a partition has no records, or an error".into());
+            if !records.into_bytes().is_empty() {
+                let name = (topic.topic_id, topic.topic.to_string());
+                answered.insert((name, partition.partition_index));
+            }
         }
     }
+    // Versions from 13 on name topics by their ids only, older ones by their names only.
+    let has_answered = |place: &Place| {
+        let by_id = ((place.id, String::new()), place.partition);
+        let by_name = ((Uuid::ZERO, place.topic.clone()), place.partition);
+        answered.contains(&by_id) || answered.contains(&by_name)
+    };
+    let mut index = 0;
+    places.retain(|place| {
+        index += 1;
+        index > asked || !has_answered(place)
+    });
     Ok(())
 }
 
