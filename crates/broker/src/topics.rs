@@ -223,6 +223,7 @@ fn rules(config: &TopicConfig, level: ValidationLevel) -> ProduceRules {
         },
         levels: CompressionLevels {
             gzip: config.compression_gzip_level,
+            lz4: config.compression_lz4_level,
             zstd: config.compression_zstd_level,
         },
         allows_zstd: true,

@@ -35,13 +35,25 @@ pub enum Compression {
 pub struct CompressionLevels {
     /// 1 to 9, or -1 for the codec's default.
     pub gzip: i32,
+    /// 1 to 17; 9, the default, is the fast compressor, and every other one of those that search longer, as in Kafka.
+    pub lz4: i32,
     /// 1 to 22, or negative for faster ones.
     pub zstd: i32,
 }
 
+/// The level that Kafka takes for the fast compressor (KIP-390).
+const LZ4_FAST: i32 = 9;
+
+/// The levels of LZ4's own library that search longer; Kafka's go further and mean its last.
+const LZ4_SEARCHING: std::ops::RangeInclusive<i32> = 3..=12;
+
 impl Default for CompressionLevels {
     fn default() -> Self {
-        Self { gzip: -1, zstd: 3 }
+        Self {
+            gzip: -1,
+            lz4: LZ4_FAST,
+            zstd: 3,
+        }
     }
 }
 
@@ -114,6 +126,7 @@ pub(crate) enum Compressor {
     Gzip(GzEncoder<Vec<u8>>),
     Snappy(Vec<u8>),
     Lz4(Box<FrameEncoder<Vec<u8>>>),
+    Lz4Searching(::lz4::Encoder<Vec<u8>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
 }
 
@@ -141,6 +154,18 @@ impl Compressor {
                 snappy::begin(&mut head);
                 Self::Snappy(head)
             }
+            Compression::Lz4 if levels.lz4 != LZ4_FAST => {
+                let level = levels
+                    .lz4
+                    .clamp(*LZ4_SEARCHING.start(), *LZ4_SEARCHING.end());
+                let encoder = ::lz4::EncoderBuilder::new()
+                    .block_mode(::lz4::BlockMode::Independent)
+                    .block_size(::lz4::BlockSize::Max64KB)
+                    .checksum(::lz4::ContentChecksum::NoChecksum)
+                    .level(u32::try_from(level).unwrap_or(0))
+                    .build(head)?;
+                Self::Lz4Searching(encoder)
+            }
             Compression::Lz4 => {
                 // Java's reader refuses blocks that depend on one another.
                 let frame = FrameInfo::new()
@@ -159,6 +184,7 @@ impl Compressor {
             Self::Gzip(encoder) => encoder.write_all(data)?,
             Self::Snappy(target) => snappy::compress(data, target)?,
             Self::Lz4(encoder) => encoder.write_all(data)?,
+            Self::Lz4Searching(encoder) => encoder.write_all(data)?,
             Self::Zstd(encoder) => encoder.write_all(data)?,
         }
         Ok(())
@@ -172,7 +198,48 @@ impl Compressor {
             Self::Lz4(encoder) => encoder
                 .finish()
                 .map_err(|error| Error::new(ErrorKind::InvalidData, error)),
+            Self::Lz4Searching(encoder) => {
+                let (target, result) = encoder.finish();
+                result.map(|()| target)
+            }
             Self::Zstd(encoder) => encoder.finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Compression, CompressionLevels, compress, lz4};
+
+    #[test]
+    fn levels_of_lz4_above_the_fast_one_search_longer() {
+        let text: Vec<u8> = (0..40_000_u32)
+            .flat_map(|number| {
+                format!("{} ", number.wrapping_mul(2_654_435_761) >> 12).into_bytes()
+            })
+            .collect();
+        let len_at = |lz4| {
+            let levels = CompressionLevels {
+                lz4,
+                ..CompressionLevels::default()
+            };
+            let compressed = compress(Compression::Lz4, levels, &text, Vec::new());
+            let compressed = compressed.expect("it fits into memory");
+            let mut frame = lz4::Frame::new(&compressed).expect("Java's reader would take it");
+            let (mut block, mut back) = (Vec::new(), Vec::new());
+            loop {
+                let len = frame.next(&mut block, text.len()).expect("it is whole");
+                if len == 0 {
+                    break;
+                }
+                back.extend_from_slice(&block[..len]);
+            }
+            assert!(back == text, "level {lz4}");
+            compressed.len()
+        };
+        let fast = len_at(9);
+        assert!(len_at(3) < fast);
+        assert!(len_at(12) <= len_at(3));
+        assert_eq!(len_at(17), len_at(12));
     }
 }
