@@ -13,7 +13,9 @@ use types::Offset;
 
 use super::check::{Kind, SegmentReport};
 use super::indexes::build;
-use super::target::{self, PartitionDir, SegmentPath, distrust, sync_directory};
+use super::target::{
+    self, PartitionDir, SegmentPath, distrust, lower_checkpoints, replace, sync_directory,
+};
 use super::verify::{check, shown};
 use crate::cli::RepairOptions;
 use crate::failure::Failure;
@@ -130,6 +132,9 @@ fn carry_out(partition: &PartitionDir, plan: &Plan) -> Result<(), Failure> {
         return Ok(());
     }
     distrust(partition)?;
+    if let Some(end_offset) = plan.end_offset {
+        lower_checkpoints(partition, end_offset)?;
+    }
     for action in &plan.actions {
         match action {
             Action::Cut {
@@ -198,13 +203,7 @@ fn rebuild(segment: &SegmentPath) -> Result<(), Failure> {
     let (offsets, times) = built.map_err(Failure::file("read", &segment.path))?;
     for (extension, content) in [("index", offsets.encode()), ("timeindex", times.encode())] {
         let path = segment.path.with_extension(extension);
-        let aside = with_suffix(&path, ".tmp");
-        let written = File::create(&aside).and_then(|mut file| {
-            file.write_all(&content)?;
-            file.sync_all()?;
-            fs::rename(&aside, &path)
-        });
-        written.map_err(Failure::file("write", &path))?;
+        replace(&path, &content)?;
     }
     Ok(())
 }

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use storage::checkpoint::{
-    CLEAN_SHUTDOWN_FILE, META_PROPERTIES_FILE, RECOVERY_POINT_FILE, decode_offsets,
+    CLEAN_SHUTDOWN_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, META_PROPERTIES_FILE,
+    PartitionOffset, RECOVERY_POINT_FILE, decode_offsets, encode_offsets,
 };
 use types::{Offset, PartitionIndex};
 
@@ -135,6 +136,53 @@ pub(super) fn distrust(partition: &PartitionDir) -> Result<(), Failure> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::file("remove", &mark)(error)),
     }
+}
+
+/// Tells the broker that a log ends at `end_offset`: it opens none that is shorter than its checkpoints say.
+///
+/// # Errors
+/// The operating system's. A checkpoint that cannot be read is left to the broker.
+pub(super) fn lower_checkpoints(
+    partition: &PartitionDir,
+    end_offset: Offset,
+) -> Result<(), Failure> {
+    let named = partition_of(&partition.path);
+    let (Some(data), Some((topic, index))) = (data_directory(&partition.path), named) else {
+        return Ok(());
+    };
+    for name in [
+        RECOVERY_POINT_FILE,
+        HIGH_WATERMARK_FILE,
+        LOG_START_OFFSET_FILE,
+    ] {
+        let path = data.join(name);
+        let Ok(content) = fs::read(&path) else {
+            continue;
+        };
+        let Ok(mut lines) = decode_offsets(&content) else {
+            continue;
+        };
+        let ours = |line: &&mut PartitionOffset| line.topic == topic && line.partition == index;
+        let line = lines.iter_mut().find(ours);
+        let Some(line) = line.filter(|line| line.offset > end_offset) else {
+            continue;
+        };
+        line.offset = end_offset;
+        replace(&path, &encode_offsets(&lines))?;
+    }
+    sync_directory(&data)
+}
+
+/// Writes a file anew; whoever reads it finds the old content or the new one.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".tmp");
+    let written = File::create(&aside).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&aside, path)
+    });
+    written.map_err(Failure::file("write", path))
 }
 
 /// Makes new, renamed and removed names durable.

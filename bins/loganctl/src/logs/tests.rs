@@ -286,6 +286,14 @@ fn a_repair_ends_the_log_at_the_damage_and_keeps_what_it_cuts() {
     let at = usize::try_from(start).expect("small");
     data.flip(&log, at + 100, 0);
     let damaged = fs::read(&log).expect("it is there");
+    let recovery_points = data.path().join(RECOVERY_POINT_FILE);
+    let durable = |topic: &str, offset| PartitionOffset {
+        topic: topic.to_owned(),
+        partition: PartitionIndex(0),
+        offset: Offset(offset),
+    };
+    let said = [durable("other", 500), durable("t", 2 * OFFSETS)];
+    fs::write(&recovery_points, encode_offsets(&said)).expect("room");
 
     data.repair(true).expect("nothing is done");
     assert_eq!(fs::read(&log).expect("it is there"), damaged);
@@ -300,6 +308,8 @@ fn a_repair_ends_the_log_at_the_damage_and_keeps_what_it_cuts() {
     );
     assert!(!data.file(OFFSETS, "index").exists());
     assert!(!data.path().join(CLEAN_SHUTDOWN_FILE).exists());
+    let said = encode_offsets(&[durable("other", 500), durable("t", 10)]);
+    assert_eq!(fs::read(recovery_points).expect("it is there"), said);
     assert_eq!(data.find(), []);
 }
 
