@@ -9,7 +9,7 @@
 //! - Every queue has a bound: per connection (responses), per shard (request and response memory), per pair of shards
 //!   (credits).
 //!
-//! Deliberately absent: consumer groups, transactions, retention, compaction, replication; they get modules of their
+//! Deliberately absent: consumer groups, transactions, replication; they get modules of their
 //! own beside these.
 
 mod advertise;

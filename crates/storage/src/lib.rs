@@ -42,7 +42,9 @@ pub use cleaner::{Cleaner, CleanerConfig, CleaningReport};
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use damage::DamagedRange;
 pub use error::{AppendError, DeleteRecordsError, Fenced, FormatError, OpenError, ReadError};
-pub use log::{Appended, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset};
+pub use log::{
+    Appended, CleaningPause, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset,
+};
 pub use producer_state::ActiveProducer;
 pub use scrub::{ScrubTotals, Scrubber};
 pub use shard::{MemoryUse, ShardStorage};

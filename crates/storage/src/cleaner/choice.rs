@@ -50,7 +50,8 @@ pub(crate) async fn candidate<I: Io>(
 ) -> Result<Option<Candidate<I>>, CleaningError> {
     let (config, first_dirty, sealed) = {
         let state = log.state.borrow();
-        if !state.config.compacts || state.stop.is_some() || state.cleaning.uncleanable.is_some() {
+        let is_wanted = state.config.compacts && state.cleaning.uncleanable.is_none();
+        if !is_wanted || state.must_not_clean() {
             return Ok(None);
         }
         let known = state.cleaning.first_dirty;

@@ -10,7 +10,7 @@ use crate::error::ReadError;
 /// Why a log was not cleaned.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CleaningError {
-    /// The log is closed, deleted or fenced, or its segments are not those any more that the pass began with.
+    /// The log is closed, deleted or fenced, somebody wants it left alone, or its segments are not those any more that the pass began with.
     #[error("the log has stopped or changed")]
     Stopped,
     /// The disk has no room for the cleaned segments. It is tried again.

@@ -33,6 +33,7 @@ mod transactions;
 mod writer;
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use io::Io;
@@ -144,7 +145,7 @@ impl<I: Io> Cleaner<I> {
         candidates.sort_by(|left, right| right.ratio().total_cmp(&left.ratio()));
         for candidate in candidates {
             let log = Log {
-                inner: candidate.log.clone(),
+                inner: Rc::clone(&candidate.log),
             };
             match self.clean(&candidate).await {
                 Ok(report) => {
@@ -161,7 +162,7 @@ impl<I: Io> Cleaner<I> {
         let log = &candidate.log;
         {
             let mut state = log.state.borrow_mut();
-            if state.stop.is_some() {
+            if state.must_not_clean() {
                 return Err(CleaningError::Stopped);
             }
             state.tasks.cleaning = true;

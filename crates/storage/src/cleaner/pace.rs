@@ -20,7 +20,8 @@ const STEPS_MAX: u32 = 4096;
 const STEPS_A_LOOK: u32 = 32;
 
 /// What a pass may have saved up, so that it need not wait for every buffer.
-const BURST: Duration = Duration::from_millis(100);
+const BURST: Duration = Duration::from_nanos(BURST_NANOS);
+const BURST_NANOS: u64 = 100_000_000;
 
 /// The bytes of all passes of a shard.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl Throttle {
         #[expect(clippy::cast_precision_loss, reason = "a rate")]
         let seconds = bytes as f64 / bytes_per_second_max.max(1.0);
         let cost = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        let earliest = Instant(now.0.saturating_sub(BURST.as_nanos() as u64));
+        let earliest = Instant(now.0.saturating_sub(BURST_NANOS));
         let paid_at = self.paid_at.get().max(earliest) + cost;
         self.paid_at.set(paid_at);
         paid_at
@@ -115,7 +116,7 @@ impl<'a, I: Io> Pace<'a, I> {
     }
 
     fn check_running(&self) -> Result<(), CleaningError> {
-        if self.log.state.borrow().stop.is_some() {
+        if self.log.state.borrow().must_not_clean() {
             return Err(CleaningError::Stopped);
         }
         Ok(())

@@ -38,6 +38,7 @@ pub use lookup::TimestampOffset;
 pub use open::LastKnown;
 pub(crate) use pieces::ReadInFlight;
 pub use read::{FetchData, ReadRequest};
+pub use replace::CleaningPause;
 
 use crate::cache::Piece;
 use crate::config::{Durability, LogConfig};

@@ -15,6 +15,7 @@
 use std::io::{Error, ErrorKind, Result};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use io::Io;
@@ -46,12 +47,29 @@ pub(crate) struct Cleaning {
     pub(crate) first_dirty: Option<Offset>,
     /// Why the log is not cleaned any more.
     pub(crate) uncleanable: Option<String>,
+    /// Those who want the segments left as they are.
+    pauses: usize,
     /// The base offsets of the segments whose files are being renamed.
     replacing: Option<RangeInclusive<Offset>>,
     /// The segments whose files somebody is about to open or to write by name.
     names_in_use: Vec<Offset>,
     /// Replacements since the log was opened.
     replaced: u64,
+}
+
+/// Keeps the cleaner away from a log: its segments are not replaced as long as this lives.
+pub struct CleaningPause<I: Io>(Rc<LogInner<I>>);
+
+impl<I: Io> std::fmt::Debug for CleaningPause<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CleaningPause").field(&self.0.dir).finish()
+    }
+}
+
+impl<I: Io> Drop for CleaningPause<I> {
+    fn drop(&mut self) {
+        self.0.state.borrow_mut().cleaning.pauses -= 1;
+    }
 }
 
 /// Keeps the names of a segment's files as they are. Held for single operations only.
@@ -102,6 +120,22 @@ impl<I: Io> Log<I> {
         self.inner.state.borrow_mut().cleaning.first_dirty = Some(offset);
     }
 
+    /// Keeps the cleaner away, for whoever copies segments; several may. Waits for a pass over this log to give up, which is
+    /// soon. Cancellation ends the pause.
+    pub async fn pause_cleaning(&self) -> CleaningPause<I> {
+        self.inner.state.borrow_mut().cleaning.pauses += 1;
+        let pause = CleaningPause(Rc::clone(&self.inner));
+        loop {
+            let progress = {
+                if !self.inner.state.borrow().tasks.cleaning {
+                    return pause;
+                }
+                self.inner.progress.notified()
+            };
+            progress.await;
+        }
+    }
+
     /// Why the log is not cleaned any more, until it is opened again: damage, or a failing disk.
     #[must_use]
     pub fn uncleanable(&self) -> Option<String> {
@@ -110,6 +144,11 @@ impl<I: Io> Log<I> {
 }
 
 impl<I: Io> LogState<I> {
+    /// Whether the cleaner is to leave the log alone.
+    pub(crate) fn must_not_clean(&self) -> bool {
+        self.stop.is_some() || self.cleaning.pauses > 0
+    }
+
     /// Whether these segments are there, one behind the other, and none of them is active.
     fn holds(&self, group: &[Offset]) -> bool {
         let from = self
@@ -177,7 +216,7 @@ impl<I: Io> LogInner<I> {
             return Err(Error::new(ErrorKind::NotFound, "the segments are gone"));
         }
         // Drawn anew each time: the trash may still be at work on what was replaced before under the same name.
-        let number = self.shard.new_log_id();
+        let number = self.shard.io().random();
         let replaced = self.swap_files(group, number).await;
         let mut state = self.state.borrow_mut();
         state.cleaning.replacing = None;
@@ -323,9 +362,9 @@ impl<I: Io> LogInner<I> {
         }
     }
 
-    /// `<base offset>.log.<number>.deleted`
+    /// `<base offset>.log.<16 hex digits>.deleted`
     fn deleted_path(&self, base: Offset, number: u64) -> PathBuf {
-        let suffix = format!("{number}{DELETED_SUFFIX}");
+        let suffix = format!("{number:016x}{DELETED_SUFFIX}");
         suffixed(&self.dir, base, SegmentFile::Log, &suffix)
     }
 }

@@ -169,8 +169,7 @@ fn a_tombstone_goes_after_its_retention_and_its_key_stays_away() {
         commit(&log, &keyed(200, None, now)).await;
         fill(&machine, &log, 30, 3).await;
         clean(&log).await.expect("a pass");
-        let tombstone =
-            |found: &[(i64, u8, Option<u8>)]| found.iter().any(|it| *it == (1, 200, None));
+        let tombstone = |found: &[(i64, u8, Option<u8>)]| found.contains(&(1, 200, None));
         let found = records(&log).await;
         assert!(tombstone(&found) && !found.iter().any(|it| it.0 == 0));
         sleep(&io, Duration::from_millis(500)).await;
@@ -324,6 +323,35 @@ fn a_log_that_closes_does_not_wait_for_a_slow_cleaner() {
         assert!(io.now() - began < Duration::from_secs(1));
         let log = reopen(&machine, config(), CLEAN).await.expect("it opens");
         assert_eq!(records(&log).await.len(), 100);
+    });
+}
+
+#[test]
+fn a_pause_ends_a_pass_and_keeps_the_cleaner_away() {
+    simulate(11, async |machine, _| {
+        let io = machine.shard(0);
+        let log = create(&machine, config()).await;
+        fill(&machine, &log, 100, 5).await;
+        let slow = CleanerConfig {
+            io_bytes_per_second_max: 10.0,
+            ..CleanerConfig::default()
+        };
+        let cleaner = Cleaner::new(log.shard(), slow);
+        let cleaned = log.clone();
+        let cleaning = async move {
+            cleaner
+                .clean_filthiest(std::slice::from_ref(&cleaned))
+                .await;
+        };
+        io.spawn(TaskClass::Background, cleaning).detach();
+        sleep(&io, Duration::from_secs(2)).await;
+        let began = io.now();
+        let pause = log.pause_cleaning().await;
+        assert!(io.now() - began < Duration::from_secs(1));
+        assert_eq!(clean(&log).await, None);
+        assert_eq!(records(&log).await.len(), 100);
+        drop(pause);
+        assert!(clean(&log).await.is_some());
     });
 }
 
