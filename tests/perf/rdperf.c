@@ -269,12 +269,6 @@ static void on_record(rd_kafka_message_t *record, void *opaque)
 static void consume(rd_kafka_t *client, rd_kafka_topic_t *topic)
 {
 	static struct consumption consumption;
-	for (int index = 0; index < options.config_count; index++) {
-		char *value = strdup(options.configs[index]), *key = strsep(&value, "=");
-		if (!value || rd_kafka_NewTopic_set_config(wanted, key, value))
-			fail("-c wants KEY=VALUE");
-		free(key);
-	}
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
 	await_metadata(client, topic);
 	int64_t start_ns = now_ns();
