@@ -300,6 +300,12 @@ static void create(rd_kafka_t *client)
 	rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(options.topic, options.partitions, 1, reason, sizeof reason);
 	if (!wanted)
 		fail("topic: %s", reason);
+	for (int index = 0; index < options.config_count; index++) {
+		char *value = strdup(options.configs[index]), *key = strsep(&value, "=");
+		if (!value || rd_kafka_NewTopic_set_config(wanted, key, value))
+			fail("-c wants KEY=VALUE");
+		free(key);
+	}
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
 	rd_kafka_CreateTopics(client, &wanted, 1, NULL, queue);
 	rd_kafka_event_t *event = rd_kafka_queue_poll(queue, REPLY_MS_MAX);
