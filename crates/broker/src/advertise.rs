@@ -10,6 +10,7 @@
 //! known to do right; the others see one node, whose partitions are all served through it.
 
 use config::{BrokerConfig, ShardAdvertise};
+use metadata::ReplicaPlace;
 use protocol::Str;
 use types::{NodeId, ShardId};
 
@@ -152,6 +153,21 @@ impl Advertise {
             Audience::Machine => self.node,
             Audience::Shards => NodeId(self.node.0 + i32::from(shard.0) * SHARD_ID_STRIDE),
         }
+    }
+
+    /// Where a replica is to be that a client names by `id`: on the shard whose node id it is, whether shards are shown or
+    /// not, and on shard k for -1 - k, which no node has. Who sees one node means the machine by the machine's own id,
+    /// and any shard will do.
+    pub(crate) fn place_of(&self, id: NodeId, audience: Audience) -> Option<ReplicaPlace> {
+        let mut shards = (0..self.shards).map(ShardId);
+        let shard = shards.find(|shard| {
+            id == self.node_of(*shard, Audience::Shards) || id.0 == -1 - i32::from(shard.0)
+        })?;
+        let is_machine = audience == Audience::Machine && id == self.node;
+        Some(ReplicaPlace {
+            machine: self.node,
+            shard: (!is_machine).then_some(shard),
+        })
     }
 
     /// Whether this id names the machine or one of its shards.

@@ -13,7 +13,7 @@ use crate::message::{
     PartitionKey, ProducersResult, ReadJob, ReadResult, Reply, Request,
 };
 use crate::partition::Partition;
-use crate::shard::Shard;
+use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use crate::slice::Steps;
 
 /// Reads several partitions one after the other, all together at most `max_bytes`. Only the first that has records
@@ -42,7 +42,7 @@ pub(crate) async fn read_all<I: Io>(
 
 /// Reads one partition.
 pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
-    match shard.partition(job.key) {
+    match shard.partition_here(job.key).await {
         Ok(partition) => match read_partition(&partition, job).await {
             Ok(result) => result,
             Err(code) => ReadResult::failed(code),
@@ -104,7 +104,7 @@ async fn read_partition<I: Io>(
 /// # Errors
 /// Kafka's codes for unknown partitions and wrong epochs.
 pub(crate) async fn offsets<I: Io>(shard: &Shard<I>, job: OffsetsJob) -> OffsetsResult {
-    let partition = shard.partition(job.key)?;
+    let partition = shard.partition_here(job.key).await?;
     partition.check_epoch(job.current_leader_epoch)?;
     let log = &partition.log;
     let epoch = partition.leader_epoch();
@@ -151,21 +151,42 @@ impl From<storage::TimestampOffset> for FoundOffset {
     }
 }
 
-/// Looks up offsets of any shard's partitions, in the order of the jobs.
+/// Looks up offsets of any shard's partitions, in the order of the jobs. Partitions that move meanwhile are followed.
 pub(crate) async fn offsets_anywhere<I: Io>(
     shard: &Shard<I>,
     jobs: &[OffsetsJob],
 ) -> Vec<OffsetsResult> {
+    let mut results: Vec<OffsetsResult> = vec![Err(ErrorCode::NotLeaderOrFollower); jobs.len()];
+    let has_moved = |result: &OffsetsResult| matches!(result, Err(ErrorCode::NotLeaderOrFollower));
+    for _ in 0..OWNERS_TRIED_MAX {
+        let places: Vec<usize> = (0..jobs.len())
+            .filter(|place| has_moved(&results[*place]))
+            .collect();
+        if places.is_empty() {
+            break;
+        }
+        ask_owners(shard, jobs, &places, &mut results).await;
+    }
+    results
+}
+
+async fn ask_owners<I: Io>(
+    shard: &Shard<I>,
+    jobs: &[OffsetsJob],
+    places: &[usize],
+    results: &mut [OffsetsResult],
+) {
     let view = shard.view();
-    let mut results: Vec<OffsetsResult> = vec![Err(ErrorCode::UnknownTopicOrPartition); jobs.len()];
     let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
     let mut steps = Steps::new(&shard.io);
-    for (place, job) in jobs.iter().enumerate() {
+    for &place in places {
         steps.step().await;
-        match view.owner(job.key) {
-            Some(owner) if owner == shard.id() => results[place] = offsets(shard, *job).await,
+        match view.owner(jobs[place].key) {
+            Some(owner) if owner == shard.id() => {
+                results[place] = offsets(shard, jobs[place]).await;
+            }
             Some(owner) => foreign.entry(owner).or_default().push(place),
-            None => {}
+            None => results[place] = Err(ErrorCode::UnknownTopicOrPartition),
         }
     }
     let mut pending = Vec::with_capacity(foreign.len());
@@ -187,7 +208,6 @@ pub(crate) async fn offsets_anywhere<I: Io>(
             results[place] = answer;
         }
     }
-    results
 }
 
 /// The producers of partitions that this shard owns.

@@ -177,6 +177,13 @@ pub(crate) struct Inboxes<I: Io> {
 /// The mailbox of replies, for [`Mesh::deliver_replies`].
 pub(crate) struct Replies<I: Io>(I::Receiver<ReplyEnvelope>);
 
+/// The right to send one request to a shard; dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct MayRequest {
+    to: ShardId,
+    credit: Permit,
+}
+
 /// A reply that is under way. Dropping it leaves the reply to be discarded when it arrives.
 pub(crate) type PendingReply = Answer<Reply>;
 
@@ -218,17 +225,23 @@ impl<I: Io> Mesh<I> {
 
     /// Sends a request and returns when it is in the owner's mailbox; requests of one task arrive in order.
     pub(crate) async fn request(&self, to: ShardId, body: Request) -> PendingReply {
-        self.request_charged(to, body, None).await
+        let may = self.may_request(to).await;
+        self.request_now(may, body, None)
     }
 
-    /// As [`Mesh::request`], with what the request's memory was charged.
-    pub(crate) async fn request_charged(
+    /// Waits until one request may be sent to a shard: [`Mesh::request_now`] sends it.
+    pub(crate) async fn may_request(&self, to: ShardId) -> MayRequest {
+        let credit = self.credit(to, Lane::Request).await;
+        MayRequest { to, credit }
+    }
+
+    /// Sends a request at once, with what its memory was charged.
+    pub(crate) fn request_now(
         &self,
-        to: ShardId,
+        MayRequest { to, credit }: MayRequest,
         body: Request,
         reservation: Option<Reservation>,
     ) -> PendingReply {
-        let credit = self.credit(to, Lane::Request).await;
         let charge = Charge {
             _credit: credit,
             _reservation: reservation,

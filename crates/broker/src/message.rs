@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use io::{Instant, Io};
-use metadata::MetadataImage;
+use metadata::{MetadataImage, PartitionMove};
 use protocol::Str;
 use records::ValidBatch;
 use storage::ActiveProducer;
+use storage::LastKnown;
 use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 
 use crate::connection::Migration;
@@ -38,6 +39,8 @@ pub(crate) enum Request {
         targets: Vec<WatchTarget>,
         deadline: Instant,
     },
+    /// Answer at once: what the sender sent before has its place in its log then.
+    Barrier,
     /// Look up offsets.
     Offsets(Vec<OffsetsJob>),
     /// Say what every log of the shard is and where it lies.
@@ -52,6 +55,13 @@ pub(crate) enum Request {
 pub(crate) enum Control<I: Io> {
     /// The new state of the cluster; answered when this shard's logs exist.
     Image(Arc<MetadataImage>),
+    /// A new state of the cluster in which partitions go to other shards; answered when this shard sends nothing more to
+    /// their old owners.
+    Announce(Arc<Announcement>),
+    /// Let go of these partitions, which others expect by now.
+    Release(Vec<PartitionKey>),
+    /// Take partitions over that their old owners have let go of.
+    Adopt(Vec<HandedOver>),
     /// A change to decide, for the controller's shard.
     Decide(Box<Command>),
     /// A connection that belongs here.
@@ -80,6 +90,34 @@ pub(crate) enum Reply {
     DeletedRecords(Vec<DeleteRecordsResult>),
     /// Whether the checkpoints are on disk.
     Saved(bool),
+    Released(Vec<HandedOver>),
+}
+
+/// That partitions are about to move.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    /// The state of the cluster with the moves; nothing else has changed.
+    pub(crate) image: Arc<MetadataImage>,
+    pub(crate) moves: Vec<PartitionMove>,
+}
+
+/// A partition on its way from one shard to another.
+#[derive(Clone, Debug)]
+pub(crate) struct HandedOver {
+    pub(crate) key: PartitionKey,
+    /// What the next owner has to know to open the log; `None` if the log has failed and nobody may open it.
+    pub(crate) last: Option<LastKnown>,
+    /// What the checkpoints are to say of it as long as nobody has it open.
+    pub(crate) checkpoint: Option<LogCheckpoint>,
+}
+
+impl From<&PartitionMove> for PartitionKey {
+    fn from(moved: &PartitionMove) -> Self {
+        Self {
+            topic_id: moved.topic_id,
+            index: moved.partition.0,
+        }
+    }
 }
 
 /// How far recovery of a shard's logs has to look back.
@@ -246,6 +284,9 @@ impl<I: Io> std::fmt::Debug for Control<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Image(_) => "Image",
+            Self::Announce(_) => "Announce",
+            Self::Release(_) => "Release",
+            Self::Adopt(_) => "Adopt",
             Self::Decide(_) => "Decide",
             Self::Migrate(_) => "Migrate",
             Self::Checkpoint => "Checkpoint",

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use io::sync::{Answer, Promise, oneshot};
+use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Io, Task as _, TaskClass};
-use storage::{Log, LogConfig};
+use storage::{Fenced, LastKnown, Log, LogConfig};
 use types::{ErrorCode, LeaderEpoch};
 
 use crate::errors;
@@ -31,16 +31,25 @@ pub(crate) struct Partition<I: Io> {
     io: I,
     leader_epoch: Cell<LeaderEpoch>,
     config: RefCell<LogConfig>,
-    queue: RefCell<VecDeque<(AppendJob, Promise<AppendResult>)>>,
+    queue: RefCell<AppendQueue<I>>,
     draining: Cell<bool>,
+    /// The queue has become empty.
+    drained: Notify,
 }
 
+/// Batches that wait for their place in a log, with who waits for it. Connections wait for each that they queue, and
+/// other shards hold a credit for theirs: that bounds it.
+pub(crate) type AppendQueue<I> = VecDeque<(AppendJob, Promise<Landing<I>>)>;
+
+/// Where a batch went, with the partition to ask about its durability.
+pub(crate) type Landing<I> = Result<(Rc<Partition<I>>, AppendedAt), ErrorCode>;
+
 /// What became of a submitted batch.
-pub(crate) enum Submitted {
+pub(crate) enum Submitted<I: Io> {
     /// It is in the log's buffer, or refused.
-    Done(AppendResult),
+    Done(Landing<I>),
     /// It waits its turn.
-    Queued(Answer<AppendResult>),
+    Queued(Answer<Landing<I>>),
 }
 
 impl<I: Io> Partition<I> {
@@ -59,7 +68,34 @@ impl<I: Io> Partition<I> {
             config: RefCell::new(config),
             queue: RefCell::default(),
             draining: Cell::new(false),
+            drained: Notify::new(),
         })
+    }
+
+    /// Lets go of the log so that another shard can open it. What was submitted before is appended first; the caller
+    /// sees to it that nothing more is submitted.
+    ///
+    /// # Errors
+    /// When the log has failed.
+    pub(crate) async fn hand_over(&self) -> Result<LastKnown, Fenced> {
+        loop {
+            let drained = self.drained.notified();
+            if !self.draining.get() {
+                break;
+            }
+            drained.await;
+        }
+        self.log.hand_over().await
+    }
+
+    /// Appends batches that came before the log was here, before any others.
+    pub(crate) fn begin_with(self: &Rc<Self>, queue: AppendQueue<I>) {
+        assert!(
+            self.queue.borrow().is_empty(),
+            "nobody could submit anything before"
+        );
+        self.queue.replace(queue);
+        self.start_draining();
     }
 
     pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
@@ -131,7 +167,7 @@ impl<I: Io> Partition<I> {
     }
 
     /// Appends a batch, or queues it behind earlier ones. The call itself fixes its place in the order.
-    pub(crate) fn submit(self: &Rc<Self>, job: AppendJob) -> Submitted {
+    pub(crate) fn submit(self: &Rc<Self>, job: AppendJob) -> Submitted<I> {
         if self.queue.borrow().is_empty() {
             match self.log.admit(job.batch.len()).now_or_never() {
                 Some(Ok(())) => return Submitted::Done(self.append(&job)),
@@ -141,6 +177,11 @@ impl<I: Io> Partition<I> {
         }
         let (promise, answer) = oneshot();
         self.queue.borrow_mut().push_back((job, promise));
+        self.start_draining();
+        Submitted::Queued(answer)
+    }
+
+    fn start_draining(self: &Rc<Self>) {
         if !self.draining.replace(true) {
             let partition = Rc::clone(self);
             self.io
@@ -150,10 +191,9 @@ impl<I: Io> Partition<I> {
                 )
                 .detach();
         }
-        Submitted::Queued(answer)
     }
 
-    async fn drain(&self) {
+    async fn drain(self: &Rc<Self>) {
         loop {
             let len = match self.queue.borrow().front() {
                 Some((job, _)) => job.batch.len(),
@@ -172,18 +212,20 @@ impl<I: Io> Partition<I> {
             });
         }
         self.draining.set(false);
+        self.drained.notify_all();
     }
 
-    fn append(&self, job: &AppendJob) -> AppendResult {
+    fn append(self: &Rc<Self>, job: &AppendJob) -> Landing<I> {
         let appended = self
             .log
             .append(&job.batch, &job.valid, self.leader_epoch(), job.now)
             .map_err(|error| errors::append(&error))?;
-        Ok(AppendedAt {
+        let at = AppendedAt {
             base_offset: appended.base_offset,
             next_offset: types::Offset(appended.last_offset.0 + 1),
             append_time: appended.append_time,
             log_start_offset: appended.log_start_offset,
-        })
+        };
+        Ok((Rc::clone(self), at))
     }
 }

@@ -35,10 +35,13 @@ mod cleaning;
 pub(crate) mod directories;
 mod housekeeping;
 pub(crate) mod lifecycle;
+mod moving;
 mod scrubbing;
 mod serve;
 mod takeover;
 
+use moving::Arriving;
+pub(crate) use moving::OWNERS_TRIED_MAX;
 pub(crate) use serve::wait_for_growth;
 
 /// The shard that decides about metadata.
@@ -175,8 +178,14 @@ pub(crate) struct Shard<I: Io> {
     is_draining: Cell<bool>,
     draining: Notify,
     /// One task at a time gathers and writes checkpoints.
-    checkpointing: Semaphore,
+    pub(crate) checkpointing: Semaphore,
     checkpoints: Cell<lifecycle::CheckpointRuns>,
+    /// Partitions that this shard owns and another one has not let go of yet.
+    arriving: RefCell<FxHashMap<PartitionKey, Rc<Arriving<I>>>>,
+    /// Held by what changes the owners of partitions.
+    pub(crate) moving: Semaphore,
+    /// Set when nothing may change them any more: the logs are being closed.
+    pub(crate) moves_are_over: Cell<bool>,
     ended: Notify,
 }
 
@@ -209,6 +218,9 @@ impl<I: Io> Shard<I> {
             view: RefCell::new(Rc::new(view)),
             partitions: RefCell::default(),
             offline: RefCell::default(),
+            arriving: RefCell::default(),
+            moving: Semaphore::new(1),
+            moves_are_over: Cell::new(false),
             is_draining: Cell::new(false),
             draining: Notify::new(),
             checkpointing: Semaphore::new(1),
@@ -246,15 +258,19 @@ impl<I: Io> Shard<I> {
     /// A partition of this shard.
     ///
     /// # Errors
-    /// UNKNOWN_TOPIC_OR_PARTITION when it is not here, KAFKA_STORAGE_ERROR when its log could not be opened.
+    /// KAFKA_STORAGE_ERROR when its log could not be opened, NOT_LEADER_OR_FOLLOWER when another shard owns it, and
+    /// UNKNOWN_TOPIC_OR_PARTITION when there is no such partition.
     pub(crate) fn partition(&self, key: PartitionKey) -> Result<Rc<Partition<I>>, ErrorCode> {
         if let Some(partition) = self.partitions.borrow().get(&key) {
             return Ok(Rc::clone(partition));
         }
-        Err(if self.offline.borrow().contains_key(&key) {
-            ErrorCode::KafkaStorageError
-        } else {
-            ErrorCode::UnknownTopicOrPartition
+        if self.offline.borrow().contains_key(&key) {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        let owner = self.view.borrow().owner(key);
+        Err(match owner {
+            Some(owner) if owner != self.id() => ErrorCode::NotLeaderOrFollower,
+            _ => ErrorCode::UnknownTopicOrPartition,
         })
     }
 

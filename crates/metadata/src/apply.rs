@@ -56,6 +56,10 @@ impl MetadataImage {
             MetadataRecord::Partition(record) => self.add_partition(record),
             MetadataRecord::PartitionChange(record) => self.change_partition(record),
             MetadataRecord::Placement(record) => self.place(record),
+            MetadataRecord::ShardCount(record) => {
+                self.shard_count = Some(record.shards);
+                Ok(())
+            }
             MetadataRecord::RemoveTopic(record) => self.remove_topic(record.topic_id),
             MetadataRecord::Config(record) => self.configure(record),
             MetadataRecord::ProducerIds(record)

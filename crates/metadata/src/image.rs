@@ -28,6 +28,7 @@ pub struct MetadataImage {
     pub(crate) features: BTreeMap<Str, i16>,
     pub(crate) next_producer_id: i64,
     pub(crate) partitions_per_shard: Vec<u32>,
+    pub(crate) shard_count: Option<u16>,
     pub(crate) end_offset: i64,
 }
 
@@ -154,6 +155,12 @@ impl MetadataImage {
     #[must_use]
     pub fn next_producer_id(&self) -> ProducerId {
         ProducerId(self.next_producer_id)
+    }
+
+    /// How many shards this machine ran when its partitions were spread last; `None` if that was never noted.
+    #[must_use]
+    pub fn shard_count(&self) -> Option<u16> {
+        self.shard_count
     }
 
     /// How many partitions each shard of this machine owns; shards after the last one named own none.

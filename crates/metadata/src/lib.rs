@@ -21,6 +21,7 @@ mod image;
 pub mod log;
 mod partitions;
 mod placement;
+mod reassign;
 pub mod record;
 pub mod snapshot;
 
@@ -47,7 +48,11 @@ pub use features::{
 };
 pub use image::{Configs, MetadataImage, PartitionImage, TopicImage};
 pub use partitions::{CreatePartitionsReply, NewPartitions, decide_create_partitions};
-pub use placement::{Machine, MovedPartition, decide_replacement};
+pub use placement::{Machine, PartitionMove, decide_spread};
+pub use reassign::{
+    MOVES_AT_ONCE, Reassignment, ReassignmentReply, ReplicaPlace, TargetReplica, decide_election,
+    decide_reassignment, next_moves,
+};
 pub use record::MetadataRecord;
 pub use topic_name::{CLUSTER_METADATA_TOPIC, TOPIC_NAME_BYTES_MAX, validate_topic_name};
 

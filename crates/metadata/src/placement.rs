@@ -1,5 +1,6 @@
 //! Which shard, which directory and which machine get a new partition: those with the fewest partitions, and of
-//! several such the one with the lowest number. The choice depends on the image alone.
+//! several such the one with the lowest number; and which partitions go elsewhere when the number of shards has
+//! changed. The choice depends on the image alone.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use types::{NodeId, PartitionIndex, ShardId, Uuid};
 
 use crate::Decision;
 use crate::image::MetadataImage;
-use crate::record::{MetadataRecord, PartitionChangeRecord, PlacementRecord};
+use crate::record::{MetadataRecord, PartitionChangeRecord, PlacementRecord, ShardCountRecord};
 
 /// The machine that takes decisions about its own shards and directories.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,60 +112,146 @@ impl Load {
     }
 }
 
-/// A partition that has to move.
+/// A partition that goes from one shard of this machine to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MovedPartition {
+pub struct PartitionMove {
     /// Its topic.
     pub topic_id: Uuid,
     /// Its index.
     pub partition: PartitionIndex,
-    /// Its new shard.
-    pub shard: ShardId,
+    /// The shard that owns it.
+    pub from: ShardId,
+    /// The shard that is to own it.
+    pub to: ShardId,
 }
 
-/// Decides, at the start, where the partitions of shards go that no longer run. Their leader epochs rise, so that
-/// clients that remember the old shard notice.
+impl PartitionMove {
+    /// The records of the move, which belong into one batch. The leader epoch rises, so that clients that remember the
+    /// old shard notice.
+    #[must_use]
+    pub fn records(&self, image: &MetadataImage) -> [MetadataRecord; 2] {
+        let leader = image
+            .partition(self.topic_id, self.partition)
+            .map_or(NodeId::NONE, |partition| partition.leader);
+        [
+            MetadataRecord::PartitionChange(PartitionChangeRecord {
+                topic_id: self.topic_id,
+                partition_id: self.partition.0,
+                leader: leader.0,
+                ..PartitionChangeRecord::default()
+            }),
+            MetadataRecord::Placement(PlacementRecord {
+                topic_id: self.topic_id,
+                partition_id: self.partition.0,
+                shard: self.to,
+            }),
+        ]
+    }
+}
+
+/// Decides, at the start, where partitions go when the machine runs another number of shards than before: those of
+/// shards that are gone go to the others, and the others even out how many they have. As few as possible move.
 ///
 /// # Panics
 ///
-/// If the machine has no shard or no directory.
+/// If the machine has no shard.
 #[must_use]
-pub fn decide_replacement(
-    image: &MetadataImage,
-    machine: &Machine,
-) -> Decision<Vec<MovedPartition>> {
-    let mut load = Load::of(image, machine);
-    let mut decision = Decision {
-        records: Vec::new(),
-        reply: Vec::new(),
-    };
-    for topic in image.topics() {
-        for (partition_id, partition) in (0..).zip(&topic.partitions) {
-            if partition.shard.is_none_or(|shard| shard.0 < machine.shards) {
-                continue;
-            }
-            let (topic_id, shard) = (topic.id, load.choose_shard());
-            decision
-                .records
-                .push(MetadataRecord::PartitionChange(PartitionChangeRecord {
-                    topic_id,
-                    partition_id,
-                    leader: partition.leader.0,
-                    ..PartitionChangeRecord::default()
-                }));
-            decision
-                .records
-                .push(MetadataRecord::Placement(PlacementRecord {
-                    topic_id,
-                    partition_id,
-                    shard,
-                }));
-            decision.reply.push(MovedPartition {
-                topic_id,
-                partition: PartitionIndex(partition_id),
-                shard,
-            });
-        }
+pub fn decide_spread(image: &MetadataImage, machine: &Machine) -> Decision<Vec<PartitionMove>> {
+    assert!(machine.shards > 0, "a machine has a shard");
+    let is_changed = image.shard_count() != Some(machine.shards);
+    let has_lost = image.partitions_per_shard().len() > usize::from(machine.shards);
+    if !is_changed && !has_lost {
+        return Decision {
+            records: Vec::new(),
+            reply: Vec::new(),
+        };
     }
-    decision
+    let moves = Spread::of(image, machine.shards).moves(image);
+    let mut records: Vec<_> = moves.iter().flat_map(|it| it.records(image)).collect();
+    if is_changed {
+        let shards = machine.shards;
+        records.push(MetadataRecord::ShardCount(ShardCountRecord { shards }));
+    }
+    Decision {
+        records,
+        reply: moves,
+    }
+}
+
+/// How many partitions each shard has, and how many it is to have.
+struct Spread {
+    counts: Vec<u32>,
+    targets: Vec<u32>,
+}
+
+impl Spread {
+    fn of(image: &MetadataImage, shards: u16) -> Self {
+        let all: u32 = image.partitions_per_shard().iter().sum();
+        let mut counts = image.partitions_per_shard().to_vec();
+        counts.resize(usize::from(shards), 0);
+        let (each, over) = (all / u32::from(shards), all % u32::from(shards));
+        let mut targets = vec![each; counts.len()];
+        // What does not divide stays where most are, so that less moves.
+        let mut order: Vec<usize> = (0..counts.len()).collect();
+        order.sort_by_key(|shard| std::cmp::Reverse(counts[*shard]));
+        for (shard, _) in order.into_iter().zip(0..over) {
+            targets[shard] += 1;
+        }
+        Self { counts, targets }
+    }
+
+    fn moves(mut self, image: &MetadataImage) -> Vec<PartitionMove> {
+        let counts = self.counts.clone();
+        let surpluses: Vec<u32> = counts
+            .iter()
+            .zip(&self.targets)
+            .map(|(count, target)| count.saturating_sub(*target))
+            .collect();
+        let mut seen = vec![0_u32; counts.len()];
+        let mut moves = Vec::new();
+        for topic in image.topics() {
+            for (index, partition) in (0..).zip(&topic.partitions) {
+                let Some(from) = partition.shard else {
+                    continue;
+                };
+                let shard = usize::from(from.0);
+                let goes = counts.get(shard).is_none_or(|count| {
+                    let place = seen[shard];
+                    seen[shard] += 1;
+                    is_given(place, surpluses[shard], *count)
+                });
+                if goes {
+                    if let Some(count) = self.counts.get_mut(shard) {
+                        *count -= 1;
+                    }
+                    moves.push((topic.id, PartitionIndex(index), from));
+                }
+            }
+        }
+        moves
+            .into_iter()
+            .map(|(topic_id, partition, from)| PartitionMove {
+                topic_id,
+                partition,
+                from,
+                to: self.take(),
+            })
+            .collect()
+    }
+
+    /// The shard that lacks most.
+    fn take(&mut self) -> ShardId {
+        let lacks = |shard: &usize| self.targets[*shard].saturating_sub(self.counts[*shard]);
+        let most =
+            (0..self.counts.len()).max_by_key(|shard| (lacks(shard), std::cmp::Reverse(*shard)));
+        let shard = most.expect("a machine has at least one shard");
+        self.counts[shard] += 1;
+        ShardId(u16::try_from(shard).expect("shards are numbered in 16 bits"))
+    }
+}
+
+/// Whether the partition at `place` is one of the `surplus` of `count` that go, which are spread evenly over the topics.
+fn is_given(place: u32, surplus: u32, count: u32) -> bool {
+    let until = |place: u32| u64::from(place) * u64::from(surplus) / u64::from(count);
+    until(place + 1) > until(place)
 }

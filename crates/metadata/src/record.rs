@@ -43,6 +43,13 @@ pub struct PlacementRecord {
     pub shard: ShardId,
 }
 
+/// How many shards this machine runs. Logan's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardCountRecord {
+    /// Their number, at least 1.
+    pub shards: u16,
+}
+
 /// A record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetadataRecord {
@@ -66,6 +73,8 @@ pub enum MetadataRecord {
     Cluster(ClusterRecord),
     /// A partition was put on a shard of this machine.
     Placement(PlacementRecord),
+    /// The machine started with another number of shards than before.
+    ShardCount(ShardCountRecord),
 }
 
 /// The version of the frame around each message.
@@ -74,6 +83,7 @@ const FRAME_VERSION: u32 = 1;
 /// The numbers of Logan's own types.
 const CLUSTER: u32 = 20_000;
 const PLACEMENT: u32 = 20_001;
+const SHARD_COUNT: u32 = 20_002;
 
 /// The longest string of a record, in bytes: Kafka's limit for every string.
 pub const STRING_BYTES_MAX: usize = 32_767;
@@ -106,6 +116,11 @@ impl MetadataRecord {
                 encode_uuid(&mut encoder, record.topic_id);
                 encoder.i32(record.partition_id);
                 encoder.i32(i32::from(record.shard.0));
+                Ok(())
+            }
+            Self::ShardCount(record) => {
+                frame(&mut encoder, SHARD_COUNT, 0);
+                encoder.i32(i32::from(record.shards));
                 Ok(())
             }
         };
@@ -213,6 +228,9 @@ fn decode_message(
             topic_id: decode_uuid(decoder)?,
             partition_id: decoder.i32()?,
             shard: decode_shard(decoder)?,
+        }))),
+        (Ok(SHARD_COUNT), 0) => Ok(Some(MetadataRecord::ShardCount(ShardCountRecord {
+            shards: decode_shard(decoder)?.0,
         }))),
         _ => Ok(None),
     }

@@ -16,7 +16,8 @@ use crate::image::{Configs, MetadataImage, PartitionImage, TopicImage};
 use crate::log;
 use crate::record::{
     ClusterRecord, ConfigRecord, FeatureLevelRecord, MetadataRecord, PartitionRecord,
-    PlacementRecord, ProducerIdsRecord, RESOURCE_BROKER, RESOURCE_TOPIC, TopicRecord,
+    PlacementRecord, ProducerIdsRecord, RESOURCE_BROKER, RESOURCE_TOPIC, ShardCountRecord,
+    TopicRecord,
 };
 
 /// The ending of a snapshot's file name.
@@ -200,6 +201,11 @@ fn records_of(image: &MetadataImage) -> Vec<MetadataRecord> {
             records.extend(partition_records(topic, partition_id, partition));
         }
     }
+    records.extend(
+        image
+            .shard_count
+            .map(|shards| MetadataRecord::ShardCount(ShardCountRecord { shards })),
+    );
     if image.next_producer_id > 0 {
         records.push(MetadataRecord::ProducerIds(ProducerIdsRecord {
             broker_id: NodeId::NONE.0,

@@ -7,8 +7,8 @@ use common::{
     after, create, created_image, id, machine, machine_image, new_topic, register, rules,
 };
 use metadata::{
-    Machine, ManualAssignment, MetadataImage, NewTopic, TopicSelector, decide_create_topics,
-    decide_delete_topics, decide_replacement,
+    ManualAssignment, MetadataImage, NewTopic, TopicSelector, decide_create_topics,
+    decide_delete_topics,
 };
 use types::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, ShardId, Uuid};
 
@@ -419,36 +419,6 @@ fn replicas_and_directories_are_spread() {
         "another machine chooses its own"
     );
     assert_eq!(partitions[2].directories, [id(92)]);
-}
-
-#[test]
-fn partitions_of_shards_that_no_longer_run_move_and_their_epochs_rise() {
-    let image = created_image(&["a", "b", "c"]);
-    assert_eq!(decide_replacement(&image, &machine()).records, []);
-    let machine = Machine {
-        shards: 1,
-        ..machine()
-    };
-    let decision = decide_replacement(&image, &machine);
-    let after = after(&image, &decision.records);
-    assert_eq!(
-        after.partitions_per_shard(),
-        [image.partitions_per_shard().iter().sum::<u32>()]
-    );
-    assert_eq!(decision.reply.len(), 4);
-    for moved in decision.reply {
-        let partition = after
-            .partition(moved.topic_id, moved.partition)
-            .expect("still there");
-        assert_eq!(
-            (partition.shard, partition.leader_epoch),
-            (Some(ShardId(0)), LeaderEpoch(1))
-        );
-        assert_eq!(
-            (partition.leader, partition.partition_epoch),
-            (NodeId(1), 1)
-        );
-    }
 }
 
 #[test]

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use common::{after, create, created_image, id, machine, machine_image, new_topic};
 use metadata::log::{LEADER_EPOCH, encode_batch, replay};
-use metadata::record::{ClusterRecord, PlacementRecord};
+use metadata::record::{ClusterRecord, PlacementRecord, ShardCountRecord};
 use metadata::snapshot::{self, SnapshotId};
 use metadata::{
     Machine, MetadataError, MetadataImage, MetadataRecord, SUPPORTED_FEATURES, TopicSelector,
-    decide_bootstrap, decide_delete_topics, decide_producer_ids, decide_replacement,
+    decide_bootstrap, decide_delete_topics, decide_producer_ids, decide_spread,
 };
 use proptest::prelude::{
     Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
@@ -75,7 +75,7 @@ fn decide(image: &MetadataImage, request: &Request, step: u8) -> Vec<MetadataRec
                 .records
         }
         Request::Restart { shards } => {
-            decide_replacement(
+            decide_spread(
                 image,
                 &Machine {
                     shards: *shards,
@@ -262,6 +262,7 @@ fn own_records_read_back() {
             partition_id: 9,
             shard: ShardId(65_535),
         }),
+        MetadataRecord::ShardCount(ShardCountRecord { shards: 65_535 }),
     ] {
         assert_eq!(
             MetadataRecord::decode(&record.encode(), Offset(0)),

@@ -29,7 +29,7 @@ use records::Compression;
 use tests::{Broker, Launch, Wire, batch_of, create_topic, error_of, temporary_directory};
 use types::{ErrorCode, Uuid};
 
-use crate::{log_dirs, retention};
+use crate::{log_dirs, moves, retention};
 
 /// The topic that is there; its partitions lie on both shards.
 const TOPIC: &str = "known";
@@ -128,6 +128,11 @@ impl<'a> Asker<'a> {
             ApiKey::DescribeLogDirs => log_dirs::ask_directories(self.wire(), TOPIC, version),
             ApiKey::DescribeClientQuotas => log_dirs::ask_quotas(self.wire(), version),
             ApiKey::DescribeProducers => log_dirs::ask_producers(self.wire(), TOPIC, version),
+            ApiKey::AlterPartitionReassignments => {
+                moves::ask_reassignments(self.wire(), TOPIC, version);
+            }
+            ApiKey::ListPartitionReassignments => moves::ask_ongoing(self.wire(), TOPIC, version),
+            ApiKey::ElectLeaders => moves::ask_elections(self.wire(), TOPIC, version),
             ApiKey::DescribeQuorum => self.describe_quorum(version),
             ApiKey::UpdateFeatures => self.update_features(version),
             ApiKey::DescribeCluster => self.describe_cluster(version),

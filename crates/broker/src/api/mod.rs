@@ -5,6 +5,7 @@
 //! already being read.
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod config_resources;
 mod create_partitions;
@@ -18,11 +19,13 @@ mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_config_resources;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata_api;
 mod offset_for_leader_epoch;
 mod produce;
@@ -126,7 +129,10 @@ apis! {
     AlterConfigs => alter_configs(AlterConfigsRequest),
     DescribeLogDirs => describe_log_dirs(DescribeLogDirsRequest),
     CreatePartitions => create_partitions(CreatePartitionsRequest),
+    ElectLeaders => elect_leaders(ElectLeadersRequest),
     IncrementalAlterConfigs => incremental_alter_configs(IncrementalAlterConfigsRequest),
+    AlterPartitionReassignments => alter_partition_reassignments(AlterPartitionReassignmentsRequest),
+    ListPartitionReassignments => list_partition_reassignments(ListPartitionReassignmentsRequest),
     DescribeClientQuotas => describe_client_quotas(DescribeClientQuotasRequest),
     DescribeQuorum => describe_quorum(DescribeQuorumRequest),
     UpdateFeatures => update_features(UpdateFeaturesRequest),

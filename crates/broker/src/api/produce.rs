@@ -30,7 +30,7 @@ use crate::errors;
 use crate::mesh::PendingReply;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
 use crate::partition::{Partition, Submitted};
-use crate::shard::Shard;
+use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use crate::slice::Steps;
 use crate::topics::TopicSettings;
 
@@ -217,23 +217,14 @@ impl<I: Io> Pass<'_, I> {
         if self.all_in_sync && image.isr.len() < settings.in_sync_min {
             return Progress::Refused(ErrorCode::NotEnoughReplicas.into());
         }
-        let is_local = owner == self.shard.id();
-        if !is_local && self.redirects {
-            let leader = Some((owner, image.leader_epoch));
-            return Progress::Refused(Failure {
-                leader,
-                ..ErrorCode::NotLeaderOrFollower.into()
-            });
+        if owner != self.shard.id() && self.redirects {
+            return misdirected(owner, image.leader_epoch);
         }
         let job = match self.validated(key, &settings.rules, data.records).await {
             Ok(job) => job,
             Err(failure) => return Progress::Refused(failure),
         };
-        if is_local {
-            self.append(job).await
-        } else {
-            self.send(owner, job).await
-        }
+        self.place(job).await
     }
 
     /// Checks the batch and makes it ready to be appended.
@@ -332,37 +323,61 @@ impl<I: Io> Pass<'_, I> {
         validated.map_err(|error| failure(&error))
     }
 
+    /// Gives the batch its place with the shard that owns the partition by now: checking it and waiting for a credit
+    /// take time, in which the partition may have moved.
+    async fn place(&mut self, mut job: AppendJob) -> Progress<I> {
+        let (shard, key) = (self.shard, job.key);
+        let mut reservation = None;
+        for _ in 0..OWNERS_TRIED_MAX {
+            let view = shard.view();
+            let known = view.partition(key).and_then(|it| Some((it, it.shard?)));
+            let Some((image, owner)) = known else {
+                return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
+            };
+            if owner == shard.id() {
+                return self.append(job).await;
+            }
+            if self.redirects {
+                return misdirected(owner, image.leader_epoch);
+            }
+            if reservation.is_none() {
+                // The batch is a slice of this shard's receive buffer or of the request's frame, which both end with
+                // the request.
+                let mut taken = shard.forward_budget.reservation();
+                taken.grow(job.batch.len()).await;
+                reservation = Some(taken);
+                if job.valid.replacement.is_none() {
+                    job.batch = Bytes::copy_from_slice(&job.batch);
+                }
+            }
+            let may = shard.mesh.may_request(owner).await;
+            if shard.view().owner(key) == Some(owner) {
+                let request = Request::Append(job);
+                return Progress::Sent(shard.mesh.request_now(may, request, reservation));
+            }
+        }
+        Progress::Refused(ErrorCode::NotLeaderOrFollower.into())
+    }
+
     async fn append(&self, job: AppendJob) -> Progress<I> {
-        let partition = match self.shard.partition(job.key) {
-            Ok(partition) => partition,
-            Err(code) => return Progress::Refused(code.into()),
-        };
-        let result = match partition.submit(job) {
-            Submitted::Done(result) => result,
+        let landing = match self.shard.submit(job) {
+            Submitted::Done(landing) => landing,
             // Nothing more of this connection is read until the log admits it: that is the back pressure.
             Submitted::Queued(answer) => answer.await.unwrap_or(Err(ErrorCode::KafkaStorageError)),
         };
-        match result {
-            Ok(at) => Progress::Appended { partition, at },
+        match landing {
+            Ok((partition, at)) => Progress::Appended { partition, at },
             Err(code) => Progress::Refused(code.into()),
         }
     }
+}
 
-    async fn send(&mut self, owner: ShardId, mut job: AppendJob) -> Progress<I> {
-        // The batch is a slice of this shard's receive buffer or of the request's frame, which both end with the request.
-        let mut reservation = self.shard.forward_budget.reservation();
-        reservation.grow(job.batch.len()).await;
-        if job.valid.replacement.is_none() {
-            job.batch = Bytes::copy_from_slice(&job.batch);
-        }
-        let request = Request::Append(job);
-        let reply = self
-            .shard
-            .mesh
-            .request_charged(owner, request, Some(reservation))
-            .await;
-        Progress::Sent(reply)
-    }
+/// The refusal of a batch for another shard, which says which one.
+fn misdirected<I: Io>(owner: ShardId, epoch: LeaderEpoch) -> Progress<I> {
+    Progress::Refused(Failure {
+        leader: Some((owner, epoch)),
+        ..ErrorCode::NotLeaderOrFollower.into()
+    })
 }
 
 /// Whether what should be a batch says that it has another codec than its topic wants.

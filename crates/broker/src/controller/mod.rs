@@ -6,6 +6,7 @@
 //! The queue is bounded by the control credits of the other shards and by the connections of this one.
 
 mod configs;
+mod moves;
 mod store;
 
 use std::cell::RefCell;
@@ -15,15 +16,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use io::Io;
 use io::sync::{Notify, Promise};
+use io::{Instant, Io};
 use metadata::record::{BrokerEndpoint, RegisterBrokerRecord};
 use metadata::{
     AlterConfigsReply, ConfigChange, CreatePartitionsReply, CreateTopicsReply, CreateTopicsRules,
     Decision, DeletedTopic, FeatureUpdate, Machine, MetadataImage, MetadataRecord, NewPartitions,
-    NewTopic, ProducerIdBlock, Refusal, SUPPORTED_FEATURES, TopicSelector, decide_bootstrap,
-    decide_create_partitions, decide_create_topics, decide_delete_topics, decide_producer_ids,
-    decide_register_broker, decide_replacement, decide_update_features,
+    NewTopic, PartitionMove, ProducerIdBlock, Reassignment, Refusal, SUPPORTED_FEATURES,
+    TopicSelector, decide_bootstrap, decide_create_partitions, decide_create_topics,
+    decide_delete_topics, decide_producer_ids, decide_register_broker, decide_spread,
+    decide_update_features,
 };
 use protocol::Str;
 use rustc_hash::FxHashSet;
@@ -32,6 +34,7 @@ use types::{ErrorCode, Uuid};
 use crate::mesh::ReturnAddress;
 use crate::message::{Control, Reply};
 use crate::shard::{Shard, lifecycle};
+use moves::MoveVerdict;
 use store::MetadataStore;
 
 /// A change to decide.
@@ -55,6 +58,15 @@ pub(crate) enum Command {
         validate_only: bool,
     },
     AllocateProducerIds,
+    /// Move partitions as a client wants it, until the deadline.
+    Reassign {
+        wanted: Vec<Reassignment>,
+        allows_factor_change: bool,
+        deadline: Instant,
+    },
+    /// Move partitions as the balancer wants it.
+    #[expect(dead_code, reason = "the balancer is its only sender")]
+    Rebalance(Vec<PartitionMove>),
     /// Accept no more commands and close the metadata log.
     Close,
 }
@@ -68,6 +80,8 @@ pub(crate) enum CommandResult {
     AlteredConfigs(AlterConfigsReply),
     UpdatedFeatures,
     ProducerIds(ProducerIdBlock),
+    Reassigned(Vec<MoveVerdict>),
+    Rebalanced,
     Closed,
     /// The whole command is refused.
     Refused(Refusal),
@@ -116,7 +130,7 @@ pub(crate) struct Decider<I: Io> {
 
 impl<I: Io> Decider<I> {
     /// Opens the metadata log, and brings it up to date with this machine: a new cluster is begun, the broker is
-    /// registered, and partitions of shards that are gone get new ones.
+    /// registered, and partitions are spread anew if the number of shards has changed.
     ///
     /// # Errors
     /// The operating system's, and what makes the log unusable.
@@ -150,12 +164,15 @@ impl<I: Io> Decider<I> {
         decider.write(&bootstrap.records).await?;
         let registration = decide_register_broker(&decider.image, decider.registration());
         decider.write(&registration.records).await?;
-        let replacement = decide_replacement(&decider.image, &decider.machine);
-        for moved in &replacement.reply {
-            tracing::info!(topic_id = %moved.topic_id, partition = moved.partition.0, shard = moved.shard.0,
-                "the partition's shard no longer runs: moved");
+        let spread = decide_spread(&decider.image, &decider.machine);
+        if !spread.reply.is_empty() {
+            tracing::info!(
+                shards = decider.machine.shards,
+                partitions = spread.reply.len(),
+                "the number of shards has changed: spread the partitions anew"
+            );
         }
-        decider.write(&replacement.records).await?;
+        decider.write(&spread.records).await?;
         Ok(decider)
     }
 
@@ -199,6 +216,10 @@ impl<I: Io> Decider<I> {
             }
             return CommandResult::Closed;
         }
+        let command = match self.carry_out_moves(command).await {
+            Ok(result) => return result,
+            Err(command) => command,
+        };
         match self.decide(command) {
             Err(refusal) => CommandResult::Refused(refusal),
             Ok(Decision { records, reply }) if records.is_empty() => reply,
@@ -216,6 +237,31 @@ impl<I: Io> Decider<I> {
                     CommandResult::Refused(Refusal::new(ErrorCode::KafkaStorageError, message))
                 }
             },
+        }
+    }
+
+    /// Carries out a command that moves partitions: it is decided in steps.
+    ///
+    /// # Errors
+    /// Any other command, given back.
+    async fn carry_out_moves(
+        &mut self,
+        command: Command,
+    ) -> std::result::Result<CommandResult, Command> {
+        match command {
+            Command::Reassign {
+                wanted,
+                allows_factor_change,
+                deadline,
+            } => {
+                let verdicts = self.reassign(&wanted, allows_factor_change, deadline);
+                Ok(CommandResult::Reassigned(verdicts.await))
+            }
+            Command::Rebalance(moves) => Ok(self
+                .rebalance(moves)
+                .await
+                .map_or_else(CommandResult::Refused, |()| CommandResult::Rebalanced)),
+            other => Err(other),
         }
     }
 
@@ -257,7 +303,7 @@ impl<I: Io> Decider<I> {
             Command::AllocateProducerIds => {
                 decide_producer_ids(&self.image, self.machine.node)?.map(CommandResult::ProducerIds)
             }
-            Command::Close => Decision {
+            Command::Close | Command::Reassign { .. } | Command::Rebalance(_) => Decision {
                 records: Vec::new(),
                 reply: CommandResult::Closed,
             },

@@ -21,6 +21,7 @@ use types::{Offset, PartitionIndex, Uuid};
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
 use crate::controller::{Command, Decider};
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
+use crate::partition::Partition;
 
 /// Logs whose checkpoints are taken or written between two turns of the reactor: less than a slice of time.
 const LOGS_PER_SLICE: usize = 256;
@@ -90,23 +91,26 @@ impl<I: Io> Shard<I> {
         found
     }
 
+    /// How far recovery of a log would have to look back now.
+    pub(super) fn checkpoint_of(&self, partition: &Partition<I>) -> Option<LogCheckpoint> {
+        let log = &partition.log;
+        Some(LogCheckpoint {
+            directory: self.directory_index(log.dir())?,
+            topic: (&*log.identity().topic).into(),
+            partition: partition.key.index,
+            recovery_point: log.recovery_point(),
+            log_start_offset: log.log_start_offset(),
+            cleaner_offset: log.cleaner_offset(),
+        })
+    }
+
     /// How far recovery of this shard's logs would have to look back now. Thousands of logs are looked at in slices.
     pub(super) async fn checkpoints(&self) -> ShardCheckpoints {
         let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
-        let checkpoint = |partition: &Rc<crate::partition::Partition<I>>| {
-            let log = &partition.log;
-            Some(LogCheckpoint {
-                directory: self.directory_index(log.dir())?,
-                topic: (&*log.identity().topic).into(),
-                partition: partition.key.index,
-                recovery_point: log.recovery_point(),
-                log_start_offset: log.log_start_offset(),
-                cleaner_offset: log.cleaner_offset(),
-            })
-        };
         let mut logs = Vec::with_capacity(partitions.len());
         for partitions in partitions.chunks(LOGS_PER_SLICE) {
-            logs.extend(partitions.iter().filter_map(checkpoint));
+            let checkpoints = partitions.iter().map(|it| self.checkpoint_of(it));
+            logs.extend(checkpoints.flatten());
             self.io.reschedule().await;
         }
         let offline = self.offline.borrow();
@@ -271,6 +275,9 @@ pub(super) async fn obey<I: Io>(
     let Some(ShardCommand::Drain) = commands.recv().await else {
         return;
     };
+    // A partition that is between two shards would be closed by neither.
+    shard.moves_are_over.set(true);
+    let _owners = shard.moving.acquire(1).await;
     let checkpoints = shard.gather(|| Control::Drain, shard.drain()).await;
     shard.decide(Command::Close).await;
     // Not before: the controller may have to write checkpoints for a deletion that is still being answered.

@@ -15,9 +15,9 @@ use crate::controller::Asker;
 use crate::lookup;
 use crate::mesh::{Envelope, ReturnAddress};
 use crate::message::{
-    AppendJob, AppendResult, AppendedAt, Control, OffsetsJob, ReadJob, Reply, Request, WatchTarget,
+    AppendJob, AppendResult, Control, OffsetsJob, ReadJob, Reply, Request, WatchTarget,
 };
-use crate::partition::{Partition, Submitted};
+use crate::partition::{Landing, Submitted};
 use crate::slice::TimeSlice;
 
 /// Serves appends, reads and look-ups. Appends enter their logs in the order of arrival.
@@ -30,6 +30,7 @@ pub(super) async fn serve_requests<I: Io>(
         let to = envelope.return_address();
         match envelope.body {
             Request::Append(job) => append(&shard, to, job),
+            Request::Barrier => shard.mesh.reply_to(to, Reply::Done),
             Request::Read { jobs, max_bytes } => {
                 let mut read = Box::pin(answer_read(Rc::clone(&shard), to, jobs, max_bytes));
                 // What is in memory is answered here; what has to come from disk goes on by itself.
@@ -73,35 +74,36 @@ pub(super) async fn serve_requests<I: Io>(
 }
 
 fn append<I: Io>(shard: &Rc<Shard<I>>, to: ReturnAddress, job: AppendJob) {
-    let partition = match shard.partition(job.key) {
-        Ok(partition) => partition,
-        Err(code) => return shard.mesh.reply_to(to, Reply::Appended(Err(code))),
-    };
     let wait_durable = job.wait_durable;
-    match partition.submit(job) {
-        Submitted::Done(Ok(at)) if wait_durable => {
+    match shard.submit(job) {
+        Submitted::Done(Ok((_, at))) if !wait_durable => {
+            shard.mesh.reply_to(to, Reply::Appended(Ok(at)));
+        }
+        Submitted::Done(Err(code)) => shard.mesh.reply_to(to, Reply::Appended(Err(code))),
+        Submitted::Done(landing) => {
             let replier = Rc::clone(shard);
             shard.spawn(TaskClass::Foreground, async move {
-                let result = settle(&partition, at).await;
+                let result = settle(landing, wait_durable).await;
                 replier.mesh.reply_to(to, Reply::Appended(result));
             });
         }
-        Submitted::Done(result) => shard.mesh.reply_to(to, Reply::Appended(result)),
         Submitted::Queued(answer) => {
             let replier = Rc::clone(shard);
             shard.spawn(TaskClass::Foreground, async move {
-                let result = match answer.await.unwrap_or(Err(ErrorCode::KafkaStorageError)) {
-                    Ok(at) if wait_durable => settle(&partition, at).await,
-                    result => result,
-                };
+                let landing = answer.await.unwrap_or(Err(ErrorCode::KafkaStorageError));
+                let result = settle(landing, wait_durable).await;
                 replier.mesh.reply_to(to, Reply::Appended(result));
             });
         }
     }
 }
 
-async fn settle<I: Io>(partition: &Partition<I>, at: AppendedAt) -> AppendResult {
-    partition.wait_durable(at).await
+async fn settle<I: Io>(landing: Landing<I>, wait_durable: bool) -> AppendResult {
+    match landing {
+        Ok((partition, at)) if wait_durable => partition.wait_durable(at).await,
+        Ok((_, at)) => Ok(at),
+        Err(code) => Err(code),
+    }
 }
 
 async fn answer_read<I: Io>(
@@ -177,6 +179,27 @@ pub(super) async fn serve_control<I: Io>(
                 shard.spawn(TaskClass::Foreground, async move {
                     taker.take_over(image).await;
                     taker.mesh.reply_to(to, Reply::Done);
+                });
+            }
+            Control::Announce(announcement) => {
+                let announcer = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    announcer.announce(&announcement).await;
+                    announcer.mesh.reply_to(to, Reply::Done);
+                });
+            }
+            Control::Release(keys) => {
+                let releaser = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let released = releaser.release(&keys).await;
+                    releaser.mesh.reply_to(to, Reply::Released(released));
+                });
+            }
+            Control::Adopt(handed_over) => {
+                let adopter = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    adopter.adopt(handed_over).await;
+                    adopter.mesh.reply_to(to, Reply::Done);
                 });
             }
             Control::Decide(command) => shard.controller.submit(*command, Asker::Remote(to)),

@@ -16,7 +16,7 @@ use types::{DurationMs, Offset, PartitionIndex, Uuid};
 
 use super::lifecycle::{Checkpoints, topic_id_of};
 use super::{CONTROLLER, LogDirectory, Shard};
-use crate::message::{LogCheckpoint, PartitionKey};
+use crate::message::{HandedOver, LogCheckpoint, PartitionKey};
 use crate::partition::Partition;
 use crate::topics::{TopicSettings, View};
 
@@ -24,12 +24,14 @@ use crate::topics::{TopicSettings, View};
 const OPENING_MAX: usize = 64;
 
 /// A log that has to be opened.
-struct Opening {
+pub(super) struct Opening {
     key: PartitionKey,
     topic: Arc<TopicImage>,
     settings: Rc<TopicSettings>,
     directory: LogDirectory,
     image: PartitionImage,
+    /// What the shard before this one has said of it.
+    handed_over: Option<HandedOver>,
 }
 
 impl<I: Io> Shard<I> {
@@ -82,10 +84,25 @@ impl<I: Io> Shard<I> {
                     settings: Rc::clone(settings),
                     directory: self.directory_of(image),
                     image: image.clone(),
+                    handed_over: None,
                 });
             }
         }
         openings
+    }
+
+    /// How to open the log of a partition that another shard has let go of; `None` if there is no such partition.
+    pub(super) fn opening_of(&self, view: &View, arrived: HandedOver) -> Option<Opening> {
+        let key = arrived.key;
+        let image = view.partition(key)?;
+        Some(Opening {
+            key,
+            topic: Arc::clone(view.image.topic(key.topic_id)?),
+            settings: Rc::clone(view.settings(key.topic_id)?),
+            directory: self.directory_of(image),
+            image: image.clone(),
+            handed_over: Some(arrived),
+        })
     }
 
     /// The directory that holds this machine's replica.
@@ -104,13 +121,15 @@ impl<I: Io> Shard<I> {
         directory.expect("a broker has a log directory").clone()
     }
 
-    async fn open_log(self: &Rc<Self>, opening: Opening, checkpoints: &Checkpoints) {
+    /// Opens a log, or notes that the partition is offline.
+    pub(super) async fn open_log(self: &Rc<Self>, opening: Opening, checkpoints: &Checkpoints) {
         let Opening {
             key,
             topic,
             settings,
             directory,
             image,
+            handed_over,
         } = opening;
         let path = log_path(&directory, &topic.name, key.index);
         let identity = LogIdentity {
@@ -118,11 +137,28 @@ impl<I: Io> Shard<I> {
             partition: PartitionIndex(key.index),
             topic_id: topic.id,
         };
-        let found = checkpoints.of(&directory, &topic.name, key.index);
-        let cleaner_offset = checkpoints.cleaner_offset(&directory, &topic.name, key.index);
-        let opened = self
-            .open_or_create(&path, identity, &settings, directory.is_clean, found)
-            .await;
+        // A log that could not be opened before, or that another shard had, is known better than by the files.
+        let known = match &handed_over {
+            Some(arrived) => arrived.checkpoint.clone(),
+            None => self.offline.borrow().get(&key).cloned().flatten(),
+        };
+        let (found, cleaner_offset) = match known {
+            Some(it) => ((it.recovery_point, it.log_start_offset), it.cleaner_offset),
+            None => (
+                checkpoints.of(&directory, &topic.name, key.index),
+                checkpoints.cleaner_offset(&directory, &topic.name, key.index),
+            ),
+        };
+        let opened = match handed_over.and_then(|arrived| arrived.last) {
+            Some(last) => {
+                let config = settings.log.clone();
+                Log::open(&self.storage, &path, identity, config, last).await
+            }
+            None => {
+                self.open_or_create(&path, identity, &settings, directory.is_clean, found)
+                    .await
+            }
+        };
         match opened {
             Ok(log) => {
                 log.assign_leader_epoch(image.leader_epoch);

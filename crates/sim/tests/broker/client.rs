@@ -11,8 +11,8 @@ use protocol::messages::fetch_response::PartitionData;
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::produce_response::PartitionProduceResponse;
 use protocol::messages::{
-    CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
-    ResponseHeader,
+    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, FetchResponse, ProduceRequest,
+    ProduceResponse, ResponseHeader,
 };
 use protocol::wire::decode_versioned;
 use protocol::{Decoder, Records, Request, Wire as _};
@@ -23,6 +23,7 @@ use crate::oracle::{RecordName, Verdict, decode};
 pub(crate) const TOPIC: &str = "topic";
 pub(crate) const PRODUCE_VERSION: i16 = 9;
 pub(crate) const FETCH_VERSION: i16 = 12;
+const API_VERSIONS_VERSION: i16 = 3;
 const CREATE_TOPICS_VERSION: i16 = 5;
 /// Requests that read one partition.
 const READS_MAX: u32 = 500;
@@ -57,6 +58,15 @@ impl Client {
     ) -> Result<R::Response> {
         self.send(version, request).await?;
         self.receive::<R>(version).await
+    }
+
+    /// Names a client that is known to keep a connection for each shard.
+    pub(crate) async fn introduce(&mut self) -> Result<()> {
+        let request = ApiVersionsRequest {
+            client_software_name: "logan".into(),
+            client_software_version: "1.0".into(),
+        };
+        self.call(API_VERSIONS_VERSION, &request).await.map(drop)
     }
 
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<()> {

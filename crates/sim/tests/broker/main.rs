@@ -4,6 +4,7 @@
 mod alterations;
 mod client;
 mod inboxes;
+mod moves;
 mod node;
 mod oracle;
 mod scenario;
@@ -45,6 +46,8 @@ fn plan(seed: u64) -> Plan {
         crashes: &[Crash::PowerCut, Crash::Kill, Crash::Drain],
         bad_network: false,
         bad_disk: false,
+        moves: false,
+        is_aware: false,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::client::{
     Client, FETCH_VERSION, PRODUCE_VERSION, TOPIC, create_topic, fetch, fetched, produce, produced,
     read_all,
 };
+use crate::moves;
 use crate::node::{Node, NodeConfig};
 use crate::oracle::{Partition, RecordName, Verdict, batch};
 
@@ -46,6 +47,10 @@ pub(crate) struct Plan {
     pub(crate) bad_network: bool,
     /// Whether writes and syncs of logs fail and the disk fills up.
     pub(crate) bad_disk: bool,
+    /// Whether partitions move between shards all the time.
+    pub(crate) moves: bool,
+    /// Whether clients name themselves as ones that know shards apart.
+    pub(crate) is_aware: bool,
 }
 
 /// What happened.
@@ -53,6 +58,10 @@ pub(crate) struct Plan {
 pub(crate) struct Summary {
     pub(crate) acknowledged: u64,
     pub(crate) known: u64,
+    /// Partitions that were moved.
+    pub(crate) moves: u64,
+    /// Requests of producers and consumers that were refused.
+    pub(crate) errors: u64,
 }
 
 #[derive(Debug)]
@@ -70,26 +79,27 @@ struct Producer {
 }
 
 /// What clients share; it outlives every broker.
-struct Shared {
-    rng: Rng,
+pub(crate) struct Shared {
+    pub(crate) rng: Rng,
     io: SimIo,
     bad_network: bool,
+    is_aware: bool,
     node: RefCell<Option<Rc<Node>>>,
     partitions: RefCell<Vec<Partition>>,
     broken: RefCell<Option<String>>,
     summary: Cell<Summary>,
     is_finishing: Cell<bool>,
-    is_over: Cell<bool>,
+    pub(crate) is_over: Cell<bool>,
 }
 
 impl Shared {
-    fn hold(&self, verdict: Verdict) {
+    pub(crate) fn hold(&self, verdict: Verdict) {
         if let Err(reason) = verdict {
             self.broken.borrow_mut().get_or_insert(reason);
         }
     }
 
-    fn count(&self, change: impl FnOnce(&mut Summary)) {
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Summary)) {
         let mut summary = self.summary.get();
         change(&mut summary);
         self.summary.set(summary);
@@ -124,12 +134,12 @@ impl Shared {
         self.io.sleep_until(self.io.now() + span).await;
     }
 
-    async fn pause(&self, max_ms: u64) {
+    pub(crate) async fn pause(&self, max_ms: u64) {
         let pause = Duration::from_micros(self.rng.below(max_ms * 1000));
         self.io.sleep_until(self.io.now() + pause).await;
     }
 
-    async fn back_off(&self) {
+    pub(crate) async fn back_off(&self) {
         self.io.sleep_until(self.io.now() + BACKOFF).await;
     }
 
@@ -140,12 +150,33 @@ impl Shared {
     }
 
     /// A connection over the network of the plan.
-    async fn connect_far(&self) -> Client {
+    async fn connect_far(&self) -> Result<Client> {
         let (socket, link) = self.dial().await;
         if self.bad_network {
             self.harm(link);
         }
-        Client::new(&self.io, socket)
+        self.introduce(Client::new(&self.io, socket)).await
+    }
+
+    /// As [`Shared::connect`], by a client that says who it is where the plan wants it.
+    pub(crate) async fn connect_known(&self) -> Result<Client> {
+        self.introduce(self.connect().await).await
+    }
+
+    async fn introduce(&self, mut client: Client) -> Result<Client> {
+        if self.is_aware {
+            client.introduce().await?;
+        }
+        Ok(client)
+    }
+
+    pub(crate) fn is_aware(&self) -> bool {
+        self.is_aware
+    }
+
+    /// How many shards the broker has, 1 when there is none.
+    pub(crate) fn shards(&self) -> usize {
+        self.node.borrow().as_ref().map_or(1, |node| node.shards())
     }
 
     async fn dial(&self) -> (Socket, Link) {
@@ -173,6 +204,7 @@ pub(crate) async fn run(
         rng: simulation.rng(1),
         io: clients.shard(0),
         bad_network: plan.bad_network,
+        is_aware: plan.is_aware,
         node: RefCell::default(),
         partitions: RefCell::new((0..count).map(|_| Partition::default()).collect()),
         broken: RefCell::default(),
@@ -182,8 +214,18 @@ pub(crate) async fn run(
     });
     start(&shared, machine, plan).await?;
     create_topic(&mut shared.connect().await, TOPIC, plan.partitions).await?;
-    let (producers, consumers) = start_clients(&shared, plan);
+    let (producers, mut others) = start_clients(&shared, plan);
+    if plan.moves {
+        let (mover, partitions) = (Rc::clone(&shared), plan.partitions);
+        let moving = async move { moves::keep_moving(&mover, partitions).await };
+        others.push(shared.io.spawn(TaskClass::Foreground, moving));
+    }
     for _ in 0..plan.rounds {
+        if plan.crashes.is_empty() {
+            shared.live(ROUND_MAX_MS).await;
+            check_broken(&shared)?;
+            continue;
+        }
         live_and_crash(&shared, machine, plan).await;
         check_broken(&shared)?;
         start(&shared, machine, plan).await?;
@@ -196,7 +238,7 @@ pub(crate) async fn run(
         sent.push(producer.borrow().next);
     }
     shared.is_over.set(true);
-    for task in consumers {
+    for task in others {
         task.join().await;
     }
     check_broken(&shared)?;
@@ -307,8 +349,11 @@ async fn keep_producing(
 ) {
     let mut last = None;
     for _ in 0..ATTEMPTS_MAX {
-        let mut client = shared.connect_far().await;
-        match produce_on(shared, producer, &mut client, (number, partition)).await {
+        let produced = match shared.connect_far().await {
+            Ok(mut client) => produce_on(shared, producer, &mut client, (number, partition)).await,
+            Err(error) => Err(error),
+        };
+        match produced {
             Ok(()) => return,
             Err(error) => last = Some(error),
         }
@@ -356,7 +401,10 @@ async fn produce_on(
                 producer.borrow_mut().unacknowledged.pop_front();
                 shared.count(|summary| summary.known += 1);
             }
-            code => return Err(Error::other(format!("{code:?}"))),
+            code => {
+                shared.count(|summary| summary.errors += 1);
+                return Err(Error::other(format!("{code:?}")));
+            }
         }
         in_flight -= 1;
         answered += 1;
@@ -426,7 +474,10 @@ fn acknowledge(
 async fn keep_consuming(shared: &Shared, partition: i32) {
     let mut offset = 0;
     while !shared.is_over.get() {
-        let mut client = shared.connect_far().await;
+        let Ok(mut client) = shared.connect_far().await else {
+            shared.back_off().await;
+            continue;
+        };
         if consume_on(shared, &mut client, partition, &mut offset)
             .await
             .is_err()
@@ -453,6 +504,7 @@ async fn consume_on(
                 if code == ErrorCode::OffsetOutOfRange.code() && *offset <= known {
                     shared.hold(Err(format!("offset {offset} is gone, {known} was the end")));
                 }
+                shared.count(|summary| summary.errors += 1);
                 return Err(Error::other(format!("error {code}")));
             }
         };

@@ -159,7 +159,7 @@ impl<I: Io> ShardStorage<I> {
 }
 
 impl<I: Io> LogInner<I> {
-    async fn wait_for_tasks(&self) {
+    pub(super) async fn wait_for_tasks(&self) {
         loop {
             let progress = {
                 if self.state.borrow().tasks.are_done() {

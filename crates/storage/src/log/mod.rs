@@ -12,6 +12,7 @@
 mod append;
 mod commit;
 mod damaged;
+mod handover;
 mod lifecycle;
 mod listing;
 mod lookup;

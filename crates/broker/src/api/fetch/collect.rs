@@ -36,6 +36,14 @@ pub(super) enum Outlook {
 }
 
 impl Collected {
+    /// Whether a partition was asked for where it is not any more.
+    pub(super) fn has_moved(&self) -> bool {
+        let misdirected = Some(ErrorCode::NotLeaderOrFollower);
+        self.results
+            .iter()
+            .any(|result| result.error == misdirected)
+    }
+
     pub(super) fn outlook(&self, min_bytes: usize) -> Outlook {
         let has_verdict = self
             .results

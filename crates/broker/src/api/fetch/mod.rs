@@ -26,9 +26,8 @@ use protocol::messages::{FetchRequest, FetchResponse};
 use types::{ErrorCode, Uuid};
 
 use super::{Call, Finished, Outcome};
-use crate::advertise::Audience;
 use crate::connection::Connection;
-use crate::shard::Shard;
+use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use collect::{Collected, Outlook, collect, wait_for_more};
 use plan::{Plan, plan};
 
@@ -106,11 +105,17 @@ struct Fetch<I: Io> {
 impl<I: Io> Fetch<I> {
     /// Reads until there is enough, something to report, or no time left.
     async fn run(&self) -> (Collected, Permit) {
+        let mut owners_tried = 0;
         loop {
             let wanted = self.max_bytes.min(self.shard.limits.response_len_max_bytes);
             let mut permit = self.shard.response_budget.acquire(wanted).await;
             let collected =
                 collect(&self.shard, &self.plan, permit.units().min(self.max_bytes)).await;
+            // A partition has moved while it was being asked for: the next round asks its new owner.
+            if !self.plan.redirects && collected.has_moved() && owners_tried < OWNERS_TRIED_MAX {
+                owners_tried += 1;
+                continue;
+            }
             let is_late = self.shard.io.now() >= self.deadline;
             if is_late
                 || collected.outlook(self.min_bytes) == Outlook::Answer
@@ -218,10 +223,8 @@ impl<I: Io> Fetch<I> {
                 .partition(key)
                 .and_then(|it| Some((it.shard?, it.leader_epoch)))
             {
-                let node = self
-                    .shard
-                    .advertise()
-                    .node(self.listener, owner, Audience::Shards);
+                let audience = self.connection.audience.get();
+                let node = self.shard.advertise().node(self.listener, owner, audience);
                 data.current_leader = LeaderIdAndEpoch {
                     leader_id: node.id.0,
                     leader_epoch: epoch.0,

@@ -1,0 +1,187 @@
+//! Partitions that move between shards while they are written and read, and while the broker crashes.
+
+use std::cell::Cell;
+use std::io::{Error, Result};
+use std::time::Duration;
+
+use broker::MeshCredits;
+use protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
+use protocol::messages::metadata_request::MetadataRequestTopic;
+use protocol::messages::{AlterPartitionReassignmentsRequest, MetadataRequest};
+use sim::{Simulation, for_each_seed};
+use types::ErrorCode;
+
+use crate::client::{Client, TOPIC};
+use crate::node::NodeConfig;
+use crate::oracle::Verdict;
+use crate::scenario::{self, Crash, Plan, Shared, Summary};
+
+const SEEDS: u64 = 12;
+const REASSIGNMENTS_VERSION: i16 = 0;
+const METADATA_VERSION: i16 = 9;
+const TIMEOUT_MS: i32 = 30_000;
+/// The node ids of shards lie this far apart.
+const SHARD_ID_STRIDE: i32 = 100_000;
+
+/// Moves partitions until the scenario is over.
+pub(crate) async fn keep_moving(shared: &Shared, partitions: i32) {
+    let epochs: Vec<Cell<i32>> = (0..partitions).map(|_| Cell::new(0)).collect();
+    while !shared.is_over.get() {
+        let Ok(mut client) = shared.connect_known().await else {
+            continue;
+        };
+        while !shared.is_over.get() && move_some(shared, &mut client, &epochs).await.is_ok() {
+            shared.pause(40).await;
+        }
+        shared.back_off().await;
+    }
+}
+
+/// Moves one partition or several, each to a shard by chance, and looks whether they are there.
+async fn move_some(shared: &Shared, client: &mut Client, epochs: &[Cell<i32>]) -> Result<()> {
+    let shards = shared.shards();
+    let mut targets = Vec::new();
+    for partition in 0..epochs.len() {
+        if targets.is_empty() || shared.rng.chance(1, 3) {
+            targets.push((partition, shared.rng.index(shards)));
+        }
+    }
+    let request = reassign(&targets);
+    let response = client.call(REASSIGNMENTS_VERSION, &request).await?;
+    let answers = response.responses.iter().flat_map(|it| &it.partitions);
+    for answer in answers {
+        match ErrorCode::from_code(answer.error_code) {
+            Some(ErrorCode::None) => {}
+            Some(ErrorCode::NotController) => return Err(Error::other("it is draining")),
+            code => shared.hold(Err(format!("a move is refused: {code:?}"))),
+        }
+    }
+    if response.error_code != 0 {
+        return Err(Error::other(format!("error {}", response.error_code)));
+    }
+    shared.count(|summary| summary.moves += targets.len() as u64);
+    shared.hold(check_owners(shared, client, &targets, epochs).await?);
+    Ok(())
+}
+
+fn reassign(targets: &[(usize, usize)]) -> AlterPartitionReassignmentsRequest {
+    let partition = |(partition, shard): &(usize, usize)| ReassignablePartition {
+        partition_index: i32::try_from(*partition).expect("few"),
+        // Shard k has this name in every mode.
+        replicas: Some(vec![-1 - i32::try_from(*shard).expect("few")]),
+    };
+    AlterPartitionReassignmentsRequest {
+        timeout_ms: TIMEOUT_MS,
+        topics: vec![ReassignableTopic {
+            name: TOPIC.into(),
+            partitions: targets.iter().map(partition).collect(),
+        }],
+        ..AlterPartitionReassignmentsRequest::default()
+    }
+}
+
+/// Holds what the metadata says against where the partitions were sent; epochs never fall.
+async fn check_owners(
+    shared: &Shared,
+    client: &mut Client,
+    targets: &[(usize, usize)],
+    epochs: &[Cell<i32>],
+) -> Result<Verdict> {
+    let request = MetadataRequest {
+        topics: Some(vec![MetadataRequestTopic {
+            name: Some(TOPIC.into()),
+            ..MetadataRequestTopic::default()
+        }]),
+        ..MetadataRequest::default()
+    };
+    let response = client.call(METADATA_VERSION, &request).await?;
+    let first = response.brokers.first().map_or(0, |it| it.node_id);
+    let topic = response.topics.first();
+    for partition in topic.into_iter().flat_map(|topic| &topic.partitions) {
+        let index = usize::try_from(partition.partition_index).expect("counted from 0");
+        let before = epochs[index].replace(partition.leader_epoch);
+        if partition.leader_epoch < before {
+            return Ok(Err(format!("the epoch of {index} fell from {before}")));
+        }
+        let target = targets.iter().find(|(moved, _)| *moved == index);
+        let Some((_, shard)) = target else { continue };
+        let expected = first + i32::try_from(*shard).expect("few") * SHARD_ID_STRIDE;
+        if shared.is_aware() && partition.leader_id != expected {
+            let found = partition.leader_id;
+            return Ok(Err(format!("{index} is at {found}, not at {expected}")));
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn plan(seed: u64, crashes: &'static [Crash]) -> Plan {
+    let is_aware = seed.is_multiple_of(2);
+    let mode = if is_aware { "per-shard" } else { "single" };
+    // Few credits, so that requests wait for them while their partition moves.
+    let tight = MeshCredits {
+        requests: 2,
+        watches: 2,
+        control: 4,
+    };
+    Plan {
+        node: NodeConfig {
+            shards: u32::try_from(seed % 3 + 2).expect("small"),
+            credits: (seed % 4 < 2).then_some(tight),
+            overrides: vec![format!("shard.advertise={mode}")],
+        },
+        partitions: 3,
+        producers: 6,
+        rounds: 3,
+        crashes,
+        bad_network: false,
+        bad_disk: false,
+        moves: true,
+        is_aware,
+    }
+}
+
+fn run(seed: u64, plan: &Plan) -> Summary {
+    let simulation = Simulation::new(seed);
+    simulation.set_time_max(Duration::from_secs(600));
+    let (machine, clients) = (simulation.machine(), simulation.machine());
+    let outcome = simulation.run(scenario::run(&simulation, &machine, &clients, plan));
+    let summary = outcome.expect("a scenario ends");
+    summary.expect("the broker keeps its promises")
+}
+
+#[test]
+fn partitions_that_move_lose_nothing_and_keep_their_order() {
+    for_each_seed(0..SEEDS, |seed| {
+        let plan = plan(seed, &[]);
+        let summary = run(seed, &plan);
+        assert!(summary.acknowledged > 0, "producers go on");
+        assert!(summary.moves > 5, "partitions move");
+        if !plan.is_aware {
+            assert_eq!(summary.errors, 0, "who sees one node sees no move");
+        }
+    });
+}
+
+#[test]
+fn partitions_that_move_survive_crashes_and_power_cuts() {
+    for_each_seed(0..SEEDS, |seed| {
+        let plan = plan(seed, &[Crash::PowerCut, Crash::Kill, Crash::Drain]);
+        let summary = run(seed, &plan);
+        assert!(summary.moves > 0, "partitions move");
+    });
+}
+
+#[test]
+fn partitions_that_move_survive_bad_disks_too() {
+    for_each_seed(0..SEEDS, |seed| {
+        let mut plan = Plan {
+            bad_disk: true,
+            ..plan(seed, &[Crash::PowerCut, Crash::Kill, Crash::Drain])
+        };
+        let overrides = &mut plan.node.overrides;
+        overrides.push("logan.disk.reserve.bytes=65536".to_owned());
+        run(seed, &plan);
+    });
+}
