@@ -244,7 +244,7 @@ fn a_changed_number_of_shards_spreads_the_partitions_anew() {
         );
         // Once by SIGTERM and once by kill -9: both ways the next start finds everything.
         if start == 1 {
-            broker.kill();
+            drop(broker.kill());
         } else {
             assert_eq!(broker.stop().code(), 0);
         }
