@@ -7,7 +7,7 @@ use common::{
     after, create, created_image, id, machine, machine_image, new_topic, register, rules,
 };
 use metadata::{
-    ManualAssignment, MetadataImage, NewTopic, TopicSelector, decide_create_topics,
+    Machine, ManualAssignment, MetadataImage, NewTopic, TopicSelector, decide_create_topics,
     decide_delete_topics,
 };
 use types::{ErrorCode, LeaderEpoch, NodeId, PartitionIndex, ShardId, Uuid};
