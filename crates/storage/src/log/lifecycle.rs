@@ -46,8 +46,7 @@ impl<I: Io> Log<I> {
         self.inner.state.borrow().config.clone()
     }
 
-    /// Notes that `epoch` begins at the log end. The checkpoint is written in the background, that of a log that has no
-    /// records yet together with its first ones: until then there is nothing that the epoch could be of.
+    /// Notes that `epoch` begins at the log end. The checkpoint is written in the background.
     pub fn assign_leader_epoch(&self, epoch: LeaderEpoch) {
         let changed = {
             let mut state = self.inner.state.borrow_mut();
@@ -55,7 +54,7 @@ impl<I: Io> Log<I> {
             let changed = state.epochs.assign(epoch, next_offset);
             state.epochs_changed |= changed;
             state.is_changed |= changed;
-            changed && (state.segments.len() > 1 || state.active().size_bytes > 0)
+            changed
         };
         if changed {
             self.inner.save_epochs();
