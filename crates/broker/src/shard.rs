@@ -382,14 +382,10 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
     );
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
-            Ok(decider) => {
-                if let Err(error) = lifecycle::remove_clean_marks(&shard).await {
-                    report::<I>(&events, ShardEvent::Failed(error));
-                    return;
-                }
+            Ok(mut decider) => {
                 lifecycle::set_strays_aside(&shard, &decider).await;
                 decider.publish().await;
-                lifecycle::checkpoint_now(&shard).await;
+                decider.forget_checkpoints().await;
                 shard.spawn(TaskClass::Control, decider.run());
                 shard.spawn(
                     TaskClass::Background,

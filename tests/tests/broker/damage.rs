@@ -379,6 +379,74 @@ fn rot_below_the_recovery_point_takes_the_partition_offline_and_cuts_nothing() {
     );
 }
 
+/// Expects that a partition is offline and the other one whole.
+fn expect_offline(broker: &Broker, context: &str) {
+    let mut client = broker.impatient_client();
+    let limits = FetchLimits::default();
+    let fetched = client.fetch(TOPIC, PartitionIndex(0), Offset(0), limits);
+    let refused = fetched.expect_err(context);
+    assert_eq!(
+        refused.code(),
+        Some(ErrorCode::KafkaStorageError),
+        "{context}: {refused}"
+    );
+    let batch = batch_of(Compression::None, &[b"more"]);
+    let produced = client.produce(TOPIC, PartitionIndex(0), &batch, Acks::All);
+    let refused = produced.expect_err("no offset is given out again");
+    assert_eq!(
+        refused.code(),
+        Some(ErrorCode::KafkaStorageError),
+        "{context}: {refused}"
+    );
+    let whole = read_values(&mut client, TOPIC, PartitionIndex(1));
+    assert!(
+        whole == expected(1),
+        "{context}: the other partition is whole"
+    );
+}
+
+#[test]
+fn a_partition_that_lacks_durable_records_is_offline_until_they_are_back() {
+    let directory = temporary_directory();
+    prepare(directory.path(), End::Stopped);
+    let place = partition_directory(directory.path(), 0);
+    let saved = directory.path().join("saved");
+    let segments = files(&place, &[".log"]);
+    assert!(segments.len() > 2, "{} segments", segments.len());
+    let cases: [(&str, &[PathBuf]); 4] = [
+        ("the directory", &[]),
+        ("every segment", &segments),
+        ("the newest segment", &segments[segments.len() - 1..]),
+        ("a segment between others", &segments[1..2]),
+    ];
+    for (what, missing) in cases {
+        if missing.is_empty() {
+            fs::rename(&place, &saved).expect("another name");
+        }
+        for path in missing {
+            fs::rename(path, path.with_extension("saved")).expect("another name");
+        }
+        // The second time it was not stopped cleanly.
+        for _ in 0..2 {
+            let broker = Launch::in_directory(directory.path()).start();
+            broker.expect_log("the partition is offline");
+            broker.expect_log("missing");
+            expect_offline(&broker, what);
+            drop(broker.kill());
+        }
+        if missing.is_empty() {
+            assert!(!place.exists(), "it was not made anew");
+            fs::rename(&saved, &place).expect("its name");
+        }
+        for path in missing {
+            fs::rename(path.with_extension("saved"), path).expect("its name");
+        }
+    }
+    let broker = Launch::in_directory(directory.path()).start();
+    expect_everything(&broker, "everything is back");
+    assert_eq!(broker.stop().code(), 0);
+}
+
 /// The metadata log of a data directory.
 fn metadata_log(directory: &Path) -> PathBuf {
     directory
@@ -418,7 +486,7 @@ fn rotten_metadata_refuses_the_start_and_touches_nothing() {
     let whole = fs::read(&log).expect("the metadata log");
     let batches = BatchIter::new(&whole).map_while(Result::ok).count();
     assert!(batches >= 2, "{batches} decisions");
-    for number in 0..batches - 1 {
+    for number in 0..batches {
         change(&log, |content| {
             content.clone_from(&whole);
             let at = batch_position(content, number) + 70;
@@ -428,6 +496,17 @@ fn rotten_metadata_refuses_the_start_and_touches_nothing() {
         assert_eq!(ended.code(), 1, "{}", ended.log);
         let said = ended.last_words();
         assert!(said.contains("metadata"), "{said}");
+    }
+    for content in [&whole[..whole.len() - 1], &[]] {
+        fs::write(&log, content).expect("a file");
+        let ended = Launch::in_directory(directory.path()).fail();
+        assert_eq!(ended.code(), 1, "{}", ended.log);
+        let said = ended.last_words();
+        assert!(said.contains(".kafka_cleanshutdown"), "{said}");
+        assert!(
+            fs::read(&log).expect("a file") == content,
+            "nothing was cut"
+        );
     }
     fs::write(&log, whole).expect("a file");
     let broker = Launch::in_directory(directory.path()).start();

@@ -126,6 +126,8 @@ pub(crate) struct Decider<I: Io> {
     machine: Machine,
     /// Topics that the log removes, as far back as it goes.
     removed_topics: FxHashSet<Uuid>,
+    /// Whether the checkpoints on disk may have lines of deleted topics: a log of the same name would be held against them.
+    has_foreign_checkpoints: bool,
 }
 
 impl<I: Io> Decider<I> {
@@ -140,7 +142,11 @@ impl<I: Io> Decider<I> {
             .directories
             .first()
             .expect("a broker has a log directory");
-        let (store, replay) = MetadataStore::open(shard.io.clone(), &directory.path).await?;
+        let (store, replay) =
+            MetadataStore::open(shard.io.clone(), &directory.path, directory.is_clean).await?;
+        // Before the first write: a log that changes after the mark is no longer the one that was closed.
+        let unmarked = lifecycle::remove_clean_marks(&shard).await;
+        unmarked.map_err(std::io::Error::other)?;
         let machine = Machine {
             node: shard.config().node_id,
             shards: u16::try_from(shard.mesh.shards().count())
@@ -157,6 +163,7 @@ impl<I: Io> Decider<I> {
             image: Arc::new(replay.image),
             machine,
             removed_topics: replay.removed_topics.into_iter().collect(),
+            has_foreign_checkpoints: true,
         };
         let refused = |refusal: Refusal| std::io::Error::other(refusal.message);
         let bootstrap = decide_bootstrap(&decider.image, setup.cluster_id, SUPPORTED_FEATURES)
@@ -211,10 +218,22 @@ impl<I: Io> Decider<I> {
 
     async fn carry_out(&mut self, command: Command) -> CommandResult {
         if matches!(command, Command::Close) {
-            if let Err(error) = self.store.close().await {
-                tracing::error!(%error, "cannot close the metadata log");
+            return match self.store.close().await {
+                Ok(()) => CommandResult::Closed,
+                Err(error) => {
+                    tracing::error!(%error, "cannot close the metadata log");
+                    let message = format!("cannot close the metadata log: {error}");
+                    CommandResult::Refused(Refusal::new(ErrorCode::KafkaStorageError, message))
+                }
+            };
+        }
+        if self.has_foreign_checkpoints && adds_partitions(&command) {
+            self.forget_checkpoints().await;
+            if self.has_foreign_checkpoints {
+                let message = "the checkpoints of deleted topics cannot be written";
+                let refusal = Refusal::new(ErrorCode::KafkaStorageError, message);
+                return CommandResult::Refused(refusal);
             }
-            return CommandResult::Closed;
         }
         let command = match self.carry_out_moves(command).await {
             Ok(result) => return result,
@@ -227,7 +246,7 @@ impl<I: Io> Decider<I> {
                 Ok(()) => {
                     self.publish().await;
                     if matches!(reply, CommandResult::DeletedTopics(_)) {
-                        lifecycle::checkpoint_now(&self.shard).await;
+                        self.forget_checkpoints().await;
                     }
                     reply
                 }
@@ -263,6 +282,11 @@ impl<I: Io> Decider<I> {
                 .map_or_else(CommandResult::Refused, |()| CommandResult::Rebalanced)),
             other => Err(other),
         }
+    }
+
+    /// Takes the lines of deleted topics out of the checkpoints. Without that no topic is created.
+    pub(crate) async fn forget_checkpoints(&mut self) {
+        self.has_foreign_checkpoints = !lifecycle::checkpoint_now(&self.shard).await;
     }
 
     fn decide(&self, command: Command) -> std::result::Result<Decision<CommandResult>, Refusal> {
@@ -387,6 +411,20 @@ fn unless_only<R>(validate_only: bool, decision: Decision<R>) -> Decision<R> {
     } else {
         decision
     }
+}
+
+/// Whether a command may give a partition its first log.
+fn adds_partitions(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::CreateTopics {
+            validate_only: false,
+            ..
+        } | Command::CreatePartitions {
+            validate_only: false,
+            ..
+        }
+    )
 }
 
 /// A random id.

@@ -9,12 +9,14 @@
 //! Runs on the controller's shard only; nothing here is concurrent.
 
 use std::io::{Error, ErrorKind, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use io::{ALIGNMENT, Buffer as _, File as _, Io, OpenMode};
 use metadata::snapshot::SnapshotId;
 use metadata::{MetadataImage, MetadataRecord, log, snapshot};
+use storage::checkpoint;
+use types::Offset;
 
 /// The log is replaced by a snapshot when it has grown to this size.
 const SNAPSHOT_AFTER_BYTES: usize = 8 << 20;
@@ -36,14 +38,15 @@ pub(super) struct MetadataStore<I: Io> {
 }
 
 impl<I: Io> MetadataStore<I> {
-    /// Reads the newest snapshot and the log behind it, creating both directory and log if they are missing.
+    /// Reads the newest snapshot and the log behind it, creating both directory and log if they are missing. After a clean
+    /// stop (`is_clean`) both are whole: nothing is cut then.
     ///
     /// # Errors
-    /// The operating system's, and `InvalidData` with the [`metadata::MetadataError`] for content that must not be
-    /// ignored.
+    /// The operating system's, and `Other` with the [`metadata::MetadataError`] for content that must not be ignored.
     pub(super) async fn open(
         io: I,
-        log_directory: &std::path::Path,
+        log_directory: &Path,
+        is_clean: bool,
     ) -> Result<(Self, log::Replay)> {
         let directory = log_directory.join(log::DIRECTORY);
         io.create_dir_all(&directory).await?;
@@ -55,6 +58,9 @@ impl<I: Io> MetadataStore<I> {
         let content = io.read_file(&path, FILE_LEN_MAX_BYTES).await?;
         let replay = log::replay(image, &content).map_err(Error::other)?;
         let valid = replay.valid_bytes;
+        if is_clean {
+            check_whole(&path, &content, &replay)?;
+        }
         // Whatever lies behind the last intact batch was never acknowledged.
         file.set_len(valid as u64).await?;
         file.sync_data().await?;
@@ -160,7 +166,7 @@ impl<I: Io> MetadataStore<I> {
     /// The operating system's.
     pub(super) async fn close(&mut self) -> Result<()> {
         if self.is_failed {
-            return Ok(());
+            return Err(Error::other("a write of it failed before"));
         }
         self.is_failed = true;
         self.file.set_len(self.len_bytes as u64).await?;
@@ -168,7 +174,29 @@ impl<I: Io> MetadataStore<I> {
     }
 }
 
-async fn newest_snapshot<I: Io>(io: &I, directory: &std::path::Path) -> Result<MetadataImage> {
+/// After a clean stop: whether the log is the one that was closed.
+///
+/// # Errors
+/// What is damaged or missing, and how to go on.
+fn check_whole(path: &Path, content: &[u8], replay: &log::Replay) -> Result<()> {
+    let valid = replay.valid_bytes;
+    let detail = if content[valid..].iter().any(|byte| *byte != 0) {
+        "the batch there is damaged"
+    } else if replay.image.end_offset() == Offset(0) {
+        "it is empty or missing, and there is no snapshot"
+    } else {
+        return Ok(());
+    };
+    let mark = checkpoint::CLEAN_SHUTDOWN_FILE;
+    Err(Error::other(format!(
+        "{}: damaged at byte {valid} although the broker was stopped cleanly: {detail}. Nothing was changed: bring the file \
+         back from a copy. To go on without what it says from there on (topics that only it knows are set aside), remove \
+         {mark} from the log directory",
+        path.display()
+    )))
+}
+
+async fn newest_snapshot<I: Io>(io: &I, directory: &Path) -> Result<MetadataImage> {
     let Some((id, name)) = snapshots(io, directory).await?.into_iter().max() else {
         return Ok(MetadataImage::new());
     };
@@ -178,10 +206,7 @@ async fn newest_snapshot<I: Io>(io: &I, directory: &std::path::Path) -> Result<M
     snapshot::decode(id, &content).map_err(Error::other)
 }
 
-async fn snapshots<I: Io>(
-    io: &I,
-    directory: &std::path::Path,
-) -> Result<Vec<(SnapshotId, String)>> {
+async fn snapshots<I: Io>(io: &I, directory: &Path) -> Result<Vec<(SnapshotId, String)>> {
     let entries = io.list_dir(directory).await?;
     Ok(entries
         .into_iter()

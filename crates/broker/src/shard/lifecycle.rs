@@ -19,7 +19,7 @@ use storage::checkpoint::{self, OffsetsText};
 use types::{Offset, PartitionIndex, Uuid};
 
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
-use crate::controller::{Command, Decider};
+use crate::controller::{Command, CommandResult, Decider};
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
 use crate::partition::Partition;
 
@@ -279,10 +279,11 @@ pub(super) async fn obey<I: Io>(
     shard.moves_are_over.set(true);
     let _owners = shard.moving.acquire(1).await;
     let checkpoints = shard.gather(|| Control::Drain, shard.drain()).await;
-    shard.decide(Command::Close).await;
+    let closed = shard.decide(Command::Close).await;
+    let is_closed = matches!(closed, CommandResult::Closed);
     // Not before: the controller may have to write checkpoints for a deletion that is still being answered.
     let _turn = shard.checkpointing.acquire(1).await;
-    if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed {
+    if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed && is_closed {
         for directory in &shard.setup.directories {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
             if let Err(error) = shard
@@ -308,7 +309,7 @@ pub(super) async fn obey<I: Io>(
 ///
 /// # Errors
 /// What cannot be removed, and why.
-pub(super) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), String> {
+pub(crate) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), String> {
     for directory in shard
         .setup
         .directories

@@ -206,6 +206,15 @@ impl<I: Io> Shard<I> {
             Err(error) => error.kind() == ErrorKind::NotFound,
             Ok(_) => false,
         };
+        if is_new && (recovery_point > Offset(0) || log_start_offset > Offset(0)) {
+            return Err(OpenError::Corrupt {
+                path: path.to_path_buf(),
+                position: 0,
+                offset: log_start_offset,
+                recovery_point,
+                detail: "the directory is missing".to_owned(),
+            });
+        }
         if is_new || self.make_way(path, identity.topic_id, &config).await? {
             return Log::create(&self.storage, path, identity, config).await;
         }
