@@ -26,7 +26,7 @@ keys! {
         [], "The rack of this machine.";
     "compression.gzip.level" => compression_gzip_level: i32 = Some("-1"), BetweenOrMinusOne(1, 9), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
-    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Stored,
+    "compression.lz4.level" => compression_lz4_level: i32 = Some("9"), between(1, 17), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
     "compression.type" => compression_type: CompressionType = Some("producer"), OneOf(COMPRESSION_TYPES), Dynamic, Honoured,
         [], "The default of the topic key of this name.";

@@ -161,7 +161,6 @@ pub fn validate_topic_config<'a>(
 
 /// Values that Kafka takes, and that could have no effect here: nobody shall believe that they have.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("compression.lz4.level", "LZ4 has one level here"),
     ("local.retention.bytes", NOT_TIERED),
     ("local.retention.ms", NOT_TIERED),
     ("remote.log.copy.disable", NOT_TIERED),

@@ -62,7 +62,8 @@ fn prepare(directory: &Path, end: End) {
         &broker,
         TOPIC,
         PARTITIONS,
-        &[("segment.bytes", SEGMENT_BYTES)],
+        // The records are years old.
+        &[("segment.bytes", SEGMENT_BYTES), ("retention.ms", "-1")],
     );
     let mut client = broker.client();
     for partition in 0..PARTITIONS {

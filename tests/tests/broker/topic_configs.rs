@@ -153,6 +153,18 @@ fn more_effort_of_gzip_makes_smaller_batches() {
 }
 
 #[test]
+fn more_effort_of_lz4_makes_smaller_batches() {
+    let of = |level| {
+        stored(&[
+            ("compression.type", "lz4"),
+            ("compression.lz4.level", level),
+        ])
+        .0
+    };
+    assert!(of("12") < of("9"), "9 is the fast compressor");
+}
+
+#[test]
 fn more_effort_of_zstandard_makes_smaller_batches() {
     let of = |level| {
         stored(&[
@@ -278,7 +290,6 @@ fn keys_that_could_have_no_effect_are_refused_by_name() {
     let directory = temporary_directory();
     let broker = Launch::in_directory(directory.path()).start();
     for (key, value) in [
-        ("compression.lz4.level", "5"),
         ("local.retention.bytes", "1000"),
         ("local.retention.ms", "1000"),
         ("remote.log.copy.disable", "true"),

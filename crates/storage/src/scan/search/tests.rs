@@ -1,3 +1,5 @@
+//! The search for intact batches, held against forged heads by the work that it does.
+
 use std::path::Path;
 use std::rc::Rc;
 
