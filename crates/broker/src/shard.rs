@@ -112,7 +112,9 @@ pub struct ShardSetup {
 /// What shard 0 calls when clients have given the broker other values: what follows them outside the shards. It must
 /// not wait.
 #[derive(Clone, Default)]
-pub struct OnChange(Option<Arc<dyn Fn(&BrokerConfig) + Send + Sync>>);
+pub struct OnChange(Option<Arc<ConfigHook>>);
+
+type ConfigHook = dyn Fn(&BrokerConfig) + Send + Sync;
 
 impl OnChange {
     /// Calls this.

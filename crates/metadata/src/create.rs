@@ -102,7 +102,7 @@ pub fn decide_create_topics(
                 .map_err(|message| Refusal::new(ErrorCode::InvalidConfig, message))?;
             let assignments = assign(image, topic, rules, &mut load)?;
             let created = created(topic, &assignments)?;
-            records.extend(records_of(topic, assignments, rules.machine, &mut load));
+            records.extend(records_of(topic, &assignments, rules.machine, &mut load));
             Ok(created)
         })
         .collect();
@@ -325,7 +325,7 @@ fn created(topic: &NewTopic, assignments: &[Assignment]) -> Result<CreatedTopic,
 /// Kafka's order: the topic, its configuration, its partitions; each partition's placement follows it.
 fn records_of(
     topic: &NewTopic,
-    assignments: Vec<Assignment>,
+    assignments: &[Assignment],
     machine: &Machine,
     load: &mut Load,
 ) -> Vec<MetadataRecord> {
@@ -347,7 +347,7 @@ fn records_of(
             value: value.clone(),
         })
     }));
-    for (partition_id, assignment) in (0..).zip(&assignments) {
+    for (partition_id, assignment) in (0..).zip(assignments) {
         records.extend(partition_records(
             topic.id,
             partition_id,

@@ -149,7 +149,7 @@ fn on_every_node(address: &str, work: fn(&mut Connection, &[Place]) -> Outcome<(
         })
         .collect();
     for worker in workers {
-        worker.join().map_err(|_| "a thread panicked")??;
+        worker.join().map_err(|_panic| "a thread panicked")??;
     }
     println!(
         r#"{{"partitions": {count}, "seconds": {:.4}}}"#,
@@ -361,7 +361,7 @@ fn connections(
     }
     let mut latencies = Vec::new();
     for worker in workers {
-        latencies.extend(worker.join().map_err(|_| "a thread panicked")??);
+        latencies.extend(worker.join().map_err(|_panic| "a thread panicked")??);
     }
     latencies.sort_unstable();
     let at = |part: f64| {

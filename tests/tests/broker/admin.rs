@@ -36,7 +36,7 @@ fn documented(sign: char) -> Vec<String> {
     let lines = DIFFERENCES
         .lines()
         .filter_map(|line| line.strip_prefix(sign));
-    let mut lines: Vec<String> = lines.map(|line| line[1..].to_owned()).collect();
+    let mut lines: Vec<String> = lines.map(|line| line.chars().skip(1).collect()).collect();
     lines.sort();
     lines
 }

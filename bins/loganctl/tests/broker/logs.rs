@@ -96,7 +96,11 @@ fn damage_is_shown_in_three_formats_and_a_repaired_log_is_served() {
     let logs = segments(data.path());
     let second = &logs[1];
     let name = second.file_name().expect("a name").to_string_lossy();
-    let base: i64 = name[..20].parse().expect("an offset");
+    let base: i64 = name
+        .get(..20)
+        .expect("twenty digits")
+        .parse()
+        .expect("an offset");
     flip(second, 100);
     let words = format!("logs verify {shown}");
     let table = run(NOWHERE, &words, b"");

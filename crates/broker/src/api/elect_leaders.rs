@@ -38,7 +38,7 @@ pub(super) async fn handle<I: Io>(
     let is_preferred = kind == PREFERRED;
     let results = match request.topic_partitions {
         Some(topics) => topics
-            .into_iter()
+            .iter()
             .map(|topic| named(image, topic, is_preferred))
             .collect(),
         None => needed(image, is_preferred),
@@ -51,7 +51,7 @@ pub(super) async fn handle<I: Io>(
 
 fn named(
     image: &MetadataImage,
-    topic: TopicPartitions,
+    topic: &TopicPartitions,
     is_preferred: bool,
 ) -> ReplicaElectionResult {
     let name = &topic.topic;

@@ -130,7 +130,10 @@ fn the_scrubber_finds_what_readers_have_not_met() {
             scrub(&shard, &log).await;
 
             let damaged = segments[1] + 3..segments[1] + 4;
-            assert_eq!(offsets_of(&log.damaged_ranges()), [damaged.clone()]);
+            assert_eq!(
+                offsets_of(&log.damaged_ranges()),
+                std::slice::from_ref(&damaged)
+            );
             let totals = shard.scrub_totals();
             assert_eq!((totals.damaged_ranges, totals.damaged_now), (1, 1));
             assert_eq!(totals.batches, 2 * clean.batches - 1);
