@@ -273,6 +273,7 @@ mod tests {
     const OTHERS: &[(&str, &str)] = &[
         ("cleanup.policy", "compact"),
         ("compression.gzip.level", "1"),
+        ("compression.lz4.level", "1"),
         ("compression.type", "zstd"),
         ("compression.zstd.level", "1"),
         ("delete.retention.ms", "1"),

@@ -183,7 +183,7 @@ fn producers_are_described_as_their_partitions_remember_them() {
             assert_eq!(producer.producer_id, id.0);
             assert_eq!(producer.producer_epoch, i32::from(epoch.0));
             assert_eq!(producer.last_sequence, 2 + partition);
-            assert_eq!(producer.last_timestamp, 1_700_000_000_000);
+            assert!(producer.last_timestamp >= 1_700_000_000_000);
             assert_eq!(producer.coordinator_epoch, -1);
             assert_eq!(producer.current_txn_start_offset, -1);
         }

@@ -15,6 +15,7 @@ mod fetches;
 mod floods;
 mod frames;
 mod log_dirs;
+mod metadata_damage;
 mod moves;
 mod power_cut;
 mod retention;

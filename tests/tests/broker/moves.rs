@@ -25,7 +25,7 @@ use types::{ErrorCode, PartitionIndex};
 
 const TOPIC: &str = "moving";
 const PARTITIONS: i32 = 6;
-const NODE: i32 = 1;
+const NODE: i32 = 0;
 const SHARD_1: i32 = NODE + 100_000;
 const FETCH_VERSION: i16 = 17;
 
@@ -267,6 +267,7 @@ fn a_fetch_that_waits_in_a_session_is_told_the_new_leader() {
     };
     let mut request = FetchRequest {
         replica_id: -1,
+        session_epoch: 0,
         min_bytes: 1,
         max_bytes: 1 << 20,
         topics: vec![FetchTopic {
