@@ -3,10 +3,10 @@
 //! One [`Cleaner`] a shard works on one log at a time, in the background: it takes what it needs from a shard in slices
 //! of about 100 µs, reads and writes no faster than it is told, and holds the memory that it is given, only while it
 //! works. A pass over a log:
-//! 1. [`pass`] reads the dirty part, from the first offset that was not cleaned yet, into an [`offset_map`]. Where the map
+//! 1. `pass` reads the dirty part, from the first offset that was not cleaned yet, into an `offset_map`. Where the map
 //!    is full the pass ends; the next one goes on there.
 //! 2. Every segment up to there is written anew without what the map knows a newer record of. Neighbours become one
-//!    segment if that is small enough ([`groups`]).
+//!    segment if that is small enough (`groups`).
 //! 3. Each new segment takes the place of the old ones (`log/replace.rs`) before the next one is begun, so that a crash
 //!    loses no more than work, and a marker that lets an older record go is gone only after that record.
 //!
