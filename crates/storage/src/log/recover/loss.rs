@@ -96,14 +96,18 @@ impl<I: Io> Recovery<'_, I> {
     }
 
     /// Looks for segments that are missing between others: an index or a snapshot is left of them, and the segment before
-    /// ends where they began.
+    /// ends where they began. From the recovery point on that proves nothing: the snapshot of a segment's end is written
+    /// before the next segment has a durable name, and a crash may have left the name of one behind it.
     pub(super) async fn check_segments(&self) -> Result<(), OpenError> {
         let logs = &self.listing.logs;
         let indexes = self.listing.indexes.iter().map(|(offset, _)| *offset);
         for offset in indexes.chain(self.listing.snapshots.iter().copied()) {
             let after = logs.partition_point(|log| log.base_offset < offset);
             let is_between = after > 0 && after < logs.len();
-            if !is_between || logs[after].base_offset == offset {
+            if offset >= self.last.recovery_point
+                || !is_between
+                || logs[after].base_offset == offset
+            {
                 continue;
             }
             let before = logs[after - 1];
