@@ -1,0 +1,84 @@
+//! What the coordinator is asked, and what it decides.
+
+use protocol::Str;
+use protocol::messages::consumer_group_describe_response::DescribedGroup as DescribedConsumerGroup;
+use protocol::messages::delete_groups_response::DeletableGroupResult;
+use protocol::messages::describe_groups_response::DescribedGroup;
+use protocol::messages::list_groups_response::ListedGroup;
+use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
+use protocol::messages::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
+    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    ListGroupsRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
+    OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
+};
+
+use crate::context::Ticket;
+use crate::record::GroupRecord;
+
+/// A request, or one group's part of a request that names several.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "the names are those of Kafka's requests, and the protocol guide explains them"
+)]
+pub enum Request {
+    JoinGroup(JoinGroupRequest),
+    SyncGroup(SyncGroupRequest),
+    Heartbeat(HeartbeatRequest),
+    LeaveGroup(LeaveGroupRequest),
+    OffsetCommit(OffsetCommitRequest),
+    /// One group of an OffsetFetch; the host gives versions before 8 this form.
+    OffsetFetch {
+        group: OffsetFetchRequestGroup,
+        require_stable: bool,
+    },
+    OffsetDelete(OffsetDeleteRequest),
+    /// One group of a DeleteGroups.
+    DeleteGroup(Str),
+    /// One group of a DescribeGroups.
+    DescribeGroup(Str),
+    ListGroups(ListGroupsRequest),
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest),
+    /// One group of a ConsumerGroupDescribe.
+    ConsumerGroupDescribe(Str),
+}
+
+/// The answer to a [`Request`] of the same name.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "the names are those of Kafka's responses, and the protocol guide explains them"
+)]
+pub enum Reply {
+    JoinGroup(JoinGroupResponse),
+    SyncGroup(SyncGroupResponse),
+    Heartbeat(HeartbeatResponse),
+    LeaveGroup(LeaveGroupResponse),
+    OffsetCommit(OffsetCommitResponse),
+    OffsetFetch(OffsetFetchResponseGroup),
+    OffsetDelete(OffsetDeleteResponse),
+    DeleteGroup(DeletableGroupResult),
+    DescribeGroup(DescribedGroup),
+    ListGroups(Vec<ListedGroup>),
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
+    ConsumerGroupDescribe(DescribedConsumerGroup),
+}
+
+/// What to write and what to answer.
+#[derive(Debug, Default, PartialEq)]
+pub struct Decision {
+    /// To append as one batch, in this order, all or nothing; and to apply at once, in this order, before the next
+    /// call.
+    pub records: Vec<GroupRecord>,
+    /// To send once the log is durable up to and including `records` and all that was appended before.
+    pub replies: Vec<(Ticket, Reply)>,
+}
+
+impl Decision {
+    /// Answers a request.
+    pub(crate) fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        self.replies.push((ticket, reply));
+    }
+}

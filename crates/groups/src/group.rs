@@ -1,0 +1,104 @@
+//! One group of any kind: its offsets, and its members if it has any.
+//!
+//! A group that has committed offsets but neither members nor a record of its own is what Kafka calls a simple
+//! group; here it is a classic group that nothing was written about.
+
+use protocol::Str;
+
+use crate::classic::ClassicGroup;
+use crate::config::GroupConfig;
+use crate::consumer::ConsumerGroup;
+use crate::context::{Caller, Context, Instant};
+use crate::decision::{Decision, Reply};
+use crate::offsets::GroupOffsets;
+use crate::record::GroupRecord;
+
+/// A group.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Its id.
+    pub(crate) id: Str,
+    /// What it has committed.
+    pub(crate) offsets: GroupOffsets,
+    /// Its members.
+    pub(crate) kind: GroupKind,
+    /// When it is looked at next; an entry of the coordinator's deadlines. Never later than its first deadline.
+    pub(crate) wake_at: Option<Instant>,
+}
+
+/// The members of a group, by the protocol that they speak.
+#[derive(Debug)]
+pub(crate) enum GroupKind {
+    /// JoinGroup and SyncGroup, or no members at all.
+    Classic(ClassicGroup),
+    /// KIP-848. Its members may speak the classic protocol while it is being upgraded.
+    Consumer(ConsumerGroup),
+}
+
+impl Group {
+    /// A group of which nothing is known yet.
+    pub(crate) fn new(id: Str) -> Self {
+        Self {
+            id,
+            offsets: GroupOffsets::default(),
+            kind: GroupKind::Classic(ClassicGroup::default()),
+            wake_at: None,
+        }
+    }
+
+    /// Whether nothing is left of it, so that it need not be remembered.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.offsets.is_empty()
+            && match &self.kind {
+                GroupKind::Classic(classic) => classic.is_vacant(),
+                GroupKind::Consumer(consumer) => consumer.is_vacant(),
+            }
+    }
+
+    /// Kafka's name of its state.
+    pub(crate) fn state_name(&self) -> &'static str {
+        match &self.kind {
+            GroupKind::Classic(classic) => classic.state_name(),
+            GroupKind::Consumer(consumer) => consumer.state_name(),
+        }
+    }
+
+    /// The earliest time at which something happens on its own.
+    pub(crate) fn earliest_deadline(&self) -> Option<Instant> {
+        match &self.kind {
+            GroupKind::Classic(classic) => classic.earliest_deadline(),
+            GroupKind::Consumer(consumer) => consumer.earliest_deadline(),
+        }
+    }
+}
+
+/// One call's work on one group: what it may look at, and what it decides.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    /// Time, randomness and topics.
+    pub(crate) context: &'a Context<'a>,
+    /// The configuration.
+    pub(crate) config: &'a GroupConfig,
+    /// What is decided.
+    pub(crate) out: &'a mut Decision,
+    /// The earliest deadline that this call has set.
+    pub(crate) wake_at: Option<Instant>,
+}
+
+impl Turn<'_> {
+    /// Notes that the group has a deadline at `at`. Every deadline that is set must be noted, one that is taken back
+    /// or moved further away need not.
+    pub(crate) fn wake_at(&mut self, at: Instant) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Writes a record.
+    pub(crate) fn write(&mut self, record: GroupRecord) {
+        self.out.records.push(record);
+    }
+
+    /// Answers a request, once what was written is durable.
+    pub(crate) fn reply(&mut self, caller: &Caller, reply: Reply) {
+        self.out.reply(caller.ticket, reply);
+    }
+}

@@ -1,0 +1,40 @@
+//! Consumer groups and committed offsets: the coordinator of one partition of `__consumer_offsets`.
+//!
+//! A core without I/O, clock, randomness or tasks. [`GroupCoordinator::decide`] takes a request and says which
+//! records to write and whom to answer what; the host appends the records as one batch, gives each to
+//! [`GroupCoordinator::apply`] at once, and holds the replies until the log is durable up to them. Deadlines, which are
+//! sessions, rebalances and the expiry of offsets, reach it through [`GroupCoordinator::next_deadline`] and
+//! [`GroupCoordinator::on_deadline`]. A coordinator lives on the shard that owns its partition; it is plain data and
+//! used by one core at a time.
+//!
+//! # Invariants
+//! - Durable state changes only through `apply`: replaying the log gives what was there before.
+//! - What a decision needs beyond the log (sessions, members that wait for a rebalance) is soft: it begins anew when
+//!   the coordinator is loaded.
+//! - What is kept of a request is copied out of its frame.
+//! - Whatever clients can make grow has a bound.
+//!
+//! Deliberately absent: which partition a group belongs to, and loading, which are the host's; transactional offset
+//! commits; share and streams groups, whose records are skipped.
+//!
+//! Source: KIP-211, KIP-345, KIP-394, KIP-429, KIP-848; behaviour of Apache Kafka 4.3.1 where they are silent.
+
+#![expect(dead_code, reason = "being built")]
+
+mod classic;
+mod config;
+mod consumer;
+mod context;
+mod coordinator;
+mod decision;
+mod error;
+mod group;
+mod offsets;
+pub mod record;
+
+pub use config::{ConsumerGroupConfig, GroupConfig, MigrationPolicy};
+pub use context::{Caller, Context, Instant, Ticket, Topic, Topics};
+pub use coordinator::GroupCoordinator;
+pub use decision::{Decision, Reply, Request};
+pub use error::GroupError;
+pub use record::GroupRecord;
