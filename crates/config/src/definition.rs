@@ -69,6 +69,8 @@ pub enum Validator {
     BetweenDouble(f64, f64),
     /// One of these texts, in the letter case given.
     OneOf(&'static [&'static str]),
+    /// One of these texts, in any letter case.
+    OneOfAnyCase(&'static [&'static str]),
     /// A list of these texts.
     ListOf(&'static [&'static str]),
     /// A list of at least one text.
@@ -190,6 +192,14 @@ fn check_other(validator: Validator, name: &str, value: &Value) -> Result<(), St
         }
         (Validator::OneOf(texts), Value::Text(text)) if !texts.contains(&text.as_str()) => {
             Err(one_of(texts))
+        }
+        (Validator::OneOfAnyCase(texts), Value::Text(text))
+            if !texts.contains(&text.to_ascii_uppercase().as_str()) =>
+        {
+            Err(format!(
+                "String must be one of (case insensitive): {}",
+                texts.join(", ")
+            ))
         }
         (Validator::Custom(check), value) => {
             check(value).map_err(|problem| format!("{name} {problem}"))

@@ -172,6 +172,38 @@ impl FromValue for ShardCores {
     }
 }
 
+/// `group.consumer.migration.policy`: which groups may change their protocol while they have members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupMigration {
+    /// None.
+    Disabled,
+    /// Consumer groups, to the classic protocol.
+    Downgrade,
+    /// Classic groups, to the consumer protocol.
+    Upgrade,
+    /// Both.
+    Bidirectional,
+}
+
+/// The texts of [`GroupMigration`], in Kafka's order.
+pub(crate) const GROUP_MIGRATIONS: &[&str] = &["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"];
+
+impl FromValue for GroupMigration {
+    const TYPE: ConfigType = ConfigType::String;
+
+    fn from_value(value: &Value) -> Self {
+        let text = value.to_string().to_ascii_uppercase();
+        let place = GROUP_MIGRATIONS.iter().position(|name| *name == text);
+        let place = place.expect("the validator permits the names of the choices only");
+        [
+            Self::Disabled,
+            Self::Downgrade,
+            Self::Upgrade,
+            Self::Bidirectional,
+        ][place]
+    }
+}
+
 /// The validator of `leader.replication.throttled.replicas` and its twin: `*`, or pairs of numbers with colons.
 pub(crate) fn check_throttled_replicas(value: &Value) -> Result<(), String> {
     let Value::List(items) = value else {

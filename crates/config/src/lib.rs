@@ -29,8 +29,8 @@ pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use dynamic::{DynamicValues, validate_broker_config};
 pub use error::{ConfigError, InvalidValue};
 pub use kinds::{
-    CleanupPolicy, CompressionType, Durability, ProduceValidation, SHARDS_MAX, ShardAdvertise,
-    ShardCores, TimestampType,
+    CleanupPolicy, CompressionType, Durability, GroupMigration, ProduceValidation, SHARDS_MAX,
+    ShardAdvertise, ShardCores, TimestampType,
 };
 pub use known::Warning;
 pub use listener::{Endpoint, Listener};

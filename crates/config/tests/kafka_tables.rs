@@ -89,6 +89,7 @@ fn describe_validator(definition: &Definition) -> String {
         Validator::BetweenDouble(min, max) => format!("[{min:?},...,{max:?}]"),
         Validator::BetweenOrMinusOne(min, max) => format!("[{min},...,{max}] or -1"),
         Validator::OneOf(texts) | Validator::ListOf(texts) => format!("[{}]", texts.join(", ")),
+        Validator::OneOfAnyCase(texts) => format!("(case insensitive) [{}]", texts.join(", ")),
         Validator::Custom(_) => "[partitionId]:[brokerId],[partitionId]:[brokerId],...".to_owned(),
         Validator::Any | Validator::NotEmpty => "null".to_owned(),
     }
