@@ -171,6 +171,20 @@ pub enum ReadError {
     Io(String),
 }
 
+/// Why a copy of a log cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CopyError {
+    /// The log that is copied cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// The copy cannot be written.
+    #[error("cannot be written: {0}")]
+    Append(#[from] AppendError),
+    /// What was read are no batches that follow the copy's.
+    #[error("malformed batch: {0}")]
+    Malformed(String),
+}
+
 /// A file whose content is not what its format demands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed {what}: {detail}")]

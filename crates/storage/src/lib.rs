@@ -41,9 +41,12 @@ mod trash;
 pub use cleaner::{Cleaner, CleanerConfig, CleaningReport};
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use damage::DamagedRange;
-pub use error::{AppendError, DeleteRecordsError, Fenced, FormatError, OpenError, ReadError};
+pub use error::{
+    AppendError, CopyError, DeleteRecordsError, Fenced, FormatError, OpenError, ReadError,
+};
 pub use log::{
     Appended, CleaningPause, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset,
+    future_name, parse_future_name,
 };
 pub use producer_state::ActiveProducer;
 pub use scrub::{ScrubTotals, Scrubber};

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use io::sync::Notify;
+use io::sync::{Notified, Notify};
 use io::{Io, OpenMode, Task as _, TaskClass};
 use rustc_hash::FxHashMap;
 
@@ -59,6 +59,8 @@ pub(crate) struct ShardShared<I: Io> {
     unwritten_bytes: Cell<u64>,
     /// Some of them were written.
     pub(crate) written: Notify,
+    /// A log was fenced.
+    pub(crate) failed: Notify,
     /// By data directory. There are few.
     spaces: RefCell<Vec<Rc<DiskSpace>>>,
 }
@@ -132,6 +134,7 @@ impl<I: Io> ShardStorage<I> {
             sweeping: Cell::new(false),
             unwritten_bytes: Cell::new(0),
             written: Notify::new(),
+            failed: Notify::new(),
             spaces: RefCell::default(),
             io,
             config,
@@ -171,6 +174,12 @@ impl<I: Io> ShardStorage<I> {
             damaged_now,
             ..*self.shared.scrub.borrow()
         }
+    }
+
+    /// Completes when the next log of the shard is fenced.
+    #[must_use]
+    pub fn log_failed(&self) -> Notified {
+        self.shared.failed.notified()
     }
 
     /// Takes memory back that readers have let go of. Appends and reads do it by the way; this is for idle times.

@@ -1,5 +1,6 @@
 //! Appends: admission, then one synchronous step that changes the log in memory.
 
+use std::cell::RefMut;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -135,17 +136,6 @@ impl<I: Io> Log<I> {
             leader_epoch,
             ..*header
         };
-        if state.must_roll(&stored) {
-            self.inner.roll(&mut state);
-        }
-        let had_chunk = state.staging.memory_bytes() > 0;
-        let shard = &self.inner.shard;
-        shard.with_supply(|supply| state.copy_in(supply, batch, &stored));
-        state.producers.record(&producer, stored.last_offset(), now);
-        self.inner.space.appended(batch.len());
-        state.unwritten_bytes += batch.len() as u64;
-        shard.add_unwritten(batch.len() as u64);
-        let epochs_changed = state.epochs_changed;
         let appended = Appended {
             base_offset: stored.base_offset,
             last_offset: stored.last_offset(),
@@ -153,19 +143,27 @@ impl<I: Io> Log<I> {
             log_start_offset: state.log_start_offset,
             duplicate: false,
         };
-        let unclaimed = state.totals.appended - state.totals.claimed;
-        drop(state);
-        if !had_chunk {
-            shard.tail_begun(&self.inner);
-        }
-        if epochs_changed {
-            self.inner.save_epochs();
-        }
-        if unclaimed >= shard.config().group_commit_bytes as u64 {
-            self.inner.dirty.notify_all();
-        }
-        self.inner.start_writer();
+        self.inner.put(state, batch, &stored, now);
         Ok(appended)
+    }
+
+    /// Appends a batch of another log, which keeps its offsets and its epoch, after [`Log::admit`].
+    ///
+    /// # Errors
+    /// [`AppendError::Fenced`].
+    ///
+    /// # Panics
+    /// When it lies before the end of the log.
+    pub(super) fn append_copy(
+        &self,
+        header: &BatchHeader,
+        batch: &[u8],
+    ) -> Result<(), AppendError> {
+        let state = self.inner.state.borrow_mut();
+        state.check_running()?;
+        assert!(header.base_offset >= state.next_offset, "offsets rise");
+        self.inner.put(state, batch, header, header.max_timestamp);
+        Ok(())
     }
 }
 
@@ -261,6 +259,40 @@ impl<I: Io> LogState<I> {
 }
 
 impl<I: Io> LogInner<I> {
+    /// Puts a batch whose offsets and epoch are decided behind the last one, and has it written.
+    fn put(
+        self: &Rc<Self>,
+        mut state: RefMut<'_, LogState<I>>,
+        batch: &[u8],
+        stored: &BatchHeader,
+        now: TimestampMs,
+    ) {
+        if state.must_roll(stored) {
+            self.roll(&mut state);
+        }
+        let had_chunk = state.staging.memory_bytes() > 0;
+        let shard = &self.shard;
+        shard.with_supply(|supply| state.copy_in(supply, batch, stored));
+        let producer = ProducerBatch::of(stored);
+        state.producers.record(&producer, stored.last_offset(), now);
+        self.space.appended(batch.len());
+        state.unwritten_bytes += batch.len() as u64;
+        shard.add_unwritten(batch.len() as u64);
+        let epochs_changed = state.epochs_changed;
+        let unclaimed = state.totals.appended - state.totals.claimed;
+        drop(state);
+        if !had_chunk {
+            shard.tail_begun(self);
+        }
+        if epochs_changed {
+            self.save_epochs();
+        }
+        if unclaimed >= shard.config().group_commit_bytes as u64 {
+            self.dirty.notify_all();
+        }
+        self.start_writer();
+    }
+
     /// Begins a new segment; the old one is sealed in the background once everything in it is on disk.
     pub(super) fn roll(self: &Rc<Self>, state: &mut LogState<I>) {
         let end_snapshot = snapshot::encode(&state.producers);

@@ -12,6 +12,7 @@
 mod append;
 mod commit;
 mod damaged;
+mod future;
 mod handover;
 mod lifecycle;
 mod listing;
@@ -35,6 +36,7 @@ use io::{Instant, Io, OpenMode};
 use types::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 
 pub use append::Appended;
+pub use future::{future_name, parse_future_name};
 pub use lookup::TimestampOffset;
 pub use open::LastKnown;
 pub(crate) use pieces::ReadInFlight;
@@ -317,6 +319,11 @@ impl<I: Io> Log<I> {
         self.inner.state.borrow().check_running()
     }
 
+    /// Stops the log for good, as after a failed write: its disk has failed under somebody else.
+    pub fn fence(&self, reason: impl Into<String>) {
+        self.inner.fence(reason.into());
+    }
+
     /// A waiter for the next move of the high watermark or the log start offset, or for the log's stop. Make it, check
     /// the condition, then await it.
     #[must_use]
@@ -426,6 +433,7 @@ impl<I: Io> LogInner<I> {
             self.has_written(&mut state, u64::MAX);
         }
         self.notify_all();
+        self.shard.shared.failed.notify_all();
     }
 
     /// Gives back what the log counts for in the shard's unwritten bytes, at most `len_bytes`.
