@@ -6,10 +6,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use broker::LogDirectory;
 use storage::checkpoint::{CLEAN_SHUTDOWN_FILE, META_PROPERTIES_FILE, MetaProperties};
 use types::{NodeId, Uuid};
+
+use crate::device;
 
 /// Kafka's name for the file whose lock a running broker holds.
 const LOCK_FILE: &str = ".lock";
@@ -25,30 +27,49 @@ pub(crate) struct Directories {
 }
 
 impl Directories {
-    /// Takes the directories, and formats those that are new.
+    /// Takes the directories, and formats those that are new. One that cannot be used is offline while the others serve,
+    /// except the first, which has the metadata log.
     ///
     /// # Errors
-    /// A directory that cannot be created, written or locked, or that belongs to another node or cluster.
+    /// A first directory that cannot be created, written or locked, and any that belongs to another node or cluster or is
+    /// in use.
     pub(crate) fn take(paths: &[PathBuf], node: NodeId) -> Result<Self> {
         let mut locks = Vec::with_capacity(paths.len());
-        let mut found = Vec::with_capacity(paths.len());
-        for path in paths {
-            locks.push(lock(path)?);
-            found.push(read_properties(path)?);
+        let mut taken = Vec::with_capacity(paths.len());
+        for (index, path) in paths.iter().enumerate() {
+            match take_one(path) {
+                Ok((lock, properties)) => {
+                    locks.push(lock);
+                    taken.push(Ok(properties));
+                }
+                Err(Unusable::Broken(error)) if index > 0 => taken.push(Err(error)),
+                Err(Unusable::Broken(error) | Unusable::Foreign(error)) => return Err(error),
+            }
         }
+        let found: Vec<_> = taken
+            .iter()
+            .map(|taken| taken.as_ref().ok().and_then(Option::as_ref))
+            .collect();
         let cluster_id = agreed_cluster(paths, &found, node)?;
         let mut list = Vec::with_capacity(paths.len());
-        for (path, properties) in paths.iter().zip(found) {
-            let id = match properties.and_then(|properties| properties.directory_id) {
-                Some(id) => id,
-                None => format(path, cluster_id, node)?,
-            };
-            let is_clean = path.join(CLEAN_SHUTDOWN_FILE).exists();
-            list.push(LogDirectory {
-                path: path.clone(),
-                id,
-                is_clean,
+        for (index, (path, taken)) in paths.iter().zip(taken).enumerate() {
+            let id = taken.and_then(|properties| {
+                let known = properties.and_then(|properties| properties.directory_id);
+                known.map_or_else(|| format(path, cluster_id, node), Ok)
             });
+            let id = match id {
+                Err(error) if index == 0 => return Err(error),
+                id => id.map_err(|error| format!("{error:#}")),
+            };
+            let directory = LogDirectory {
+                path: path.clone(),
+                is_clean: id.is_ok() && path.join(CLEAN_SHUTDOWN_FILE).exists(),
+                failure: id.as_ref().err().cloned(),
+                numa_node: device::numa_node(path),
+                id: id.unwrap_or(Uuid::ZERO),
+            };
+            announce(&directory);
+            list.push(directory);
         }
         Ok(Self {
             list,
@@ -58,7 +79,62 @@ impl Directories {
     }
 }
 
-fn lock(directory: &Path) -> Result<File> {
+/// Why a directory cannot be taken.
+#[derive(Debug)]
+enum Unusable {
+    /// The disk, or its permissions.
+    Broken(anyhow::Error),
+    /// It is not this broker's.
+    Foreign(anyhow::Error),
+}
+
+fn take_one(path: &Path) -> Result<(File, Option<MetaProperties>), Unusable> {
+    let lock = lock(path)?;
+    let file = path.join(META_PROPERTIES_FILE);
+    match fs::read(&file) {
+        Ok(content) => {
+            let properties = MetaProperties::decode(&content)
+                .with_context(|| format!("cannot use {}", file.display()));
+            Ok((lock, Some(properties.map_err(Unusable::Foreign)?)))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok((lock, None)),
+        Err(error) => {
+            let error = anyhow::Error::new(error);
+            let error = error.context(format!("cannot read {}", file.display()));
+            Err(Unusable::Broken(error))
+        }
+    }
+}
+
+/// Says where a directory lies, or that it cannot be used.
+fn announce(directory: &LogDirectory) {
+    let path = directory.path.display();
+    match &directory.failure {
+        None => {
+            let numa_node = directory.numa_node;
+            tracing::info!(%path, id = %directory.id, numa_node, "took a log directory");
+        }
+        Some(reason) => {
+            tracing::error!(%path, reason, "a log directory cannot be used: its partitions are offline");
+        }
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, Unusable> {
+    let file = open_lock(directory).map_err(Unusable::Broken)?;
+    let shown = directory.display();
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Unusable::Foreign(anyhow!(
+            "the log directory {shown} is in use by another running broker; stop it, or name another directory in log.dirs"
+        ))),
+        Err(TryLockError::Error(error)) => Err(Unusable::Broken(
+            anyhow::Error::new(error).context(format!("cannot lock {shown}")),
+        )),
+    }
+}
+
+fn open_lock(directory: &Path) -> Result<File> {
     let shown = directory.display();
     fs::create_dir_all(directory)
         .with_context(|| format!("cannot create the log directory {shown}"))?;
@@ -69,8 +145,8 @@ fn lock(directory: &Path) -> Result<File> {
         .read(true)
         .write(true)
         .open(&path);
-    let file = match file {
-        Ok(file) => file,
+    match file {
+        Ok(file) => Ok(file),
         Err(error)
             if matches!(
                 error.kind(),
@@ -81,38 +157,14 @@ fn lock(directory: &Path) -> Result<File> {
                 "the log directory {shown} cannot be written: {error}; log.dirs must name directories of the broker's user"
             )
         }
-        Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
-    };
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            bail!(
-                "the log directory {shown} is in use by another running broker; stop it, or name another directory in log.dirs"
-            )
-        }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
-        }
-    }
-}
-
-fn read_properties(directory: &Path) -> Result<Option<MetaProperties>> {
-    let path = directory.join(META_PROPERTIES_FILE);
-    match fs::read(&path) {
-        Ok(content) => {
-            let properties = MetaProperties::decode(&content)
-                .with_context(|| format!("cannot use {}", path.display()))?;
-            Ok(Some(properties))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot open {}", path.display())),
     }
 }
 
 /// The cluster that all formatted directories name, or a new one.
 fn agreed_cluster(
     paths: &[PathBuf],
-    found: &[Option<MetaProperties>],
+    found: &[Option<&MetaProperties>],
     node: NodeId,
 ) -> Result<Uuid> {
     let mut agreed: Option<(&Path, Uuid)> = None;

@@ -1,10 +1,11 @@
 //! The broker's process: reads the configuration, starts the shards and the router, and stops them.
 
 mod args;
+mod device;
 mod directories;
 mod listen;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,11 +124,14 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
         plan,
         &supervisor,
         seeds,
-        |io: GlommioIo, seed: ShardSeed<GlommioIo>| async move {
-            if let Err(error) = prepare_disks(&io, &seed.setup).await {
-                // Only shard 0 is listened to, and every shard finds the same.
-                let _ignored = seed.events.try_send(ShardEvent::Failed(error));
-                return;
+        |io: GlommioIo, mut seed: ShardSeed<GlommioIo>| async move {
+            match prepare_disks(&io, &seed.setup).await {
+                Ok(failed) => seed.failed_directories = failed,
+                Err(error) => {
+                    // Only shard 0 is listened to, and every shard finds the same.
+                    let _ignored = seed.events.try_send(ShardEvent::Failed(error));
+                    return;
+                }
             }
             broker::run_shard(io, seed).await;
         },
@@ -218,6 +222,7 @@ fn prepare(
                 commands: commands_in,
                 events: events.clone(),
                 setup: Arc::clone(&setup),
+                failed_directories: Vec::new(),
             }
         });
     let seeds = seeds.collect();
@@ -233,17 +238,28 @@ fn prepare(
     )
 }
 
-async fn prepare_disks(io: &GlommioIo, setup: &ShardSetup) -> Result<(), String> {
-    for directory in &setup.directories {
-        let prepared = io.prepare_data_directory(&directory.path).await;
-        prepared.map_err(|error| {
-            format!(
-                "cannot use the log directory {}: {error}",
-                directory.path.display()
-            )
-        })?;
+/// Makes the directories known to this shard. Returns those that fail, with the reason.
+///
+/// # Errors
+/// When the first one fails, or the file system of one refuses direct I/O.
+async fn prepare_disks(io: &GlommioIo, setup: &ShardSetup) -> Result<Vec<(usize, String)>, String> {
+    let mut failed = Vec::new();
+    let directories = setup.directories.iter().enumerate();
+    for (index, directory) in directories.filter(|(_, it)| it.failure.is_none()) {
+        let Err(error) = io.prepare_data_directory(&directory.path).await else {
+            continue;
+        };
+        let problem = format!(
+            "cannot use the log directory {}: {error}",
+            directory.path.display()
+        );
+        if index == 0 || error.kind() == ErrorKind::Unsupported {
+            return Err(problem);
+        }
+        tracing::error!("{problem}: its partitions are offline");
+        failed.push((index, problem));
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn core_choice(cores: &ShardCores) -> CoreChoice {

@@ -42,12 +42,17 @@ pub(crate) async fn read_all<I: Io>(
 
 /// Reads one partition.
 pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
-    match shard.partition_here(job.key).await {
-        Ok(partition) => match read_partition(&partition, job).await {
-            Ok(result) => result,
-            Err(code) => ReadResult::failed(code),
-        },
-        Err(code) => ReadResult::failed(code),
+    loop {
+        let partition = match shard.partition_here(job.key).await {
+            Ok(partition) => partition,
+            Err(code) => return ReadResult::failed(code),
+        };
+        match read_partition(&partition, job).await {
+            Ok(result) => return result,
+            // The log has moved to another directory under the read.
+            Err(_) if partition.has_successor() => {}
+            Err(code) => return ReadResult::failed(code),
+        }
     }
 }
 
@@ -104,7 +109,17 @@ async fn read_partition<I: Io>(
 /// # Errors
 /// Kafka's codes for unknown partitions and wrong epochs.
 pub(crate) async fn offsets<I: Io>(shard: &Shard<I>, job: OffsetsJob) -> OffsetsResult {
-    let partition = shard.partition_here(job.key).await?;
+    loop {
+        let partition = shard.partition_here(job.key).await?;
+        let result = offsets_of(&partition, job).await;
+        // As in `read`.
+        if result.is_ok() || !partition.has_successor() {
+            return result;
+        }
+    }
+}
+
+async fn offsets_of<I: Io>(partition: &Partition<I>, job: OffsetsJob) -> OffsetsResult {
     partition.check_epoch(job.current_leader_epoch)?;
     let log = &partition.log;
     let epoch = partition.leader_epoch();

@@ -3,6 +3,7 @@
 //! Everything here crosses threads: identifiers, `Bytes` (frames on their way in, log chunks on their way out) and
 //! immutable snapshots behind `Arc`. No message refers to the state of a shard.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,6 +46,14 @@ pub(crate) enum Request {
     Offsets(Vec<OffsetsJob>),
     /// Say what every log of the shard is and where it lies.
     DescribeLogs,
+    /// Move a log to another directory; answered when the wish survives a crash.
+    MoveLog {
+        key: PartitionKey,
+        /// The index of the log directory.
+        target: usize,
+        /// Where an earlier attempt has left its copy.
+        found: Option<PathBuf>,
+    },
     /// Name the producers of these partitions.
     Producers(Vec<PartitionKey>),
     /// Move log start offsets.
@@ -70,6 +79,8 @@ pub(crate) enum Control<I: Io> {
     Checkpoint,
     /// Make the log start offsets of all logs durable, for the controller's shard.
     SaveCheckpoints,
+    /// The log directory of this index has failed, and why.
+    DirectoryFailed(usize, String),
     /// Answer what is under way, accept nothing more, and close the logs.
     Drain,
     /// End.
@@ -84,6 +95,7 @@ pub(crate) enum Reply {
     Read(Vec<ReadResult>),
     Offsets(Vec<OffsetsResult>),
     Logs(Vec<LogSummary>),
+    MoveBegun(Result<(), ErrorCode>),
     Producers(Vec<ProducersResult>),
     Decided(Box<CommandResult>),
     Checkpoints(ShardCheckpoints),
@@ -291,6 +303,7 @@ impl<I: Io> std::fmt::Debug for Control<I> {
             Self::Migrate(_) => "Migrate",
             Self::Checkpoint => "Checkpoint",
             Self::SaveCheckpoints => "SaveCheckpoints",
+            Self::DirectoryFailed(..) => "DirectoryFailed",
             Self::Drain => "Drain",
             Self::Exit => "Exit",
         })

@@ -35,6 +35,12 @@ pub(crate) struct Partition<I: Io> {
     draining: Cell<bool>,
     /// The queue has become empty.
     drained: Notify,
+    /// Appends wait for the log to be replaced.
+    is_held: Cell<bool>,
+    /// The log is being handed over to another shard.
+    is_leaving: Cell<bool>,
+    /// The same partition with the log that has replaced this one's.
+    successor: RefCell<Option<Rc<Self>>>,
 }
 
 /// Batches that wait for their place in a log, with who waits for it. Connections wait for each that they queue, and
@@ -69,15 +75,21 @@ impl<I: Io> Partition<I> {
             queue: RefCell::default(),
             draining: Cell::new(false),
             drained: Notify::new(),
+            is_held: Cell::new(false),
+            is_leaving: Cell::new(false),
+            successor: RefCell::default(),
         })
     }
 
-    /// Lets go of the log so that another shard can open it. What was submitted before is appended first; the caller
-    /// sees to it that nothing more is submitted.
+    /// Lets go of the log so that another shard can open it. What was submitted before is appended first, also where it
+    /// was held for another log to take this one's place: the metadata does not take that any more. The caller sees to
+    /// it that nothing more is submitted.
     ///
     /// # Errors
     /// When the log has failed.
-    pub(crate) async fn hand_over(&self) -> Result<LastKnown, Fenced> {
+    pub(crate) async fn hand_over(self: &Rc<Self>) -> Result<LastKnown, Fenced> {
+        self.is_leaving.set(true);
+        self.release();
         loop {
             let drained = self.drained.notified();
             if !self.draining.get() {
@@ -168,7 +180,11 @@ impl<I: Io> Partition<I> {
 
     /// Appends a batch, or queues it behind earlier ones. The call itself fixes its place in the order.
     pub(crate) fn submit(self: &Rc<Self>, job: AppendJob) -> Submitted<I> {
-        if self.queue.borrow().is_empty() {
+        let successor = self.successor.borrow().as_ref().map(Rc::clone);
+        if let Some(successor) = successor {
+            return successor.submit(job);
+        }
+        if self.queue.borrow().is_empty() && !self.is_held.get() {
             match self.log.admit(job.batch.len()).now_or_never() {
                 Some(Ok(())) => return Submitted::Done(self.append(&job)),
                 Some(Err(error)) => return Submitted::Done(Err(errors::append(&error))),
@@ -181,25 +197,58 @@ impl<I: Io> Partition<I> {
         Submitted::Queued(answer)
     }
 
+    /// Lets appends wait from here on, until [`Partition::release`] or [`Partition::succeed`]. Returns `false`, and does
+    /// nothing, when the partition is on its way to another shard.
+    #[must_use]
+    pub(crate) fn hold(&self) -> bool {
+        self.is_held.set(!self.is_leaving.get());
+        self.is_held.get()
+    }
+
+    /// Lets appends go on.
+    pub(crate) fn release(self: &Rc<Self>) {
+        self.is_held.set(false);
+        self.start_draining();
+    }
+
+    /// Hands everything that is and will be submitted to `successor`, which has taken this partition's place.
+    pub(crate) fn succeed(&self, successor: &Rc<Self>) {
+        self.is_held.set(true);
+        let queue = std::mem::take(&mut *self.queue.borrow_mut());
+        successor.queue.borrow_mut().extend(queue);
+        self.successor.replace(Some(Rc::clone(successor)));
+        successor.start_draining();
+    }
+
+    /// Whether another log has taken the place of this one's.
+    pub(crate) fn has_successor(&self) -> bool {
+        self.successor.borrow().is_some()
+    }
+
     fn start_draining(self: &Rc<Self>) {
-        if !self.draining.replace(true) {
-            let partition = Rc::clone(self);
-            self.io
-                .spawn(
-                    TaskClass::Foreground,
-                    async move { partition.drain().await },
-                )
-                .detach();
+        let is_idle = self.is_held.get() || self.queue.borrow().is_empty();
+        if is_idle || self.draining.replace(true) {
+            return;
         }
+        let partition = Rc::clone(self);
+        self.io
+            .spawn(
+                TaskClass::Foreground,
+                async move { partition.drain().await },
+            )
+            .detach();
     }
 
     async fn drain(self: &Rc<Self>) {
         loop {
             let len = match self.queue.borrow().front() {
-                Some((job, _)) => job.batch.len(),
-                None => break,
+                Some((job, _)) if !self.is_held.get() => job.batch.len(),
+                _ => break,
             };
             let admitted = self.log.admit(len).await;
+            if self.is_held.get() {
+                break;
+            }
             let (job, promise) = self
                 .queue
                 .borrow_mut()

@@ -33,16 +33,22 @@ use crate::topics::View;
 
 mod cleaning;
 pub(crate) mod directories;
+pub(crate) mod directory_move;
 mod housekeeping;
 pub(crate) mod lifecycle;
 mod moving;
 mod scrubbing;
 mod serve;
+mod strays;
 mod takeover;
+mod throttle;
 
+use directories::Directories;
+use directory_move::DirectoryMove;
 use moving::Arriving;
 pub(crate) use moving::OWNERS_TRIED_MAX;
 pub(crate) use serve::wait_for_growth;
+use throttle::Throttle;
 
 /// The shard that decides about metadata.
 pub(crate) const CONTROLLER: ShardId = ShardId(0);
@@ -52,10 +58,14 @@ pub(crate) const CONTROLLER: ShardId = ShardId(0);
 pub struct LogDirectory {
     /// Where it is.
     pub path: PathBuf,
-    /// Its id in `meta.properties`.
+    /// Its id in `meta.properties`; zero when that cannot be read.
     pub id: Uuid,
     /// Whether it has the mark of a clean shutdown: the broker before this one closed every log in it.
     pub is_clean: bool,
+    /// The NUMA node that its device is attached to, -1 when that is not known.
+    pub numa_node: i32,
+    /// Why it cannot be used, if so. Its partitions are offline; the first directory, which has the metadata log, never is.
+    pub failure: Option<String>,
 }
 
 /// What the process tells shard 0.
@@ -88,6 +98,8 @@ pub struct ShardSeed<I: Io> {
     pub events: I::Sender<ShardEvent>,
     /// What all shards share.
     pub setup: Arc<ShardSetup>,
+    /// Log directories that cannot be used, by index and with the reason, besides those that the setup names.
+    pub failed_directories: Vec<(usize, String)>,
 }
 
 /// What every shard of a machine is told alike.
@@ -177,6 +189,12 @@ pub(crate) struct Shard<I: Io> {
     partitions: RefCell<FxHashMap<PartitionKey, Rc<Partition<I>>>>,
     /// Partitions of this shard whose log could not be opened, with what the checkpoints said of it.
     offline: RefCell<FxHashMap<PartitionKey, Option<LogCheckpoint>>>,
+    directories: RefCell<Directories>,
+    /// Partitions whose logs move to other directories.
+    directory_moves: RefCell<FxHashMap<PartitionKey, Rc<DirectoryMove<I>>>>,
+    /// A few of them are copied at a time.
+    copying: Semaphore,
+    copy_throttle: Throttle,
     is_draining: Cell<bool>,
     draining: Notify,
     /// One task at a time gathers and writes checkpoints.
@@ -220,6 +238,10 @@ impl<I: Io> Shard<I> {
             view: RefCell::new(Rc::new(view)),
             partitions: RefCell::default(),
             offline: RefCell::default(),
+            directories: RefCell::new(Directories::new(&setup.directories)),
+            directory_moves: RefCell::default(),
+            copying: Semaphore::new(directory_move::COPYING_MAX),
+            copy_throttle: Throttle::default(),
             arriving: RefCell::default(),
             moving: Semaphore::new(1),
             moves_are_over: Cell::new(false),
@@ -350,9 +372,13 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         commands,
         events,
         setup,
+        failed_directories,
     } = seed;
     let (mesh, inboxes) = Mesh::new(port);
     let shard = Rc::new(Shard::new(io, mesh, setup));
+    for (index, reason) in failed_directories {
+        shard.directory_failed(index, &reason);
+    }
     let ended = shard.ended.notified();
     {
         let (shard, replies) = (Rc::clone(&shard), inboxes.replies);
@@ -382,11 +408,13 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         TaskClass::Background,
         cleaning::clean_logs(Rc::clone(&shard)),
     );
+    shard.spawn(TaskClass::Control, directories::watch(Rc::clone(&shard)));
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
             Ok(mut decider) => {
-                lifecycle::set_strays_aside(&shard, &decider).await;
+                let wishes = strays::sort_out(&shard, &decider).await;
                 decider.publish().await;
+                strays::resume(&shard, wishes);
                 decider.forget_checkpoints().await;
                 shard.spawn(TaskClass::Control, decider.run());
                 shard.spawn(

@@ -15,6 +15,7 @@ mod broker;
 mod configs;
 mod create;
 mod delete;
+mod directory;
 mod error;
 mod features;
 mod image;
@@ -41,6 +42,7 @@ pub use create::{
     PARTITIONS_PER_REQUEST_MAX, decide_create_topics,
 };
 pub use delete::{DeletedTopic, TopicSelector, decide_delete_topics};
+pub use directory::{DirectoryChange, decide_directory_change};
 pub use error::{MetadataError, Refusal};
 pub use features::{
     FeatureUpdate, METADATA_VERSION, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, SupportedFeature,
@@ -48,7 +50,7 @@ pub use features::{
 };
 pub use image::{Configs, MetadataImage, PartitionImage, TopicImage};
 pub use partitions::{CreatePartitionsReply, NewPartitions, decide_create_partitions};
-pub use placement::{Machine, PartitionMove, decide_spread};
+pub use placement::{Machine, MachineDirectory, PartitionMove, decide_spread};
 pub use reassign::{
     MOVES_AT_ONCE, Reassignment, ReassignmentReply, ReplicaPlace, TargetReplica, decide_election,
     decide_reassignment, next_moves,

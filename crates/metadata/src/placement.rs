@@ -1,7 +1,9 @@
-//! Which shard, which directory and which machine get a new partition: those with the fewest partitions, and of
-//! several such the one with the lowest number; and which partitions go elsewhere when the number of shards has
-//! changed. The choice depends on the image alone.
+//! Which shard, which directory and which machine get a new partition: the shard and the machine with the fewest
+//! partitions, and of several such the one with the lowest number; the directory with the most free space for each
+//! partition that it would then have; and which partitions go elsewhere when the number of shards has changed. The choice
+//! depends on the image and on the [`Machine`] alone.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use types::{NodeId, PartitionIndex, ShardId, Uuid};
@@ -17,14 +19,42 @@ pub struct Machine {
     pub node: NodeId,
     /// How many shards it runs, at least 1.
     pub shards: u16,
-    /// The ids of its log directories, at least one.
-    pub directories: Vec<Uuid>,
+    /// Its log directories that can be used, at least one.
+    pub directories: Vec<MachineDirectory>,
+}
+
+/// A log directory of a [`Machine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MachineDirectory {
+    /// Its id.
+    pub id: Uuid,
+    /// Bytes that new records may take; 0 when nobody knows.
+    pub free_bytes: u64,
+}
+
+/// A directory and how many partitions it has.
+#[derive(Clone, Copy, Debug)]
+struct DirectoryLoad {
+    directory: MachineDirectory,
+    partitions: u32,
+}
+
+impl DirectoryLoad {
+    /// Whether one more partition is better put here than into `other`: directories of the same size are used alike, and
+    /// one with twice the free space gets twice the partitions.
+    fn compare(&self, other: &Self) -> Ordering {
+        let share = |this: &Self, other: &Self| {
+            u128::from(this.directory.free_bytes) * (u128::from(other.partitions) + 1)
+        };
+        let fewer = other.partitions.cmp(&self.partitions);
+        share(self, other).cmp(&share(other, self)).then(fewer)
+    }
 }
 
 /// How many partitions everything has, while a decision adds some.
 pub(crate) struct Load {
     shards: Vec<u32>,
-    directories: Vec<(Uuid, u32)>,
+    directories: Vec<DirectoryLoad>,
     machines: BTreeMap<NodeId, u32>,
 }
 
@@ -39,7 +69,7 @@ impl Load {
         shards.resize(usize::from(machine.shards), 0);
         let mut load = Self {
             shards,
-            directories: machine.directories.iter().map(|id| (*id, 0)).collect(),
+            directories: machine.directories.iter().map(unused).collect(),
             machines: image.brokers.keys().map(|node| (*node, 0)).collect(),
         };
         load.count_replicas(image, machine.node);
@@ -57,12 +87,12 @@ impl Load {
                     *count += 1;
                 }
                 let directory = partition.directories.get(index).filter(|_| *node == here);
-                if let Some((_, count)) = self
+                if let Some(load) = self
                     .directories
                     .iter_mut()
-                    .find(|(id, _)| Some(id) == directory)
+                    .find(|load| Some(&load.directory.id) == directory)
                 {
-                    *count += 1;
+                    load.partitions += 1;
                 }
             }
         }
@@ -84,10 +114,11 @@ impl Load {
     }
 
     pub(crate) fn choose_directory(&mut self) -> Uuid {
-        let least = self.directories.iter_mut().min_by_key(|(_, count)| *count);
-        let (id, count) = least.expect("a machine has at least one directory");
-        *count += 1;
-        *id
+        // Of several that are as good, `min_by` takes the first.
+        let best = self.directories.iter_mut().min_by(|a, b| b.compare(a));
+        let best = best.expect("a machine has at least one directory");
+        best.partitions += 1;
+        best.directory.id
     }
 
     /// Chooses this many machines, the leader first; there are at least as many.
@@ -109,6 +140,13 @@ impl Load {
             }
         }
         chosen
+    }
+}
+
+fn unused(directory: &MachineDirectory) -> DirectoryLoad {
+    DirectoryLoad {
+        directory: *directory,
+        partitions: 0,
     }
 }
 

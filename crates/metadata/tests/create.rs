@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    after, create, created_image, id, machine, machine_image, new_topic, register, rules,
+    after, create, created_image, directory, id, machine, machine_image, new_topic, register, rules,
 };
 use metadata::{
     Machine, ManualAssignment, MetadataImage, NewTopic, TopicSelector, decide_create_topics,
@@ -58,7 +58,7 @@ fn a_created_topic_is_in_the_image_with_all_its_parts() {
         (&partition.replicas, &partition.isr),
         (&vec![NodeId(1)], &vec![NodeId(1)])
     );
-    assert_eq!(partition.directories, [machine().directories[0]]);
+    assert_eq!(partition.directories, [machine().directories[0].id]);
     assert_eq!(after.partition(topic.id, PartitionIndex(3)), None);
     assert_eq!(after.partition(topic.id, PartitionIndex(-1)), None);
     assert!(
@@ -397,7 +397,7 @@ fn partitions_go_to_the_shards_with_the_fewest() {
 fn replicas_and_directories_are_spread() {
     let image = after(&machine_image(), &register(2).records);
     let two = Machine {
-        directories: vec![id(91), id(92)],
+        directories: vec![directory(91, 1000), directory(92, 1000)],
         ..machine()
     };
     let decide = |image: &MetadataImage, topic| {

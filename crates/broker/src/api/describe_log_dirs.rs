@@ -57,8 +57,12 @@ async fn describe<I: Io>(
     topics: Vec<DescribeLogDirsTopic>,
 ) -> DescribeLogDirsResult {
     let path = &shard.setup.directories[index].path;
-    let log_dir = absolute(path);
-    match space(shard, path).await {
+    let log_dir = Str::from(directories::absolute(path).display().to_string());
+    let space = match shard.directory_failure(index) {
+        None => space(shard, path).await.map_err(|error| error.to_string()),
+        Some(reason) => Err(reason),
+    };
+    match space {
         Ok((total_bytes, usable_bytes)) => DescribeLogDirsResult {
             log_dir,
             topics,
@@ -67,7 +71,7 @@ async fn describe<I: Io>(
             ..DescribeLogDirsResult::default()
         },
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "cannot describe a log directory");
+            tracing::debug!(path = %path.display(), error, "a log directory cannot be described");
             DescribeLogDirsResult {
                 log_dir,
                 error_code: ErrorCode::KafkaStorageError.code(),
@@ -83,12 +87,6 @@ async fn space<I: Io>(shard: &Shard<I>, path: &Path) -> std::io::Result<(i64, i6
     let usable = shard.io.free_space_bytes(path).await?;
     let bounded = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     Ok((bounded(total), bounded(usable)))
-}
-
-/// As Kafka shows it: the operating system's working directory is not the client's.
-fn absolute(path: &Path) -> Str {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    absolute.display().to_string().into()
 }
 
 fn topics<'a>(logs: impl Iterator<Item = &'a LogSummary>) -> Vec<DescribeLogDirsTopic> {

@@ -6,6 +6,7 @@
 
 mod alter_configs;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod config_resources;
 mod create_partitions;
@@ -127,6 +128,7 @@ apis! {
     OffsetForLeaderEpoch => offset_for_leader_epoch(OffsetForLeaderEpochRequest),
     DescribeConfigs => describe_configs(DescribeConfigsRequest),
     AlterConfigs => alter_configs(AlterConfigsRequest),
+    AlterReplicaLogDirs => alter_replica_log_dirs(AlterReplicaLogDirsRequest),
     DescribeLogDirs => describe_log_dirs(DescribeLogDirsRequest),
     CreatePartitions => create_partitions(CreatePartitionsRequest),
     ElectLeaders => elect_leaders(ElectLeadersRequest),

@@ -21,11 +21,11 @@ use io::{Instant, Io};
 use metadata::record::{BrokerEndpoint, RegisterBrokerRecord};
 use metadata::{
     AlterConfigsReply, ConfigChange, CreatePartitionsReply, CreateTopicsReply, CreateTopicsRules,
-    Decision, DeletedTopic, FeatureUpdate, Machine, MetadataImage, MetadataRecord, NewPartitions,
-    NewTopic, PartitionMove, ProducerIdBlock, Reassignment, Refusal, SUPPORTED_FEATURES,
-    TopicSelector, decide_bootstrap, decide_create_partitions, decide_create_topics,
-    decide_delete_topics, decide_producer_ids, decide_register_broker, decide_spread,
-    decide_update_features,
+    Decision, DeletedTopic, DirectoryChange, FeatureUpdate, Machine, MetadataImage, MetadataRecord,
+    NewPartitions, NewTopic, PartitionMove, ProducerIdBlock, Reassignment, Refusal,
+    SUPPORTED_FEATURES, TopicSelector, decide_bootstrap, decide_create_partitions,
+    decide_create_topics, decide_delete_topics, decide_directory_change, decide_producer_ids,
+    decide_register_broker, decide_spread, decide_update_features,
 };
 use protocol::Str;
 use rustc_hash::FxHashSet;
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     /// Move partitions as the balancer wants it.
     #[expect(dead_code, reason = "the balancer is its only sender")]
     Rebalance(Vec<PartitionMove>),
+    /// The copy of a log in another directory is complete: it is the partition's from now on.
+    ChangeDirectory(DirectoryChange),
     /// Accept no more commands and close the metadata log.
     Close,
 }
@@ -82,6 +84,7 @@ pub(crate) enum CommandResult {
     ProducerIds(ProducerIdBlock),
     Reassigned(Vec<MoveVerdict>),
     Rebalanced,
+    ChangedDirectory,
     Closed,
     /// The whole command is refused.
     Refused(Refusal),
@@ -151,11 +154,7 @@ impl<I: Io> Decider<I> {
             node: shard.config().node_id,
             shards: u16::try_from(shard.mesh.shards().count())
                 .expect("shards are numbered in 16 bits"),
-            directories: setup
-                .directories
-                .iter()
-                .map(|directory| directory.id)
-                .collect(),
+            directories: shard.measured_directories().await,
         };
         let mut decider = Self {
             shard,
@@ -239,6 +238,20 @@ impl<I: Io> Decider<I> {
             Ok(result) => return result,
             Err(command) => command,
         };
+        if let Err(refusal) = self.look_at_directories(&command).await {
+            return CommandResult::Refused(refusal);
+        }
+        let shard = Rc::clone(&self.shard);
+        let _logs = match &command {
+            Command::ChangeDirectory(_) if shard.moves_are_over.get() => {
+                let message = "the broker is shutting down";
+                let refusal = Refusal::new(ErrorCode::OperationNotAttempted, message);
+                return CommandResult::Refused(refusal);
+            }
+            // The end closes the logs that it finds, and must not find one that is about to be replaced.
+            Command::ChangeDirectory(_) => Some(shard.moving.acquire(1).await),
+            _ => None,
+        };
         match self.decide(command) {
             Err(refusal) => CommandResult::Refused(refusal),
             Ok(Decision { records, reply }) if records.is_empty() => reply,
@@ -289,6 +302,27 @@ impl<I: Io> Decider<I> {
         self.has_foreign_checkpoints = !lifecycle::checkpoint_now(&self.shard).await;
     }
 
+    /// Brings what the decision needs to know of the log directories up to date.
+    async fn look_at_directories(&mut self, command: &Command) -> std::result::Result<(), Refusal> {
+        match command {
+            Command::CreateTopics { .. } | Command::CreatePartitions { .. } => {}
+            // The checkpoints have to know the copy before the metadata does, or a crash would lose its log start.
+            Command::ChangeDirectory(_) => {
+                if !lifecycle::checkpoint_now(&self.shard).await {
+                    let message = "The checkpoints cannot be written.";
+                    return Err(Refusal::new(ErrorCode::OperationNotAttempted, message));
+                }
+            }
+            _ => return Ok(()),
+        }
+        let directories = self.shard.measured_directories().await;
+        // Without any, the metadata log has failed too, and refuses.
+        if !directories.is_empty() {
+            self.machine.directories = directories;
+        }
+        Ok(())
+    }
+
     fn decide(&self, command: Command) -> std::result::Result<Decision<CommandResult>, Refusal> {
         Ok(match command {
             Command::CreateTopics {
@@ -326,6 +360,10 @@ impl<I: Io> Decider<I> {
             }
             Command::AllocateProducerIds => {
                 decide_producer_ids(&self.image, self.machine.node)?.map(CommandResult::ProducerIds)
+            }
+            Command::ChangeDirectory(change) => {
+                decide_directory_change(&self.image, &self.machine, &change)?
+                    .map(|()| CommandResult::ChangedDirectory)
             }
             Command::Close | Command::Reassign { .. } | Command::Rebalance(_) => Decision {
                 records: Vec::new(),
@@ -398,7 +436,7 @@ impl<I: Io> Decider<I> {
                 .broker_rack
                 .as_deref()
                 .map(Into::into),
-            log_dirs: self.machine.directories.clone(),
+            log_dirs: self.machine.directories.iter().map(|it| it.id).collect(),
             ..RegisterBrokerRecord::default()
         }
     }

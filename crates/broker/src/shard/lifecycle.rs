@@ -1,4 +1,4 @@
-//! Checkpoints, strays and the end: what spans the logs of all shards.
+//! Checkpoints and the end: what spans the logs of all shards.
 //!
 //! A log directory has one file for the recovery points of all its logs, whichever shard owns them, so shard 0
 //! gathers and writes them.
@@ -12,14 +12,13 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
 use futures_util::stream;
-use io::{Io, Receiver as _, TaskClass};
-use metadata::MetadataImage;
+use io::{Io, Receiver as _};
 use rustc_hash::FxHashMap;
 use storage::checkpoint::{self, OffsetsText};
 use types::{Offset, PartitionIndex, Uuid};
 
-use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
-use crate::controller::{Command, CommandResult, Decider};
+use super::{LogDirectory, Shard, ShardCommand, ShardEvent, directories, report};
+use crate::controller::{Command, CommandResult};
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
 use crate::partition::Partition;
 
@@ -66,7 +65,7 @@ impl<I: Io> Shard<I> {
     /// Reads the checkpoints of all log directories. What cannot be read counts as missing: more is recovered then.
     pub(super) async fn read_checkpoints(&self) -> Checkpoints {
         let mut found = Checkpoints::default();
-        for directory in &self.setup.directories {
+        for (_, directory) in self.online_directories() {
             for (file, offsets) in [
                 (checkpoint::RECOVERY_POINT_FILE, &mut found.recovery_points),
                 (checkpoint::LOG_START_OFFSET_FILE, &mut found.log_starts),
@@ -113,6 +112,24 @@ impl<I: Io> Shard<I> {
             logs.extend(checkpoints.flatten());
             self.io.reschedule().await;
         }
+        let moves = self.directory_moves.borrow();
+        // What a copy is found to be when the next start finds it in its partition's place.
+        logs.extend(moves.values().filter_map(|it| {
+            let source = &self.partition(it.key).ok()?.log;
+            // Not any more when the copy has taken the log's place.
+            let log = it
+                .future()
+                .filter(|_| self.directory_index(source.dir()) != Some(it.target))?;
+            Some(LogCheckpoint {
+                directory: it.target,
+                topic: (&*log.identity().topic).into(),
+                partition: it.key.index,
+                recovery_point: log.recovery_point(),
+                // Records may be deleted while the copy waits to take the log's place.
+                log_start_offset: log.log_start_offset().max(source.log_start_offset()),
+                cleaner_offset: it.cleaner_offset(source),
+            })
+        }));
         let offline = self.offline.borrow();
         logs.extend(offline.values().flatten().cloned());
         ShardCheckpoints {
@@ -232,9 +249,9 @@ pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> bool {
     is_written
 }
 
-async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bool {
+async fn write_all<I: Io>(shard: &Rc<Shard<I>>, checkpoints: &[LogCheckpoint]) -> bool {
     let mut all_written = true;
-    for (index, directory) in shard.setup.directories.iter().enumerate() {
+    for (index, directory) in shard.online_directories() {
         let mut recovery = OffsetsText::default();
         let mut starts = OffsetsText::default();
         let mut cleaned = OffsetsText::default();
@@ -257,13 +274,32 @@ async fn write_all<I: Io>(shard: &Shard<I>, checkpoints: &[LogCheckpoint]) -> bo
             (checkpoint::CLEANER_OFFSET_FILE, cleaned),
         ] {
             let path = directory.path.join(file);
-            if let Err(error) = shard.io.replace_file(&path, offsets.into_bytes()).await {
-                tracing::error!(path = %path.display(), %error, "cannot write a checkpoint");
-                all_written = false;
-            }
+            all_written &= write_checkpoint(shard, index, &path, offsets.into_bytes()).await;
         }
     }
     all_written
+}
+
+/// Writes a checkpoint. A directory that refuses it twice has failed, unless it lacks nothing but room.
+async fn write_checkpoint<I: Io>(
+    shard: &Rc<Shard<I>>,
+    directory: usize,
+    path: &Path,
+    content: Vec<u8>,
+) -> bool {
+    for is_last in [false, true] {
+        let Err(error) = shard.io.replace_file(path, content.clone()).await else {
+            return true;
+        };
+        tracing::error!(path = %path.display(), %error, "cannot write a checkpoint");
+        if !directories::is_failure(&error) {
+            return false;
+        }
+        if is_last {
+            directories::fail(shard, directory, error.to_string()).await;
+        }
+    }
+    false
 }
 
 /// Waits for the process's command to drain, and carries it out on all shards.
@@ -284,7 +320,7 @@ pub(super) async fn obey<I: Io>(
     // Not before: the controller may have to write checkpoints for a deletion that is still being answered.
     let _turn = shard.checkpointing.acquire(1).await;
     if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed && is_closed {
-        for directory in &shard.setup.directories {
+        for (_, directory) in shard.online_directories() {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
             if let Err(error) = shard
                 .io
@@ -310,12 +346,8 @@ pub(super) async fn obey<I: Io>(
 /// # Errors
 /// What cannot be removed, and why.
 pub(crate) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), String> {
-    for directory in shard
-        .setup
-        .directories
-        .iter()
-        .filter(|directory| directory.is_clean)
-    {
+    let online = shard.online_directories().into_iter();
+    for (_, directory) in online.filter(|(_, directory)| directory.is_clean) {
         let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
         let removed = match shard.io.remove_file(&path).await {
             Ok(()) => shard.io.sync_dir(&directory.path).await,
@@ -325,76 +357,4 @@ pub(crate) async fn remove_clean_marks<I: Io>(shard: &Shard<I>) -> Result<(), St
         removed.map_err(|error| format!("cannot remove {}: {error}", path.display()))?;
     }
     Ok(())
-}
-
-/// Renames directories of partitions that the metadata does not know, so that a new topic of the same name begins
-/// empty, and finishes deletions that a crash interrupted.
-pub(super) async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, decider: &Decider<I>) {
-    for directory in &shard.setup.directories {
-        let entries = match shard.io.list_dir(&directory.path).await {
-            Ok(entries) => entries,
-            Err(error) => {
-                tracing::error!(path = %directory.path.display(), %error, "cannot list a log directory");
-                continue;
-            }
-        };
-        let remover = Rc::clone(shard);
-        let parent = directory.path.clone();
-        shard.spawn(TaskClass::Background, async move {
-            if let Err(error) = remover.storage.remove_deleted(&parent).await {
-                tracing::warn!(path = %parent.display(), %error, "cannot remove deleted partitions");
-            }
-        });
-        for entry in entries.iter().filter(|entry| entry.is_dir) {
-            let Some((topic, partition)) = partition_of(&entry.name) else {
-                continue;
-            };
-            let path = directory.path.join(&entry.name);
-            let topic_id = topic_id_of(shard, &path).await;
-            if topic_id.is_some_and(|id| decider.has_removed(id)) {
-                tracing::info!(path = %path.display(), "its topic was deleted");
-                if let Err(error) = shard.storage.delete_directory(&path, Duration::ZERO).await {
-                    tracing::error!(%error, "cannot delete a partition");
-                }
-            } else if is_stray(topic, partition, topic_id, decider.image()) {
-                let aside =
-                    directory
-                        .path
-                        .join(format!("{}.{:016x}-stray", entry.name, shard.io.random()));
-                tracing::warn!(from = %path.display(), to = %aside.display(),
-                    "the metadata does not know this partition: set aside");
-                if let Err(error) = shard.io.rename(&path, &aside).await {
-                    tracing::error!(path = %path.display(), %error, "cannot set a stray partition aside");
-                }
-            }
-        }
-    }
-}
-
-/// The topic whose partition a directory holds, if it says so.
-pub(super) async fn topic_id_of<I: Io>(shard: &Shard<I>, path: &Path) -> Option<Uuid> {
-    let path = path.join(checkpoint::PARTITION_METADATA_FILE);
-    let content = shard.io.read_file(&path, checkpoint::FILE_LEN_MAX).await;
-    checkpoint::decode_partition_metadata(&content.ok()?).ok()
-}
-
-/// The partition that a directory of this name holds.
-fn partition_of(name: &str) -> Option<(&str, PartitionIndex)> {
-    let (topic, index) = name.rsplit_once('-')?;
-    let is_partition = topic != metadata::CLUSTER_METADATA_TOPIC;
-    let index = index.parse().ok().filter(|_| is_partition)?;
-    Some((topic, PartitionIndex(index)))
-}
-
-fn is_stray(
-    topic: &str,
-    partition: PartitionIndex,
-    topic_id: Option<Uuid>,
-    image: &MetadataImage,
-) -> bool {
-    let known = image
-        .topic_named(topic)
-        .filter(|it| it.partition(partition).is_some());
-    // A crash during the creation leaves the directory without its topic's id.
-    known.is_none_or(|known| topic_id.is_some_and(|id| id != known.id))
 }

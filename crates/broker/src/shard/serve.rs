@@ -9,7 +9,7 @@ use io::{Instant, Io, Receiver as _, TaskClass};
 use types::ErrorCode;
 
 use super::lifecycle::checkpoint_now;
-use super::{Shard, directories};
+use super::{Shard, directories, directory_move};
 use crate::connection;
 use crate::controller::Asker;
 use crate::lookup;
@@ -47,6 +47,13 @@ pub(super) async fn serve_requests<I: Io>(
             Request::DescribeLogs => {
                 let logs = directories::describe(&shard);
                 shard.mesh.reply_to(to, Reply::Logs(logs));
+            }
+            Request::MoveLog { key, target, found } => {
+                let mover = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let begun = directory_move::begin(&mover, key, target, found).await;
+                    mover.mesh.reply_to(to, Reply::MoveBegun(begun));
+                });
             }
             Request::Producers(keys) => {
                 let producers = lookup::producers(&shard, &keys);
@@ -223,6 +230,10 @@ pub(super) async fn serve_control<I: Io>(
                     let is_saved = checkpoint_now(&saver).await;
                     saver.mesh.reply_to(to, Reply::Saved(is_saved));
                 });
+            }
+            Control::DirectoryFailed(index, reason) => {
+                shard.directory_failed(index, &reason);
+                shard.mesh.reply_to(to, Reply::Done);
             }
             Control::Drain => {
                 let drained = Rc::clone(&shard);

@@ -14,7 +14,8 @@ use metadata::{MetadataImage, PartitionImage, TopicImage};
 use storage::{LastKnown, Log, LogConfig, LogIdentity, OpenError};
 use types::{DurationMs, Offset, PartitionIndex, Uuid};
 
-use super::lifecycle::{Checkpoints, topic_id_of};
+use super::lifecycle::Checkpoints;
+use super::strays::topic_id_of;
 use super::{CONTROLLER, LogDirectory, Shard};
 use crate::message::{HandedOver, LogCheckpoint, PartitionKey};
 use crate::partition::Partition;
@@ -78,11 +79,21 @@ impl<I: Io> Shard<I> {
                 if image.shard != Some(self.id()) || self.partition(key).is_ok() {
                     continue;
                 }
+                let directory = match self.directory_of(image) {
+                    Ok(index) => self.setup.directories[index].clone(),
+                    Err(id) => {
+                        if self.offline.borrow_mut().insert(key, None).is_none() {
+                            tracing::error!(topic = %topic.name, partition = index, directory = %id,
+                                "the partition is offline: its log directory has failed, or log.dirs does not name it");
+                        }
+                        continue;
+                    }
+                };
                 openings.push(Opening {
                     key,
                     topic: Arc::clone(topic),
                     settings: Rc::clone(settings),
-                    directory: self.directory_of(image),
+                    directory,
                     image: image.clone(),
                     handed_over: None,
                 });
@@ -95,30 +106,15 @@ impl<I: Io> Shard<I> {
     pub(super) fn opening_of(&self, view: &View, arrived: HandedOver) -> Option<Opening> {
         let key = arrived.key;
         let image = view.partition(key)?;
+        let directory = self.directory_of(image).ok()?;
         Some(Opening {
             key,
             topic: Arc::clone(view.image.topic(key.topic_id)?),
             settings: Rc::clone(view.settings(key.topic_id)?),
-            directory: self.directory_of(image),
+            directory: self.setup.directories[directory].clone(),
             image: image.clone(),
             handed_over: Some(arrived),
         })
-    }
-
-    /// The directory that holds this machine's replica.
-    fn directory_of(&self, image: &PartitionImage) -> LogDirectory {
-        let machine = self.advertise().machine();
-        let place = image
-            .replicas
-            .iter()
-            .position(|replica| *replica == machine);
-        let id = place.and_then(|place| image.directories.get(place));
-        let directories = &self.setup.directories;
-        let directory = directories
-            .iter()
-            .find(|directory| Some(&directory.id) == id)
-            .or(directories.first());
-        directory.expect("a broker has a log directory").clone()
     }
 
     /// Opens a log, or notes that the partition is offline.
@@ -277,11 +273,18 @@ impl<I: Io> Shard<I> {
                 gone.push(key);
                 continue;
             };
-            partition.set_leader_epoch(image.leader_epoch);
             partition.log.set_producer_id_expiration(expiration);
-            if let Some(settings) = view.settings(key.topic_id) {
-                partition.configure(&settings.log);
+            let Some(settings) = view.settings(key.topic_id) else {
+                continue;
+            };
+            if let Ok(index) = self.directory_of(image)
+                && self.directory_index(partition.log.dir()) != Some(index)
+            {
+                self.relocate(&partition, index, image, settings).await;
+                continue;
             }
+            partition.set_leader_epoch(image.leader_epoch);
+            partition.configure(&settings.log);
         }
         self.offline
             .borrow_mut()
@@ -293,6 +296,81 @@ impl<I: Io> Shard<I> {
         });
         // Until a deleted topic's directory has another name, no topic of the same name can be created.
         join_all(gone.collect::<Vec<_>>()).await;
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// Puts the complete copy of a log in its place, in another directory, and removes the log.
+    async fn relocate(
+        self: &Rc<Self>,
+        partition: &Rc<Partition<I>>,
+        target: usize,
+        image: &PartitionImage,
+        settings: &TopicSettings,
+    ) {
+        let (key, log) = (partition.key, &partition.log);
+        match self.open_copy(partition, target, settings).await {
+            Ok(copy) => {
+                let expiration = self.config().values.producer_id_expiration_ms;
+                copy.set_producer_id_expiration(DurationMs(i64::from(expiration)));
+                let successor = Partition::new(
+                    self.io.clone(),
+                    key,
+                    image.leader_epoch,
+                    settings.log.clone(),
+                    copy,
+                );
+                self.partitions
+                    .borrow_mut()
+                    .insert(key, Rc::clone(&successor));
+                partition.succeed(&successor);
+                if let Err(error) = log.delete().await {
+                    tracing::error!(dir = %log.dir().display(), %error, "cannot remove a log that has moved");
+                }
+            }
+            Err(error) => {
+                tracing::error!(dir = %log.dir().display(), error, "the partition is offline: its copy cannot be opened");
+                self.offline.borrow_mut().insert(key, None);
+                self.partitions.borrow_mut().remove(&key);
+                log.fence("it has moved");
+                partition.release();
+            }
+        }
+    }
+
+    async fn open_copy(
+        &self,
+        partition: &Partition<I>,
+        target: usize,
+        settings: &TopicSettings,
+    ) -> Result<Log<I>, String> {
+        let moving = self
+            .directory_moves
+            .borrow()
+            .get(&partition.key)
+            .map(Rc::clone);
+        let Some(moving) = moving.filter(|moving| moving.target == target) else {
+            return Err("there is no copy".to_owned());
+        };
+        let log = &partition.log;
+        let identity = log.identity().clone();
+        let directory = &self.setup.directories[target];
+        let path = log_path(directory, &identity.topic, identity.partition.0);
+        let promoted = self.storage.promote(moving.path(), &path).await;
+        promoted.map_err(|error| error.to_string())?;
+        let last = LastKnown {
+            is_clean: true,
+            recovery_point: log.log_end_offset(),
+            log_start_offset: log.log_start_offset(),
+        };
+        let opened = Log::open(&self.storage, &path, identity, settings.log.clone(), last);
+        let copy = opened.await.map_err(|error| error.to_string())?;
+        // More than the snapshot of the copy tells: batches that producers send again, records deleted meanwhile.
+        copy.adopt(log);
+        if let Some(offset) = moving.cleaner_offset(log) {
+            copy.set_cleaner_offset(offset);
+        }
+        Ok(copy)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use metadata::record::RegisterBrokerRecord;
 use metadata::{
-    CreateTopicsReply, CreateTopicsRules, Decision, Machine, MetadataImage, MetadataRecord,
-    NewTopic, Refusal, decide_create_topics, decide_register_broker,
+    CreateTopicsReply, CreateTopicsRules, Decision, Machine, MachineDirectory, MetadataImage,
+    MetadataRecord, NewTopic, Refusal, decide_create_topics, decide_register_broker,
 };
 use types::{NodeId, Uuid};
 
@@ -12,7 +12,15 @@ pub(crate) fn machine() -> Machine {
     Machine {
         node: NodeId(1),
         shards: 3,
-        directories: vec![id(90)],
+        directories: vec![directory(90, 1000)],
+    }
+}
+
+/// A directory with so much free space.
+pub(crate) fn directory(number: u8, free_bytes: u64) -> MachineDirectory {
+    MachineDirectory {
+        id: id(number),
+        free_bytes,
     }
 }
 

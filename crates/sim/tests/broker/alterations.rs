@@ -261,6 +261,7 @@ async fn administer(admin: Rc<Admin>) -> usize {
 async fn scenario(simulation: &Simulation, machine: &Machine, clients: &Machine) -> usize {
     let config = NodeConfig {
         shards: u32::try_from(simulation.seed() % 3 + 1).expect("small"),
+        directories: 1,
         credits: None,
         overrides: Vec::new(),
     };

@@ -81,6 +81,7 @@ async fn wait_until(io: &SimIo, what: &str, is_so: impl Fn() -> bool) {
 async fn scenario(machine: &Machine, clients: &Machine) {
     let config = NodeConfig {
         shards: u32::try_from(SHARDS).expect("few"),
+        directories: 1,
         credits: Some(CREDITS),
         overrides: vec!["shard.advertise=single".to_owned()],
     };

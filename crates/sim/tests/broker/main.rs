@@ -3,6 +3,7 @@
 
 mod alterations;
 mod client;
+mod directories;
 mod inboxes;
 mod moves;
 mod node;
@@ -10,6 +11,7 @@ mod oracle;
 mod scenario;
 mod topics;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use sim::{Machine, Simulation, Syncs, for_each_seed};
@@ -37,6 +39,7 @@ fn plan(seed: u64) -> Plan {
     Plan {
         node: NodeConfig {
             shards: u32::try_from(seed % 3 + 1).expect("small"),
+            directories: 1,
             credits: None,
             overrides: vec![format!("shard.advertise={mode}")],
         },
@@ -47,6 +50,7 @@ fn plan(seed: u64) -> Plan {
         bad_network: false,
         bad_disk: false,
         moves: false,
+        directory_moves: false,
         is_aware: false,
     }
 }
@@ -84,6 +88,43 @@ fn what_clients_were_told_survives_bad_disks_too() {
         let (outcome, _) = run(seed, &plan, |_| ());
         outcome.expect("the broker keeps its promises");
     });
+}
+
+#[test]
+fn what_clients_were_told_survives_moves_between_directories() {
+    let moved = Cell::new(0);
+    for_each_seed(0..2 * SEEDS, |seed| {
+        let mut plan = Plan {
+            directory_moves: true,
+            rounds: 5,
+            ..plan(seed)
+        };
+        plan.node.directories = 3;
+        let (outcome, _) = run(seed, &plan, |_| ());
+        let summary = outcome.expect("the broker keeps its promises");
+        moved.set(moved.get() + summary.moved);
+    });
+    assert!(moved.get() > SEEDS, "{} logs have moved", moved.get());
+}
+
+#[test]
+fn what_clients_were_told_survives_moves_between_directories_and_shards_at_once() {
+    let moved = Cell::new(0);
+    for_each_seed(0..2 * SEEDS, |seed| {
+        let mut plan = Plan {
+            moves: true,
+            directory_moves: true,
+            rounds: 5,
+            ..plan(seed)
+        };
+        plan.node.shards += 1;
+        plan.node.directories = 3;
+        let (outcome, _) = run(seed, &plan, |_| ());
+        let summary = outcome.expect("the broker keeps its promises");
+        assert!(summary.moves > 0, "partitions move");
+        moved.set(moved.get() + summary.moved);
+    });
+    assert!(moved.get() > SEEDS, "{} logs have moved", moved.get());
 }
 
 #[test]

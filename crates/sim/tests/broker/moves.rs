@@ -128,6 +128,7 @@ fn plan(seed: u64, crashes: &'static [Crash]) -> Plan {
     Plan {
         node: NodeConfig {
             shards: u32::try_from(seed % 3 + 2).expect("small"),
+            directories: 1,
             credits: (seed % 4 < 2).then_some(tight),
             overrides: vec![format!("shard.advertise={mode}")],
         },
@@ -138,6 +139,7 @@ fn plan(seed: u64, crashes: &'static [Crash]) -> Plan {
         bad_network: false,
         bad_disk: false,
         moves: true,
+        directory_moves: false,
         is_aware,
     }
 }

@@ -24,6 +24,8 @@ const EVENTS_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub(crate) struct NodeConfig {
     pub(crate) shards: u32,
+    /// How many log directories it has, at least one.
+    pub(crate) directories: u8,
     pub(crate) credits: Option<MeshCredits>,
     pub(crate) overrides: Vec<String>,
 }
@@ -98,6 +100,7 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
             commands: commands_in,
             events: events.clone(),
             setup: Arc::clone(&setup),
+            failed_directories: Vec::new(),
         });
     }
     let node = Node {
@@ -109,9 +112,15 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
     (node, seeds)
 }
 
-async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
+/// The paths of the log directories.
+pub(crate) fn paths(directories: u8) -> impl Iterator<Item = String> {
+    let others = (1..directories).map(|index| format!("{DATA}-{index}"));
+    std::iter::once(DATA.to_owned()).chain(others)
+}
+
+async fn take_directory(machine: &Machine, number: u8, path: String) -> LogDirectory {
     let io = machine.shard(u32::MAX);
-    let path = PathBuf::from(DATA);
+    let path = PathBuf::from(path);
     io.create_dir_all(&path).await.expect("a directory");
     io.sync_dir("/".as_ref()).await.expect("a sync");
     // The broker itself removes the mark.
@@ -121,9 +130,24 @@ async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
         .expect("a list")
         .iter()
         .any(|entry| entry.name == CLEAN_SHUTDOWN_FILE);
+    LogDirectory {
+        path,
+        id: Uuid([3 + number; 16]),
+        is_clean,
+        numa_node: -1,
+        failure: None,
+    }
+}
+
+async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
+    let mut directories = Vec::new();
+    for (number, path) in (0..).zip(paths(config.directories)) {
+        directories.push(take_directory(machine, number, path).await);
+    }
+    let named: Vec<_> = paths(config.directories).collect();
     let mut sources = Sources::development();
     let common = [
-        format!("log.dirs={DATA}"),
+        format!("log.dirs={}", named.join(",")),
         "logan.cache.bytes=1048576".to_owned(),
     ];
     for argument in common.iter().chain(&config.overrides) {
@@ -135,12 +159,8 @@ async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
     let cache_bytes = broker.cache_bytes(1 << 30);
     ShardSetup {
         advertise,
-        directories: vec![LogDirectory {
-            path,
-            id: Uuid([3; 16]),
-            is_clean,
-        }],
-        cluster_id: Uuid([4; 16]),
+        directories,
+        cluster_id: Uuid([2; 16]),
         cache_bytes: usize::try_from(cache_bytes).expect("small"),
         descriptors_max: 1024,
         on_change: OnChange::default(),

@@ -1,7 +1,7 @@
 //! Producers and consumers that live through the crashes of their broker.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{Error, Result};
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::client::{
     Client, FETCH_VERSION, PRODUCE_VERSION, TOPIC, create_topic, fetch, fetched, produce, produced,
     read_all,
 };
+use crate::directories::{logs, move_log};
 use crate::moves;
 use crate::node::{Node, NodeConfig};
 use crate::oracle::{Partition, RecordName, Verdict, batch};
@@ -51,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) moves: bool,
     /// Whether clients name themselves as ones that know shards apart.
     pub(crate) is_aware: bool,
+    /// Whether logs move between the directories.
+    pub(crate) directory_moves: bool,
 }
 
 /// What happened.
@@ -62,6 +65,8 @@ pub(crate) struct Summary {
     pub(crate) moves: u64,
     /// Requests of producers and consumers that were refused.
     pub(crate) errors: u64,
+    /// Logs that were seen in another directory than before.
+    pub(crate) moved: u64,
 }
 
 #[derive(Debug)]
@@ -219,6 +224,12 @@ pub(crate) async fn run(
         let (mover, partitions) = (Rc::clone(&shared), plan.partitions);
         let moving = async move { moves::keep_moving(&mover, partitions).await };
         others.push(shared.io.spawn(TaskClass::Foreground, moving));
+    }
+    if plan.directory_moves {
+        let (shared, plan) = (Rc::clone(&shared), plan.clone());
+        let io = shared.io.clone();
+        let moving = async move { keep_moving_logs(&shared, &plan).await };
+        others.push(io.spawn(TaskClass::Foreground, moving));
     }
     for _ in 0..plan.rounds {
         if plan.crashes.is_empty() {
@@ -524,6 +535,34 @@ async fn consume_on(
         }
     }
     Ok(())
+}
+
+/// Has logs moved to directories by chance, and looks where they are.
+async fn keep_moving_logs(shared: &Shared, plan: &Plan) {
+    let mut places = BTreeMap::new();
+    while !shared.is_over.get() {
+        let mut client = shared.connect().await;
+        let target = shared.rng.index(usize::from(plan.node.directories));
+        let partition = i32::try_from(
+            shared
+                .rng
+                .index(usize::try_from(plan.partitions).expect("few")),
+        );
+        let wanted = move_log(&mut client, target, partition.expect("few")).await;
+        shared.pause(100).await;
+        match wanted.and(logs(&mut client).await) {
+            Ok(logs) => shared.hold(logs.map(|found| {
+                let moved = found.iter().filter(|(log, place)| {
+                    let before: Option<String> = places.insert(**log, (*place).clone());
+                    before.is_some_and(|before| before != **place)
+                });
+                let moved = moved.count() as u64;
+                shared.count(|summary| summary.moved += moved);
+            })),
+            // The broker has ended, or the partition is not there yet.
+            Err(_) => shared.back_off().await,
+        }
+    }
 }
 
 /// Reads every partition from its start to its high watermark and holds it against everything known.

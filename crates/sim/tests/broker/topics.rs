@@ -220,6 +220,7 @@ async fn scenario(simulation: &Simulation, machine: &Machine, clients: &Machine)
     let seed = simulation.seed();
     let config = NodeConfig {
         shards: u32::try_from(seed % 3 + 1).expect("small"),
+        directories: 2,
         credits: None,
         overrides: Vec::new(),
     };
@@ -281,6 +282,7 @@ async fn delete_stubbornly(simulation: &Simulation, then: Then) {
     let (machine, clients) = (simulation.machine(), simulation.machine());
     let config = NodeConfig {
         shards: 2,
+        directories: 1,
         credits: None,
         overrides: Vec::new(),
     };
