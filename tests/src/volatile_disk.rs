@@ -75,6 +75,8 @@ struct Contents {
     /// Written since the last flush, in order.
     cached: Vec<(usize, Vec<u8>)>,
     flushes: u64,
+    /// Every read, write and flush fails.
+    is_broken: bool,
 }
 
 impl VolatileDisk {
@@ -108,6 +110,7 @@ impl VolatileDisk {
             current,
             cached: Vec::new(),
             flushes: 0,
+            is_broken: false,
         };
         let contents = Arc::new(Mutex::new(contents));
         let served = Arc::clone(&contents);
@@ -128,6 +131,11 @@ impl VolatileDisk {
     #[must_use]
     pub fn flushes(&self) -> u64 {
         lock(&self.contents).flushes
+    }
+
+    /// Breaks the disk: from now on it answers everything with an error of the device.
+    pub fn break_down(&self) {
+        lock(&self.contents).is_broken = true;
     }
 
     /// What the disk holds when its power is cut now. `chance` decides over what was not flushed.
@@ -244,6 +252,7 @@ fn answer(
         operation::GETATTR | operation::SETATTR => Ok(attributes(request.node(), len)),
         // Neither cached nor read ahead: what the machine writes comes here at once.
         operation::OPEN => Ok([&[0; 8][..], &1_u32.to_ne_bytes(), &[0; 4]].concat()),
+        operation::READ | operation::WRITE | operation::FSYNC if contents.is_broken => Err(EIO),
         operation::READ => Ok(contents.current[request.range(len)].to_vec()),
         operation::WRITE => write(request, &mut contents),
         operation::FSYNC => {

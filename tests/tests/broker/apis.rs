@@ -125,6 +125,7 @@ impl<'a> Asker<'a> {
                 alterations::list_config_resources(self.broker, TOPIC, version)
             }
             ApiKey::CreatePartitions => alterations::create_partitions(self.broker, version),
+            ApiKey::AlterReplicaLogDirs => log_dirs::ask_to_move(self.wire(), TOPIC, version),
             ApiKey::DescribeLogDirs => log_dirs::ask_directories(self.wire(), TOPIC, version),
             ApiKey::DescribeClientQuotas => log_dirs::ask_quotas(self.wire(), version),
             ApiKey::DescribeProducers => log_dirs::ask_producers(self.wire(), TOPIC, version),

@@ -5,8 +5,10 @@
 //! `LOGAN_CRASH_SECONDS` lets it go on for longer, `LOGAN_CRASH_SEED` repeats the moments of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::net::TcpListener;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -21,6 +23,8 @@ use tests::{
     temporary_directory,
 };
 use types::{Offset, PartitionIndex, TimestampMs};
+
+use crate::log_dirs;
 
 const TOPIC: &str = "load";
 
@@ -41,12 +45,33 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 
 #[test]
 fn nothing_acknowledged_is_lost_by_a_kill() {
+    let directory = temporary_directory();
+    live_through_kills(&Launch::in_directory(directory.path()), &[]);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_a_kill_while_logs_move_between_directories() {
+    let directory = temporary_directory();
+    let paths = ["one", "two"].map(|name| directory.path().join(name));
+    let launch = Launch::in_directories(&[&paths[0], &paths[1]]);
+    live_through_kills(&launch, &paths);
+    for path in &paths {
+        for entry in fs::read_dir(path).expect("a log directory") {
+            let name = entry.expect("an entry").file_name();
+            let name = name.to_string_lossy();
+            assert!(!name.ends_with("-stray"), "{name} was not to be expected");
+        }
+    }
+}
+
+/// With several `paths` logs move between them all the time.
+fn live_through_kills(launch: &Launch, paths: &[PathBuf]) {
     let seconds = number_from_environment("LOGAN_CRASH_SECONDS").unwrap_or(SECONDS);
     let (mut chance, seed) = Chance::from_environment("LOGAN_CRASH_SEED");
-    let directory = temporary_directory();
     let address = free_address();
-    let launch =
-        Launch::in_directory(directory.path()).with("listeners", format!("PLAINTEXT://{address}"));
+    let launch = launch
+        .clone()
+        .with("listeners", format!("PLAINTEXT://{address}"));
     let mut broker = launch.start();
     // Small segments, so that kills hit rolls too.
     create_topic(&broker, TOPIC, PARTITIONS, &[("segment.bytes", "1048576")]);
@@ -62,8 +87,12 @@ fn nothing_acknowledged_is_lost_by_a_kill() {
         })
     });
     let consumer: JoinHandle<_> = {
-        let stop = Arc::clone(&stop);
+        let (address, stop) = (address.clone(), Arc::clone(&stop));
         thread::spawn(move || consume(&address, &stop))
+    };
+    let mover: JoinHandle<u32> = {
+        let (stop, paths) = (Arc::clone(&stop), paths.to_vec());
+        thread::spawn(move || move_logs(&address, &paths, &stop))
     };
     let began = Instant::now();
     let mut kills = 0;
@@ -78,7 +107,9 @@ fn nothing_acknowledged_is_lost_by_a_kill() {
     let sent = idempotent.map(|thread| thread.join().expect("an idempotent producer goes on"));
     let acknowledged = plain.map(|thread| thread.join().expect("a producer goes on"));
     let consumed = consumer.join().expect("the consumer goes on");
-    let context = format!("seed {seed}, {kills} kills");
+    let moved = mover.join().expect("the mover goes on");
+    let context = format!("seed {seed}, {kills} kills, {moved} moves");
+    assert!(paths.is_empty() || moved > 0, "{context}");
     let mut client = broker.client();
     let mut found = BTreeMap::new();
     for partition in 0..PARTITIONS {
@@ -202,6 +233,33 @@ fn produce_at_least_once(
         }
     }
     acknowledged
+}
+
+/// Moves every log to the next directory as soon as it has arrived in one. Returns how often one has arrived.
+fn move_logs(address: &str, paths: &[PathBuf], stop: &AtomicBool) -> u32 {
+    let mut arrived = 0;
+    let mut targets = vec![0; usize::try_from(PARTITIONS).expect("few")];
+    if paths.is_empty() {
+        return arrived;
+    }
+    let mut client = connect(address);
+    while !stop.load(Ordering::Relaxed) {
+        for (partition, target) in (0..).zip(&mut targets) {
+            let path = &paths[*target];
+            // The broker may be down.
+            let Ok(place) = log_dirs::place_of(&mut client, TOPIC, partition) else {
+                continue;
+            };
+            if place.as_deref() == Some(path) {
+                arrived += 1;
+                *target = (*target + 1) % paths.len();
+            } else {
+                drop(log_dirs::wish(&mut client, TOPIC, partition, path));
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    arrived
 }
 
 /// What a consumer was given, by partition and offset.

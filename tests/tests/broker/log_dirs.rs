@@ -1,16 +1,21 @@
 //! What a broker tells of its log directories, of the producers that its logs remember, and of quotas.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use client::Acks;
+use client::{Acks, Client, ClientError};
+use protocol::messages::alter_replica_log_dirs_request::{
+    AlterReplicaLogDir, AlterReplicaLogDirTopic,
+};
 use protocol::messages::describe_client_quotas_request::ComponentData;
 use protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
-use protocol::messages::describe_log_dirs_response::DescribeLogDirsPartition;
+use protocol::messages::describe_log_dirs_response::{
+    DescribeLogDirsPartition, DescribeLogDirsResult,
+};
 use protocol::messages::describe_producers_request::TopicRequest;
 use protocol::messages::{
-    DescribeClientQuotasRequest, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeProducersRequest,
+    AlterReplicaLogDirsRequest, DescribeClientQuotasRequest, DescribeLogDirsRequest,
+    DescribeLogDirsResponse, DescribeProducersRequest,
 };
 use records::{BatchBuilder, Compression, NewRecord};
 use tests::{Broker, Launch, Wire, batch_of, create_topic, error_of, temporary_directory};
@@ -31,6 +36,70 @@ pub(crate) fn ask_directories(mut wire: Wire, known: &str, version: i16) {
         assert!(!directory.topics.is_empty(), "v{version}");
         assert_eq!(directory.usable_bytes > 0, version >= 4, "v{version}");
     }
+}
+
+/// Wishes a log to where it is, and to where it cannot be.
+pub(crate) fn ask_to_move(mut wire: Wire, known: &str, version: i16) {
+    let here = described_by(&mut wire).results[0]
+        .log_dir
+        .as_str()
+        .to_owned();
+    let wishes = [
+        (here.as_str(), known, ErrorCode::None),
+        ("/no/such/directory", known, ErrorCode::LogDirNotFound),
+        (&here, "unknown", ErrorCode::UnknownTopicOrPartition),
+    ];
+    for (path, topic, expected) in wishes {
+        let response = wire.call(version, &wish_of(topic, 0, path));
+        let code = error_of(response.results[0].partitions[0].error_code);
+        assert_eq!(code, expected, "v{version}: {path} {topic}");
+    }
+}
+
+fn wish_of(topic: &str, partition: i32, path: &str) -> AlterReplicaLogDirsRequest {
+    AlterReplicaLogDirsRequest {
+        dirs: vec![AlterReplicaLogDir {
+            path: path.into(),
+            topics: vec![AlterReplicaLogDirTopic {
+                name: topic.into(),
+                partitions: vec![partition],
+            }],
+        }],
+    }
+}
+
+/// Wishes a log into another directory.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(crate) fn wish(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+    path: &Path,
+) -> Result<ErrorCode, ClientError> {
+    let path = path.to_str().expect("a path of the tests");
+    let response = client.call(&wish_of(topic, partition, path))?;
+    Ok(error_of(response.results[0].partitions[0].error_code))
+}
+
+/// Where a log is; `None` when it is nowhere.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(crate) fn place_of(
+    client: &mut Client,
+    topic: &str,
+    partition: i32,
+) -> Result<Option<PathBuf>, ClientError> {
+    let response = client.call(&DescribeLogDirsRequest { topics: None })?;
+    let holds = |directory: &&DescribeLogDirsResult| {
+        let topics = directory.topics.iter().filter(|it| it.name == *topic);
+        let mut logs = topics.flat_map(|topic| &topic.partitions);
+        logs.any(|log| log.partition_index == partition && !log.is_future_key)
+    };
+    let place = response.results.iter().find(holds);
+    Ok(place.map(|directory| PathBuf::from(directory.log_dir.as_str())))
 }
 
 /// Asks for the producers of a topic that is there, and of two that cannot be.
@@ -88,8 +157,12 @@ fn named(topic: &str) -> DescribableLogDirTopic {
 
 /// What the broker says of all its directories.
 pub(crate) fn described(broker: &Broker) -> DescribeLogDirsResponse {
+    described_by(&mut broker.wire())
+}
+
+fn described_by(wire: &mut Wire) -> DescribeLogDirsResponse {
     let request = DescribeLogDirsRequest { topics: None };
-    broker.wire().call(LAST_VERSION, &request)
+    wire.call(LAST_VERSION, &request)
 }
 
 /// Where each log of a topic lies, with what is said of it.

@@ -10,6 +10,7 @@ mod crash;
 mod crowds;
 mod damage;
 mod directories;
+mod directory_moves;
 mod dynamic;
 mod fetches;
 mod floods;
