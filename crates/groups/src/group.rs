@@ -5,7 +5,7 @@
 
 use protocol::Str;
 
-use crate::classic::ClassicGroup;
+use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup, RetentionFrom};
 use crate::config::GroupConfig;
 use crate::consumer::ConsumerGroup;
 use crate::context::{Caller, Context, Instant};
@@ -28,11 +28,21 @@ pub(crate) struct Group {
 
 /// The members of a group, by the protocol that they speak.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all groups are of a kind that is used"
+)]
 pub(crate) enum GroupKind {
     /// JoinGroup and SyncGroup, or no members at all.
     Classic(ClassicGroup),
     /// KIP-848. Its members may speak the classic protocol while it is being upgraded.
     Consumer(ConsumerGroup),
+}
+
+impl Default for GroupKind {
+    fn default() -> Self {
+        Self::Classic(ClassicGroup::default())
+    }
 }
 
 impl Group {
@@ -41,7 +51,7 @@ impl Group {
         Self {
             id,
             offsets: GroupOffsets::default(),
-            kind: GroupKind::Classic(ClassicGroup::default()),
+            kind: GroupKind::default(),
             wake_at: None,
         }
     }
@@ -60,6 +70,46 @@ impl Group {
         match &self.kind {
             GroupKind::Classic(classic) => classic.state_name(),
             GroupKind::Consumer(consumer) => consumer.state_name(),
+        }
+    }
+
+    /// Kafka's name of its type.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match &self.kind {
+            GroupKind::Classic(_) => "Classic",
+            GroupKind::Consumer(_) => "Consumer",
+        }
+    }
+
+    /// Its protocol type; empty if it only has offsets.
+    pub(crate) fn protocol_type(&self) -> Str {
+        match &self.kind {
+            GroupKind::Classic(classic) => classic.protocol_type(),
+            GroupKind::Consumer(_) => Str::from_static(CONSUMER_PROTOCOL_TYPE),
+        }
+    }
+
+    /// Whether a member subscribes to the topic, so that its offsets are kept.
+    pub(crate) fn is_subscribed(&self, topic: &str) -> bool {
+        match &self.kind {
+            GroupKind::Classic(classic) => classic.is_subscribed(topic),
+            GroupKind::Consumer(consumer) => consumer.is_subscribed(topic),
+        }
+    }
+
+    /// From when on offsets of topics that nobody subscribes to are kept for the retention time.
+    pub(crate) fn retention_from(&self) -> RetentionFrom {
+        match &self.kind {
+            GroupKind::Classic(classic) => classic.retention_from(),
+            GroupKind::Consumer(_) => RetentionFrom::Commit,
+        }
+    }
+
+    /// Records that delete all but its offsets.
+    pub(crate) fn tombstones(&self, records: &mut Vec<GroupRecord>) {
+        match &self.kind {
+            GroupKind::Classic(classic) => classic.tombstones(&self.id, records),
+            GroupKind::Consumer(consumer) => consumer.tombstones(&self.id, records),
         }
     }
 

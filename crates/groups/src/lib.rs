@@ -19,8 +19,6 @@
 //!
 //! Source: KIP-211, KIP-345, KIP-394, KIP-429, KIP-848; behaviour of Apache Kafka 4.3.1 where they are silent.
 
-#![expect(dead_code, reason = "being built")]
-
 mod classic;
 mod config;
 mod consumer;
@@ -34,7 +32,7 @@ pub mod record;
 
 pub use config::{ConsumerGroupConfig, GroupConfig, MigrationPolicy};
 pub use context::{Caller, Context, Instant, Ticket, Topic, Topics};
-pub use coordinator::GroupCoordinator;
+pub use coordinator::{Census, GROUPS_MAX, GroupCoordinator};
 pub use decision::{Decision, Reply, Request};
 pub use error::GroupError;
 pub use record::GroupRecord;

@@ -7,6 +7,8 @@
 //! Source: `GroupCoordinatorRecordSerde`, `GroupCoordinatorRecordHelpers` and the schemas `common/message/*.json` of
 //! `org.apache.kafka:kafka-group-coordinator:4.3.1`.
 
+mod size;
+
 use bytes::{Buf as _, Bytes};
 use protocol::messages::{
     ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue,
@@ -22,6 +24,7 @@ use protocol::wire::{decode_exact, encode_versioned};
 use protocol::{Encoder, Message, Str};
 
 use crate::error::GroupError;
+pub(crate) use size::BATCH_OVERHEAD_BYTES;
 
 macro_rules! records {
     ($($(#[$doc:meta])* $name:ident($key:ident, $group:ident, $value:ident))+) => {

@@ -1,0 +1,269 @@
+//! Which request goes where, and what is checked of it before its group is looked at.
+
+use protocol::Str;
+use protocol::messages::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
+    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest,
+    SyncGroupResponse,
+};
+use types::ErrorCode;
+
+use super::GroupCoordinator;
+use crate::context::{Caller, Context};
+use crate::decision::{Decision, Reply, Request};
+use crate::group::{Group, GroupKind, Turn};
+use crate::{classic, consumer, offsets};
+
+impl GroupCoordinator {
+    pub(super) fn dispatch(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: Request,
+        out: &mut Decision,
+    ) {
+        let reply = match request {
+            Request::JoinGroup(request) => return self.join(context, caller, &request, out),
+            Request::SyncGroup(request) => return self.sync(context, caller, &request, out),
+            Request::Heartbeat(request) => return self.beat(context, caller, &request, out),
+            Request::LeaveGroup(request) => return self.leave(context, caller, &request, out),
+            Request::OffsetCommit(request) => return self.commit(context, caller, &request, out),
+            Request::ConsumerGroupHeartbeat(request) => {
+                return self.consumer_beat(context, caller, &request, out);
+            }
+            // Every offset is stable while there are no transactional commits.
+            Request::OffsetFetch {
+                group,
+                require_stable: _,
+            } => {
+                let known = self.groups.get(&group.group_id);
+                Reply::OffsetFetch(offsets::fetch(known, context, caller, &group))
+            }
+            Request::OffsetDelete(request) => {
+                Reply::OffsetDelete(self.delete_offsets(context, &request, out))
+            }
+            Request::DeleteGroup(id) => Reply::DeleteGroup(self.delete_group(context, &id, out)),
+            Request::DescribeGroup(id) => Reply::DescribeGroup(self.describe(caller, &id)),
+            Request::ListGroups(filters) => Reply::ListGroups(self.list(&filters)),
+            Request::ConsumerGroupDescribe(id) => {
+                Reply::ConsumerGroupDescribe(self.describe_consumer_group(context, &id))
+            }
+        };
+        out.reply(caller.ticket, reply);
+    }
+
+    fn join(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: &JoinGroupRequest,
+        out: &mut Decision,
+    ) {
+        let session = u64::try_from(request.session_timeout_ms).unwrap_or(0);
+        let session = std::time::Duration::from_millis(session);
+        let sessions = self.config.session_timeout_min..=self.config.session_timeout_max;
+        let error = if request.group_id.is_empty() {
+            Some(ErrorCode::InvalidGroupId)
+        } else if !sessions.contains(&session) {
+            Some(ErrorCode::InvalidSessionTimeout)
+        } else {
+            let joined = self.with_new_group(context, out, &request.group_id, |group, turn| {
+                join_group(group, turn, caller, request);
+            });
+            joined
+                .is_none()
+                .then_some(ErrorCode::CoordinatorNotAvailable)
+        };
+        if let Some(error) = error {
+            let response = JoinGroupResponse {
+                error_code: error.code(),
+                member_id: request.member_id.clone(),
+                ..JoinGroupResponse::default()
+            };
+            out.reply(caller.ticket, Reply::JoinGroup(response));
+        }
+    }
+
+    fn sync(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: &SyncGroupRequest,
+        out: &mut Decision,
+    ) {
+        let error = unknown_unless(&request.group_id, || {
+            self.with_group(context, out, &request.group_id, |group, turn| {
+                let id = group.id.clone();
+                match &mut group.kind {
+                    GroupKind::Classic(classic) => {
+                        classic::sync(classic, &id, turn, caller, request);
+                    }
+                    GroupKind::Consumer(_) => consumer::sync_classic(group, turn, caller, request),
+                }
+            })
+        });
+        if let Some(error) = error {
+            let response = SyncGroupResponse {
+                error_code: error.code(),
+                ..SyncGroupResponse::default()
+            };
+            out.reply(caller.ticket, Reply::SyncGroup(response));
+        }
+    }
+
+    fn beat(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: &HeartbeatRequest,
+        out: &mut Decision,
+    ) {
+        let error = unknown_unless(&request.group_id, || {
+            self.with_group(
+                context,
+                out,
+                &request.group_id,
+                |group, turn| match &mut group.kind {
+                    GroupKind::Classic(classic) => {
+                        classic::heartbeat(classic, turn, caller, request);
+                    }
+                    GroupKind::Consumer(_) => {
+                        consumer::heartbeat_classic(group, turn, caller, request);
+                    }
+                },
+            )
+        });
+        if let Some(error) = error {
+            let response = HeartbeatResponse {
+                error_code: error.code(),
+                ..HeartbeatResponse::default()
+            };
+            out.reply(caller.ticket, Reply::Heartbeat(response));
+        }
+    }
+
+    fn leave(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: &LeaveGroupRequest,
+        out: &mut Decision,
+    ) {
+        let error = unknown_unless(&request.group_id, || {
+            self.with_group(context, out, &request.group_id, |group, turn| {
+                let id = group.id.clone();
+                match &mut group.kind {
+                    GroupKind::Classic(classic) => {
+                        classic::leave(classic, &id, turn, caller, request);
+                    }
+                    GroupKind::Consumer(_) => consumer::leave_classic(group, turn, caller, request),
+                }
+            })
+        });
+        let response = match error {
+            None => return,
+            // A group that is not there has none of these members.
+            Some(ErrorCode::UnknownMemberId) => {
+                classic::respond_to_leave(caller, request, |_member| {
+                    Err(ErrorCode::UnknownMemberId)
+                })
+            }
+            Some(error) => LeaveGroupResponse {
+                error_code: error.code(),
+                ..LeaveGroupResponse::default()
+            },
+        };
+        out.reply(caller.ticket, Reply::LeaveGroup(response));
+    }
+
+    /// The empty id is a group of its own here, which old clients use that assign partitions by hand.
+    fn commit(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: &OffsetCommitRequest,
+        out: &mut Decision,
+    ) {
+        let taken = self.with_new_group(context, out, &request.group_id, |group, turn| {
+            offsets::commit(group, turn, caller, request);
+        });
+        if taken.is_none() {
+            let response = offsets::refuse(request, ErrorCode::CoordinatorNotAvailable);
+            out.reply(caller.ticket, Reply::OffsetCommit(response));
+        }
+    }
+
+    fn consumer_beat(
+        &mut self,
+        context: &Context<'_>,
+        caller: &Caller,
+        request: &ConsumerGroupHeartbeatRequest,
+        out: &mut Decision,
+    ) {
+        let handled = self.with_new_group(context, out, &request.group_id, |group, turn| {
+            consumer::heartbeat(group, turn, caller, request);
+        });
+        if handled.is_none() {
+            let response = ConsumerGroupHeartbeatResponse {
+                error_code: ErrorCode::CoordinatorNotAvailable.code(),
+                ..ConsumerGroupHeartbeatResponse::default()
+            };
+            out.reply(caller.ticket, Reply::ConsumerGroupHeartbeat(response));
+        }
+    }
+
+    fn delete_offsets(
+        &mut self,
+        context: &Context<'_>,
+        request: &OffsetDeleteRequest,
+        out: &mut Decision,
+    ) -> OffsetDeleteResponse {
+        let refuse = |error: ErrorCode| OffsetDeleteResponse {
+            error_code: error.code(),
+            ..OffsetDeleteResponse::default()
+        };
+        if request.group_id.is_empty() {
+            return refuse(ErrorCode::InvalidGroupId);
+        }
+        self.with_group(context, out, &request.group_id, |group, turn| {
+            offsets::delete(group, turn, request)
+        })
+        .unwrap_or_else(|| refuse(ErrorCode::GroupIdNotFound))
+    }
+}
+
+/// JoinGroup, once the group is found or made. An empty consumer group becomes a classic one.
+fn join_group(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: &JoinGroupRequest) {
+    if let GroupKind::Consumer(members) = &group.kind {
+        if !members.is_empty() {
+            consumer::join_classic(group, turn, caller, request);
+            return;
+        }
+        if !request.member_id.is_empty() {
+            // A member that this group does not have, whatever it becomes.
+            turn.reply(
+                caller,
+                Reply::JoinGroup(classic::unknown_member(request, caller)),
+            );
+            return;
+        }
+        members.tombstones(&group.id, &mut turn.out.records);
+        group.kind = GroupKind::default();
+    }
+    let id = group.id.clone();
+    if let GroupKind::Classic(classic) = &mut group.kind {
+        classic::join(classic, &id, turn, caller, request);
+    }
+}
+
+/// What is wrong with a request to a group that must have an id and be there.
+fn unknown_unless(id: &Str, work: impl FnOnce() -> Option<()>) -> Option<ErrorCode> {
+    if id.is_empty() {
+        Some(ErrorCode::InvalidGroupId)
+    } else if work().is_none() {
+        Some(ErrorCode::UnknownMemberId)
+    } else {
+        None
+    }
+}

@@ -1,0 +1,225 @@
+//! The registry of a coordinator's groups, and who handles what.
+//!
+//! Deadlines are kept for whole groups: [`Group::wake_at`] may be too early, which costs a look, and never too late.
+
+mod administration;
+mod deadlines;
+mod dispatch;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::Str;
+
+use crate::config::GroupConfig;
+use crate::consumer::ConsumerGroup;
+use crate::context::{Caller, Context, Instant};
+use crate::decision::{Decision, Request};
+use crate::group::{Group, GroupKind, Turn};
+use crate::record::GroupRecord;
+use deadlines::Sweep;
+
+/// Groups of one coordinator. Kafka has no bound; a client that made up group ids would be stopped by memory alone.
+pub const GROUPS_MAX: usize = 100_000;
+
+/// The state of one partition of `__consumer_offsets`.
+#[derive(Debug)]
+pub struct GroupCoordinator {
+    config: GroupConfig,
+    groups: BTreeMap<Str, Group>,
+    /// When which group is looked at: its [`Group::wake_at`].
+    deadlines: BTreeSet<(Instant, Str)>,
+    /// Offsets that have expired.
+    retention: Sweep,
+    /// Topics that have come, gone or grown.
+    topics: Sweep,
+}
+
+/// How many groups of which kind there are, for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Classic groups and those that only have offsets, by Kafka's names of their states.
+    pub classic: BTreeMap<&'static str, usize>,
+    /// Consumer groups, by Kafka's names of their states.
+    pub consumer: BTreeMap<&'static str, usize>,
+    /// Partitions for which an offset is committed.
+    pub offsets: usize,
+}
+
+impl GroupCoordinator {
+    /// A coordinator of an empty log. With a log that is not empty: [`GroupCoordinator::apply`] of all its records,
+    /// then [`GroupCoordinator::loaded`]; `loaded` also of an empty one, and only then anything else.
+    #[must_use]
+    pub fn new(config: GroupConfig) -> Self {
+        Self {
+            config,
+            groups: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            retention: Sweep::default(),
+            topics: Sweep::default(),
+        }
+    }
+
+    /// Decides about a request. The reply may come with this decision or, for one that waits, with a later one; in the
+    /// end every request gets one.
+    pub fn decide(&mut self, context: &Context<'_>, caller: &Caller, request: Request) -> Decision {
+        let mut decision = Decision::default();
+        self.dispatch(context, caller, request, &mut decision);
+        decision
+    }
+
+    /// Changes durable state. The host applies the records of each decision at once, in order, and at loading those
+    /// of the newest snapshot and then of the log behind it. Tombstones of what is not there change nothing.
+    pub fn apply(&mut self, record: &GroupRecord) {
+        let id = record.group_id();
+        if !self.groups.contains_key(id) {
+            if record.is_tombstone() {
+                return;
+            }
+            self.insert(id);
+        }
+        let Some(group) = self.groups.get_mut(id) else {
+            return;
+        };
+        group.apply(record);
+        if group.is_vacant() {
+            self.forget(id);
+        }
+    }
+
+    /// Holds groups to another configuration from now on. Sessions that run keep their length.
+    pub fn configure(&mut self, config: GroupConfig) {
+        self.config = config;
+    }
+
+    /// All groups, also those that have nothing but offsets, in ascending order.
+    pub fn group_ids(&self) -> impl Iterator<Item = &Str> {
+        self.groups.keys()
+    }
+
+    /// Records that rebuild what is durable of a group, its offsets included, in an order in which they can be
+    /// applied; none for a group that is not there.
+    #[must_use]
+    pub fn snapshot_of(&self, group_id: &str) -> Vec<GroupRecord> {
+        let mut records = Vec::new();
+        if let Some(group) = self.groups.get(group_id) {
+            match &group.kind {
+                GroupKind::Classic(classic) => classic.snapshot(&group.id, &mut records),
+                GroupKind::Consumer(consumer) => consumer.snapshot(&group.id, &mut records),
+            }
+            group.offsets.snapshot(&group.id, &mut records);
+        }
+        records
+    }
+
+    /// Counts the groups, one by one.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for group in self.groups.values() {
+            let states = match &group.kind {
+                GroupKind::Classic(_) => &mut census.classic,
+                GroupKind::Consumer(_) => &mut census.consumer,
+            };
+            *states.entry(group.state_name()).or_default() += 1;
+            census.offsets += group.offsets.len();
+        }
+        census
+    }
+
+    /// Works on a group, if it is there.
+    fn with_group<R>(
+        &mut self,
+        context: &Context<'_>,
+        out: &mut Decision,
+        id: &Str,
+        work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
+        let group = self.groups.get_mut(id)?;
+        let mut turn = Turn {
+            context,
+            config: &self.config,
+            out,
+            wake_at: None,
+        };
+        let result = work(group, &mut turn);
+        let wake_at = turn.wake_at;
+        if group.is_vacant() {
+            self.forget(id);
+        } else if let Some(at) = wake_at
+            && group.wake_at.is_none_or(|earlier| at < earlier)
+        {
+            if let Some(earlier) = group.wake_at.replace(at) {
+                self.deadlines.remove(&(earlier, group.id.clone()));
+            }
+            self.deadlines.insert((at, group.id.clone()));
+        }
+        Some(result)
+    }
+
+    /// Works on a group, which is made if it is not there, and forgotten again if nothing came of it. `None` if there
+    /// are too many groups.
+    fn with_new_group<R>(
+        &mut self,
+        context: &Context<'_>,
+        out: &mut Decision,
+        id: &Str,
+        work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
+        if !self.groups.contains_key(id) {
+            if self.groups.len() >= GROUPS_MAX {
+                return None;
+            }
+            self.insert(id);
+        }
+        self.with_group(context, out, id, work)
+    }
+
+    fn insert(&mut self, id: &Str) {
+        let id = id.detached();
+        self.groups.insert(id.clone(), Group::new(id));
+    }
+
+    /// Forgets a group and its deadline.
+    fn forget(&mut self, id: &Str) {
+        if let Some(group) = self.groups.remove(id)
+            && let Some(at) = group.wake_at
+        {
+            self.deadlines.remove(&(at, group.id));
+        }
+    }
+}
+
+impl Group {
+    /// Changes what is durable.
+    fn apply(&mut self, record: &GroupRecord) {
+        match (record, &mut self.kind) {
+            (GroupRecord::OffsetCommit { key, value }, _) => {
+                self.offsets.apply(key, value.as_ref())
+            }
+            (GroupRecord::GroupMetadata { value, .. }, GroupKind::Classic(classic)) => {
+                classic.apply(value.as_ref());
+            }
+            // An upgrade's tombstone, met after its decision has made the group one of consumers.
+            (GroupRecord::GroupMetadata { value: None, .. }, GroupKind::Consumer(_)) => {}
+            (GroupRecord::GroupMetadata { value, .. }, GroupKind::Consumer(_)) => {
+                self.kind = GroupKind::default();
+                if let GroupKind::Classic(classic) = &mut self.kind {
+                    classic.apply(value.as_ref());
+                }
+            }
+            (record, GroupKind::Consumer(consumer)) => {
+                consumer.apply(record);
+                if consumer.is_vacant() {
+                    self.kind = GroupKind::default();
+                }
+            }
+            // A downgrade's tombstones, met after its decision has made the group a classic one.
+            (record, GroupKind::Classic(_)) if record.is_tombstone() => {}
+            (record, GroupKind::Classic(_)) => {
+                let mut consumer = ConsumerGroup::default();
+                consumer.apply(record);
+                self.kind = GroupKind::Consumer(consumer);
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! OffsetCommit.
+
+use protocol::Str;
+use protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use protocol::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetCommitValue};
+use types::{ErrorCode, TimestampMs};
+
+use super::key;
+use crate::context::{Caller, Topic};
+use crate::decision::Reply;
+use crate::group::{Group, GroupKind, Turn};
+use crate::record::{BATCH_OVERHEAD_BYTES, GroupRecord, NO_TIMESTAMP};
+
+/// The first version that names topics by their ids.
+const TOPIC_ID_VERSION: i16 = 10;
+
+/// The first version that knows members of consumer groups, and errors that go with them.
+const MEMBER_EPOCH_VERSION: i16 = 9;
+
+/// OffsetCommit. The group may have been made for it; it is vacant afterwards if the commit was refused.
+pub(crate) fn commit(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &OffsetCommitRequest,
+) {
+    let response = match check(group, caller, request) {
+        Ok(()) => {
+            if let GroupKind::Classic(classic) = &mut group.kind {
+                classic.committed(&request.member_id, turn);
+            }
+            take(&group.id, turn, caller, request)
+        }
+        Err(error) => refuse(request, error),
+    };
+    turn.reply(caller, Reply::OffsetCommit(response));
+}
+
+/// Whether the group takes commits of this member in this generation or epoch.
+fn check(group: &Group, caller: &Caller, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+    match &group.kind {
+        GroupKind::Classic(_) if group.is_vacant() => {
+            // Unknown so far: fine for offsets that nobody's membership goes with.
+            if request.generation_id_or_member_epoch < 0 {
+                Ok(())
+            } else if caller.version >= MEMBER_EPOCH_VERSION {
+                Err(ErrorCode::GroupIdNotFound)
+            } else {
+                Err(ErrorCode::IllegalGeneration)
+            }
+        }
+        GroupKind::Classic(classic) => classic.check_commit(request),
+        GroupKind::Consumer(consumer) => consumer.check_commit(request, caller.version),
+    }
+}
+
+/// Writes what can be written. All of it in one batch, or nothing.
+fn take(
+    group_id: &Str,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &OffsetCommitRequest,
+) -> OffsetCommitResponse {
+    let first = turn.out.records.len();
+    let topics = request.topics.iter().map(|topic| {
+        let found = find(turn, caller, topic);
+        let partitions = topic.partitions.iter().map(|partition| {
+            let error = match &found {
+                Ok((name, found)) => {
+                    take_partition(group_id, turn, request, (name, *found), partition)
+                }
+                Err(error) => Err(*error),
+            };
+            answer(partition, error.err().unwrap_or(ErrorCode::None))
+        });
+        OffsetCommitResponseTopic {
+            name: topic.name.clone(),
+            topic_id: topic.topic_id,
+            partitions: partitions.collect(),
+        }
+    });
+    let topics = topics.collect();
+    let records = turn.out.records.iter().skip(first);
+    let len: usize = records.map(GroupRecord::len_in_batch_bytes_bound).sum();
+    if BATCH_OVERHEAD_BYTES + len > turn.config.batch_len_max_bytes {
+        turn.out.records.truncate(first);
+        return refuse(request, ErrorCode::InvalidCommitOffsetSize);
+    }
+    OffsetCommitResponse {
+        topics,
+        ..OffsetCommitResponse::default()
+    }
+}
+
+/// The topic of a commit.
+fn find(
+    turn: &Turn<'_>,
+    caller: &Caller,
+    topic: &OffsetCommitRequestTopic,
+) -> Result<(Str, Topic), ErrorCode> {
+    let topics = turn.context.topics;
+    if caller.version >= TOPIC_ID_VERSION {
+        let found = topics.by_id(topic.topic_id);
+        let (name, found) = found.ok_or(ErrorCode::UnknownTopicId)?;
+        Ok((Str::from(name), found))
+    } else {
+        let found = topics.by_name(&topic.name);
+        let found = found.ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        Ok((topic.name.detached(), found))
+    }
+}
+
+fn take_partition(
+    group_id: &Str,
+    turn: &mut Turn<'_>,
+    request: &OffsetCommitRequest,
+    (name, topic): (&Str, Topic),
+    partition: &OffsetCommitRequestPartition,
+) -> Result<(), ErrorCode> {
+    if !(0..topic.partitions).contains(&partition.partition_index) {
+        return Err(ErrorCode::UnknownTopicOrPartition);
+    }
+    let metadata = partition.committed_metadata.as_ref();
+    let metadata_len_max = turn.config.offset_metadata_len_max;
+    if metadata.is_some_and(|text| !fits(text, metadata_len_max)) {
+        return Err(ErrorCode::OffsetMetadataTooLarge);
+    }
+    let now = turn.context.wall_clock;
+    turn.write(GroupRecord::OffsetCommit {
+        key: key(group_id, name, partition.partition_index),
+        value: Some(OffsetCommitValue {
+            offset: partition.committed_offset,
+            leader_epoch: partition.committed_leader_epoch,
+            metadata: metadata.cloned().unwrap_or_default(),
+            commit_timestamp: now.0,
+            expire_timestamp: expires_at(request, now),
+            topic_id: topic.id,
+        }),
+    });
+    Ok(())
+}
+
+/// Up to version 4, a commit could say how long it is to be kept.
+fn expires_at(request: &OffsetCommitRequest, now: TimestampMs) -> i64 {
+    if request.retention_time_ms == NO_TIMESTAMP {
+        NO_TIMESTAMP
+    } else {
+        now.0.saturating_add(request.retention_time_ms)
+    }
+}
+
+/// Whether a string has no more than this many UTF-16 units, which is what Kafka counts.
+fn fits(text: &str, len_max: usize) -> bool {
+    // No string has more units than bytes, so most need not be counted.
+    text.len() <= len_max || text.encode_utf16().nth(len_max).is_none()
+}
+
+/// The response that refuses all of it.
+pub(crate) fn refuse(request: &OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter();
+        OffsetCommitResponseTopic {
+            name: topic.name.clone(),
+            topic_id: topic.topic_id,
+            partitions: partitions
+                .map(|partition| answer(partition, error))
+                .collect(),
+        }
+    });
+    OffsetCommitResponse {
+        topics: topics.collect(),
+        ..OffsetCommitResponse::default()
+    }
+}
+
+fn answer(
+    partition: &OffsetCommitRequestPartition,
+    error: ErrorCode,
+) -> OffsetCommitResponsePartition {
+    OffsetCommitResponsePartition {
+        partition_index: partition.partition_index,
+        error_code: error.code(),
+    }
+}
