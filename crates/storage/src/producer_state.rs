@@ -289,9 +289,19 @@ impl ProducerStates {
         entry.batches.push_back(metadata);
     }
 
-    /// Puts an entry of a snapshot in.
+    /// Puts an entry of a snapshot in, behind those of the same incarnation of the producer.
     pub fn restore(&mut self, producer_id: ProducerId, entry: ProducerEntry) {
-        self.producers.insert(producer_id, entry);
+        let Some(known) = self.producers.get_mut(&producer_id) else {
+            self.producers.insert(producer_id, entry);
+            return;
+        };
+        let earlier = std::mem::replace(known, entry);
+        if earlier.epoch == known.epoch {
+            let last = std::mem::replace(&mut known.batches, earlier.batches);
+            known.batches.extend(last);
+            let surplus = known.batches.len().saturating_sub(BATCHES_REMEMBERED);
+            known.batches.drain(..surplus);
+        }
     }
 
     /// Remembers each producer for this long from now on.

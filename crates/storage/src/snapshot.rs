@@ -2,7 +2,9 @@
 //!
 //! Format, big-endian: version 1 (2 bytes), CRC-32C of all that follows it (4), entry count (4), and per producer its id
 //! (8), epoch (2), last sequence (4), last offset (8), offset delta (4), timestamp (8), coordinator epoch (4) and the
-//! first offset of its open transaction (8, -1 for none). Only the last batch of each producer is in it.
+//! first offset of its open transaction (8, -1 for none). Kafka writes the last batch of each producer. Here the batches
+//! before it that are remembered come first, as entries of their own, so that a producer that sends them again after a
+//! crash or a move is understood; of entries for one producer Kafka's reader takes the last.
 //! Source: `ProducerSnapshot` and `ProducerStateManager.writeSnapshot` of Kafka 4.3.1.
 
 use std::collections::VecDeque;
@@ -18,6 +20,9 @@ const HEADER_LEN: usize = 10;
 const CRC_END: usize = 6;
 const ENTRY_LEN: usize = 46;
 
+/// With more producers than this only the last batch of each is written: it takes part of a slice of time.
+const EARLIER_BATCHES_PRODUCERS_MAX: usize = 1000;
+
 /// The file's content.
 ///
 /// # Panics
@@ -28,14 +33,32 @@ pub fn encode(states: &ProducerStates) -> Vec<u8> {
     let mut file = Vec::with_capacity(HEADER_LEN + producers.len() * ENTRY_LEN);
     file.extend_from_slice(&VERSION.to_be_bytes());
     file.extend_from_slice(&[0; 4]);
-    let count = i32::try_from(producers.len()).expect("the number of producers is bounded");
-    file.extend_from_slice(&count.to_be_bytes());
+    file.extend_from_slice(&[0; 4]);
+    let has_earlier = producers.len() <= EARLIER_BATCHES_PRODUCERS_MAX;
     for (id, entry) in producers {
+        let earlier = entry.batches.len().saturating_sub(1);
+        for batch in entry.batches.iter().take(earlier).filter(|_| has_earlier) {
+            encode_entry(&mut file, id, &only(entry, batch));
+        }
         encode_entry(&mut file, id, entry);
     }
+    let count = (file.len() - HEADER_LEN) / ENTRY_LEN;
+    let count = i32::try_from(count).expect("the number of producers is bounded");
+    file[CRC_END..HEADER_LEN].copy_from_slice(&count.to_be_bytes());
     let crc = crc32c(&file[CRC_END..]);
     file[2..CRC_END].copy_from_slice(&crc.to_be_bytes());
     file
+}
+
+/// What was known of a producer when `batch` was its last.
+fn only(entry: &ProducerEntry, batch: &BatchMetadata) -> ProducerEntry {
+    ProducerEntry {
+        epoch: entry.epoch,
+        batches: VecDeque::from([*batch]),
+        last_timestamp: batch.timestamp,
+        coordinator_epoch: entry.coordinator_epoch,
+        transaction_first_offset: None,
+    }
 }
 
 fn encode_entry(file: &mut Vec<u8>, id: ProducerId, entry: &ProducerEntry) {
@@ -149,6 +172,26 @@ mod tests {
     #[test]
     fn a_snapshot_restores_the_last_batch_of_each_producer() {
         let original = filled();
+        let mut restored = states();
+        decode(&encode(&original), &mut restored).expect("intact");
+        assert_eq!(restored.sorted(), original.sorted());
+    }
+
+    #[test]
+    fn a_snapshot_restores_the_batches_that_may_be_sent_again() {
+        let mut original = states();
+        for number in 0..7 {
+            let batch = ProducerBatch {
+                producer_id: ProducerId(9),
+                producer_epoch: ProducerEpoch(3),
+                first_sequence: number * 3,
+                offset_delta: 2,
+                timestamp: TimestampMs(77),
+                transactional: true,
+                control: false,
+            };
+            original.record(&batch, Offset(i64::from(number) * 3 + 2), TimestampMs(77));
+        }
         let mut restored = states();
         decode(&encode(&original), &mut restored).expect("intact");
         assert_eq!(restored.sorted(), original.sorted());
