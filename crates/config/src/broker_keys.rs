@@ -42,7 +42,7 @@ keys! {
         [], "Whether topics may be deleted.";
     "fetch.max.bytes" => fetch_max_bytes: i32 = Some("57671680"), at_least(1024), Restart, Honoured,
         [], "The most bytes of records that one fetch response carries, whatever the client asks for.";
-    "follower.replication.throttled.rate" => follower_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Stored,
+    "follower.replication.throttled.rate" => follower_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that replicas of `follower.replication.throttled.replicas` may fetch.";
     "group.consumer.assignment.interval.ms" => group_consumer_assignment_interval_ms: i32 = Some("1000"), at_least(0), Dynamic, Stored,
         [], "The shortest time between two assignments of a consumer group; the default of the group key `consumer.assignment.interval.ms`.";
@@ -78,7 +78,7 @@ keys! {
         [], "The most members of one classic group.";
     "group.min.session.timeout.ms" => group_min_session_timeout_ms: i32 = Some("6000"), Any, Restart, Stored,
         [], "The smallest session timeout that a member of a classic group may ask for.";
-    "leader.replication.throttled.rate" => leader_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Stored,
+    "leader.replication.throttled.rate" => leader_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that replicas of `leader.replication.throttled.replicas` may be sent.";
     "listener.security.protocol.map" => listener_security_protocol_map: String = Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any, Restart, Honoured,
         [], "Which security protocol each listener speaks; a listener that is opened must map to PLAINTEXT.";
@@ -224,7 +224,7 @@ keys! {
         [], "How long an idle idempotent producer is remembered.";
     "queued.max.requests" => queued_max_requests: i32 = Some("500"), at_least(1), Restart, Honoured,
         [], "The requests of one connection that are in work before no further one is read from it; 64 is the most.";
-    "replica.alter.log.dirs.io.max.bytes.per.second" => replica_alter_log_dirs_io_max_bytes_per_second: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Stored,
+    "replica.alter.log.dirs.io.max.bytes.per.second" => replica_alter_log_dirs_io_max_bytes_per_second: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that a move of partitions between log directories may copy.";
     "shard.advertise" => shard_advertise: ShardAdvertise = Some("per-shard"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
         [], "How clients see the shards: `single`, as one node; `per-shard`, each as a node of its own at the one port (clients not known to keep a connection for each node see one node); `per-shard-port`, each at a port of its own, counted up from the listener's.";

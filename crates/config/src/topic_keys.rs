@@ -30,11 +30,11 @@ keys! {
         ["log.flush.interval.messages" * 1], "With `logan.durability=written`: the number of records after which the log is synced.";
     "flush.ms" => flush_ms: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         ["log.flush.interval.ms" * 1, "log.flush.scheduler.interval.ms" * 1], "With `logan.durability=written`: the time after which a written record is synced.";
-    "follower.replication.throttled.replicas" => follower_replication_throttled_replicas: Vec<String> = Some(""), Custom(check_throttled_replicas), Dynamic, Stored,
+    "follower.replication.throttled.replicas" => follower_replication_throttled_replicas: Vec<String> = Some(""), Custom(check_throttled_replicas), Dynamic, Honoured,
         [], "The replicas whose catching up is throttled on the followers.";
     "index.interval.bytes" => index_interval_bytes: i32 = Some("4096"), at_least(0), Dynamic, Honoured,
         ["log.index.interval.bytes" * 1], "The bytes of log between two entries of the offset index.";
-    "leader.replication.throttled.replicas" => leader_replication_throttled_replicas: Vec<String> = Some(""), Custom(check_throttled_replicas), Dynamic, Stored,
+    "leader.replication.throttled.replicas" => leader_replication_throttled_replicas: Vec<String> = Some(""), Custom(check_throttled_replicas), Dynamic, Honoured,
         [], "The replicas whose catching up is throttled on the leader.";
     "local.retention.bytes" => local_retention_bytes: i64 = Some("-2"), at_least(-2), Dynamic, Refused,
         ["log.local.retention.bytes" * 1], "With tiered storage: the bytes of a partition that stay on this disk; -2 follows `retention.bytes`.";

@@ -21,12 +21,17 @@ use tests::{Broker, Launch, Wire, batch_of, create_topic, error_of, temporary_di
 use types::{ErrorCode, PartitionIndex};
 
 const TOPIC: &str = "changing";
-const TOPIC_RESOURCE: i8 = 2;
-const BROKER_RESOURCE: i8 = 4;
+pub(crate) const TOPIC_RESOURCE: i8 = 2;
+pub(crate) const BROKER_RESOURCE: i8 = 4;
 const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Sets a value, or takes it away.
-fn alter(wire: &mut Wire, (kind, name): (i8, &str), key: &str, value: Option<&str>) -> ErrorCode {
+pub(crate) fn alter(
+    wire: &mut Wire,
+    (kind, name): (i8, &str),
+    key: &str,
+    value: Option<&str>,
+) -> ErrorCode {
     let request = IncrementalAlterConfigsRequest {
         resources: vec![AlterConfigsResource {
             resource_type: kind,

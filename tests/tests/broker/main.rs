@@ -11,6 +11,7 @@ mod crowds;
 mod damage;
 mod directories;
 mod directory_moves;
+mod directory_throttles;
 mod dynamic;
 mod fetches;
 mod floods;

@@ -1,6 +1,6 @@
 //! How fast logs are copied between directories.
 //!
-//! Kafka's keys are cluster metadata, so a change counts at once: `replica.alter.log.dirs.io.max.bytes.per.second` holds
+//! Kafka's keys, as of now, so a change counts at once: `replica.alter.log.dirs.io.max.bytes.per.second` holds
 //! for every copy, `leader.replication.throttled.rate` and `follower.replication.throttled.rate` for the partitions that
 //! their topics name as throttled. They bound the process; each shard takes its equal part. The smallest counts.
 //!
@@ -15,20 +15,9 @@ use super::Shard;
 use super::directory_move::DirectoryMove;
 use crate::message::PartitionKey;
 
-/// Bounds every copy.
-const ALL_KEY: &str = "replica.alter.log.dirs.io.max.bytes.per.second";
-
-/// Bound the copies of partitions that the topic's value of the second key names.
-const NAMED_KEYS: [(&str, &str); 2] = [
-    (
-        "leader.replication.throttled.rate",
-        "leader.replication.throttled.replicas",
-    ),
-    (
-        "follower.replication.throttled.rate",
-        "follower.replication.throttled.replicas",
-    ),
-];
+/// The topics' keys that name what the rates of leaders and of followers bound.
+const LEADERS_KEY: &str = "leader.replication.throttled.replicas";
+const FOLLOWERS_KEY: &str = "follower.replication.throttled.replicas";
 
 /// How long a copy sleeps at most before it looks at the keys again.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
@@ -84,12 +73,7 @@ pub(super) async fn wait<I: Io>(shard: &Shard<I>, moving: &DirectoryMove<I>, len
 /// Bytes per second of this shard, if the copy of a partition is throttled.
 fn rate<I: Io>(shard: &Shard<I>, key: PartitionKey) -> Option<u64> {
     let view = shard.view();
-    let node = shard.advertise().machine().0.to_string();
-    let value = |key: &str| {
-        let configs = view.image.broker_configs();
-        let of = |resource: &str| configs.get(resource)?.get(key)?.parse::<u64>().ok();
-        of(&node).or_else(|| of(""))
-    };
+    let values = &view.config.values;
     let topic = view.image.topic(key.topic_id)?;
     let is_named = |replicas: &str| {
         let named = topic.configs.get(replicas);
@@ -99,12 +83,17 @@ fn rate<I: Io>(shard: &Shard<I>, key: PartitionKey) -> Option<u64> {
             })
         })
     };
-    let named = NAMED_KEYS.iter().filter(|(_, replicas)| is_named(replicas));
-    let rates = named
-        .filter_map(|(rate, _)| value(rate))
-        .chain(value(ALL_KEY));
+    let named = [
+        (LEADERS_KEY, values.leader_replication_throttled_rate),
+        (FOLLOWERS_KEY, values.follower_replication_throttled_rate),
+    ];
+    let named = named.iter().filter(|(replicas, _)| is_named(replicas));
+    let of_all = values.replica_alter_log_dirs_io_max_bytes_per_second;
+    let smallest = named.map(|(_, rate)| *rate).fold(of_all, i64::min);
+    let rate = u64::try_from(smallest)
+        .ok()
+        .filter(|_| smallest < i64::MAX)?;
     let shards = shard.mesh.shards().count() as u64;
-    let rate = rates.min().filter(|rate| *rate < i64::MAX.unsigned_abs())?;
     Some((rate / shards).max(1))
 }
 
