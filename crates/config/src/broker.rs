@@ -9,6 +9,7 @@ use types::NodeId;
 use crate::broker_keys::{BROKER_DEFINITIONS, BrokerValues};
 use crate::definition::{Definition, Effect};
 use crate::dynamic::DynamicValues;
+use crate::group_keys;
 use crate::kinds::ShardAdvertise;
 use crate::known::{Warning, warn_about};
 use crate::listener::{self, Fault, Listener};
@@ -283,6 +284,7 @@ fn cross_checks(values: &BrokerValues, settings: &BTreeMap<String, Setting>) -> 
     if values.max_connections_per_ip == 0 && values.max_connections_per_ip_overrides.is_empty() {
         faults.push(("max.connections.per.ip", "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.".to_owned()));
     }
+    faults.extend(group_keys::cross_checks(values));
     let mut seen = BTreeSet::new();
     let (key, log_dirs) = match &values.log_dirs {
         Some(log_dirs) => ("log.dirs", log_dirs),

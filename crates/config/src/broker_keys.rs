@@ -44,39 +44,39 @@ keys! {
         [], "The most bytes of records that one fetch response carries, whatever the client asks for.";
     "follower.replication.throttled.rate" => follower_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that replicas of `follower.replication.throttled.replicas` may fetch.";
-    "group.consumer.assignment.interval.ms" => group_consumer_assignment_interval_ms: i32 = Some("1000"), at_least(0), Dynamic, Stored,
+    "group.consumer.assignment.interval.ms" => group_consumer_assignment_interval_ms: i32 = Some("1000"), at_least(0), Dynamic, Honoured,
         [], "The shortest time between two assignments of a consumer group; the default of the group key `consumer.assignment.interval.ms`.";
-    "group.consumer.assignors" => group_consumer_assignors: Vec<String> = Some("uniform,range"), Any, Restart, Stored,
+    "group.consumer.assignors" => group_consumer_assignors: Vec<String> = Some("uniform,range"), Any, Restart, Honoured,
         [], "The assignors that consumer groups may use, the default one first.";
-    "group.consumer.heartbeat.interval.ms" => group_consumer_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Restart, Stored,
+    "group.consumer.heartbeat.interval.ms" => group_consumer_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Restart, Honoured,
         [], "The heartbeat interval of members of consumer groups; the default of the group key `consumer.heartbeat.interval.ms`.";
-    "group.consumer.max.assignment.interval.ms" => group_consumer_max_assignment_interval_ms: i32 = Some("15000"), at_least(0), Restart, Stored,
+    "group.consumer.max.assignment.interval.ms" => group_consumer_max_assignment_interval_ms: i32 = Some("15000"), at_least(0), Restart, Honoured,
         [], "The greatest assignment interval that a consumer group may have.";
-    "group.consumer.max.heartbeat.interval.ms" => group_consumer_max_heartbeat_interval_ms: i32 = Some("15000"), at_least(1), Restart, Stored,
+    "group.consumer.max.heartbeat.interval.ms" => group_consumer_max_heartbeat_interval_ms: i32 = Some("15000"), at_least(1), Restart, Honoured,
         [], "The greatest heartbeat interval that a consumer group may have.";
-    "group.consumer.max.session.timeout.ms" => group_consumer_max_session_timeout_ms: i32 = Some("60000"), at_least(1), Restart, Stored,
+    "group.consumer.max.session.timeout.ms" => group_consumer_max_session_timeout_ms: i32 = Some("60000"), at_least(1), Restart, Honoured,
         [], "The greatest session timeout that a consumer group may have.";
-    "group.consumer.max.size" => group_consumer_max_size: i32 = Some("2147483647"), at_least(1), Restart, Stored,
+    "group.consumer.max.size" => group_consumer_max_size: i32 = Some("2147483647"), at_least(1), Restart, Honoured,
         [], "The most members of one consumer group.";
-    "group.consumer.migration.policy" => group_consumer_migration_policy: GroupMigration = Some("bidirectional"), OneOfAnyCase(GROUP_MIGRATIONS), Restart, Stored,
+    "group.consumer.migration.policy" => group_consumer_migration_policy: GroupMigration = Some("bidirectional"), OneOfAnyCase(GROUP_MIGRATIONS), Restart, Honoured,
         [], "Whether groups may change between the classic and the consumer protocol while they have members: `upgrade`, `downgrade`, `bidirectional` or `disabled`.";
-    "group.consumer.min.assignment.interval.ms" => group_consumer_min_assignment_interval_ms: i32 = Some("0"), at_least(0), Restart, Stored,
+    "group.consumer.min.assignment.interval.ms" => group_consumer_min_assignment_interval_ms: i32 = Some("0"), at_least(0), Restart, Honoured,
         [], "The smallest assignment interval that a consumer group may have.";
-    "group.consumer.min.heartbeat.interval.ms" => group_consumer_min_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Restart, Stored,
+    "group.consumer.min.heartbeat.interval.ms" => group_consumer_min_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Restart, Honoured,
         [], "The smallest heartbeat interval that a consumer group may have.";
-    "group.consumer.min.session.timeout.ms" => group_consumer_min_session_timeout_ms: i32 = Some("45000"), at_least(1), Restart, Stored,
+    "group.consumer.min.session.timeout.ms" => group_consumer_min_session_timeout_ms: i32 = Some("45000"), at_least(1), Restart, Honoured,
         [], "The smallest session timeout that a consumer group may have.";
-    "group.consumer.regex.refresh.interval.ms" => group_consumer_regex_refresh_interval_ms: i32 = Some("600000"), at_least(10_000), Restart, Stored,
+    "group.consumer.regex.refresh.interval.ms" => group_consumer_regex_refresh_interval_ms: i32 = Some("600000"), at_least(10_000), Restart, Honoured,
         [], "How often the regular expressions that members subscribe to are matched against all topics, beside each change of the topics.";
-    "group.consumer.session.timeout.ms" => group_consumer_session_timeout_ms: i32 = Some("45000"), at_least(1), Restart, Stored,
+    "group.consumer.session.timeout.ms" => group_consumer_session_timeout_ms: i32 = Some("45000"), at_least(1), Restart, Honoured,
         [], "The session timeout of members of consumer groups; the default of the group key `consumer.session.timeout.ms`.";
-    "group.initial.rebalance.delay.ms" => group_initial_rebalance_delay_ms: i32 = Some("3000"), Any, Restart, Stored,
+    "group.initial.rebalance.delay.ms" => group_initial_rebalance_delay_ms: i32 = Some("3000"), Any, Restart, Honoured,
         [], "How long the first rebalance of an empty classic group waits for more members.";
-    "group.max.session.timeout.ms" => group_max_session_timeout_ms: i32 = Some("1800000"), Any, Restart, Stored,
+    "group.max.session.timeout.ms" => group_max_session_timeout_ms: i32 = Some("1800000"), Any, Restart, Honoured,
         [], "The greatest session timeout that a member of a classic group may ask for.";
-    "group.max.size" => group_max_size: i32 = Some("2147483647"), at_least(1), Restart, Stored,
+    "group.max.size" => group_max_size: i32 = Some("2147483647"), at_least(1), Restart, Honoured,
         [], "The most members of one classic group.";
-    "group.min.session.timeout.ms" => group_min_session_timeout_ms: i32 = Some("6000"), Any, Restart, Stored,
+    "group.min.session.timeout.ms" => group_min_session_timeout_ms: i32 = Some("6000"), Any, Restart, Honoured,
         [], "The smallest session timeout that a member of a classic group may ask for.";
     "leader.replication.throttled.rate" => leader_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that replicas of `leader.replication.throttled.replicas` may be sent.";
@@ -206,19 +206,19 @@ keys! {
         [], "The id of this broker, which clients and replicas know it by.";
     "num.partitions" => num_partitions: i32 = Some("1"), at_least(1), Restart, Honoured,
         [], "The partitions of topics that are created without a number.";
-    "offset.metadata.max.bytes" => offset_metadata_max_bytes: i32 = Some("4096"), Any, Restart, Stored,
+    "offset.metadata.max.bytes" => offset_metadata_max_bytes: i32 = Some("4096"), Any, Restart, Honoured,
         [], "The longest text that a consumer may commit with an offset.";
-    "offsets.retention.check.interval.ms" => offsets_retention_check_interval_ms: i64 = Some("600000"), at_least(1), Restart, Stored,
+    "offsets.retention.check.interval.ms" => offsets_retention_check_interval_ms: i64 = Some("600000"), at_least(1), Restart, Honoured,
         [], "How often committed offsets are searched for those that are too old.";
-    "offsets.retention.minutes" => offsets_retention_minutes: i32 = Some("10080"), at_least(1), Restart, Stored,
+    "offsets.retention.minutes" => offsets_retention_minutes: i32 = Some("10080"), at_least(1), Restart, Honoured,
         [], "How long committed offsets are kept after their group has become empty, or for consumers without a group after the commit.";
-    "offsets.topic.compression.codec" => offsets_topic_compression_codec: i32 = Some("0"), Any, Restart, Stored,
+    "offsets.topic.compression.codec" => offsets_topic_compression_codec: i32 = Some("0"), Any, Restart, Honoured,
         [], "The codec of the batches that the group coordinators write: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.";
-    "offsets.topic.num.partitions" => offsets_topic_num_partitions: i32 = Some("50"), at_least(1), Restart, Stored,
+    "offsets.topic.num.partitions" => offsets_topic_num_partitions: i32 = Some("50"), at_least(1), Restart, Honoured,
         [], "The partitions of `__consumer_offsets` when it is created.";
-    "offsets.topic.replication.factor" => offsets_topic_replication_factor: i16 = Some("3"), between(1, i64::MAX), Restart, Stored,
+    "offsets.topic.replication.factor" => offsets_topic_replication_factor: i16 = Some("3"), between(1, i64::MAX), Restart, Honoured,
         [], "The replicas of `__consumer_offsets` when it is created, at most as many as there are machines.";
-    "offsets.topic.segment.bytes" => offsets_topic_segment_bytes: i32 = Some("104857600"), at_least(1), Restart, Stored,
+    "offsets.topic.segment.bytes" => offsets_topic_segment_bytes: i32 = Some("104857600"), at_least(1), Restart, Honoured,
         [], "The segment size of `__consumer_offsets` when it is created.";
     "producer.id.expiration.ms" => producer_id_expiration_ms: i32 = Some("86400000"), at_least(1), Dynamic, Honoured,
         [], "How long an idle idempotent producer is remembered.";

@@ -27,6 +27,8 @@ pub enum ConfigSource {
     StaticBrokerConfig = 4,
     /// Nobody set it.
     DefaultConfig = 5,
+    /// Set for the group.
+    DynamicGroupConfig = 8,
 }
 
 impl ConfigSource {
@@ -100,7 +102,7 @@ impl BrokerConfig {
             let source = synonyms
                 .first()
                 .map_or(ConfigSource::DefaultConfig, |synonym| synonym.source);
-            entry(definition, Some(value), source, synonyms)
+            ConfigEntry::of(definition, Some(value), source, synonyms)
         };
         TOPIC_DEFINITIONS.iter().enumerate().map(entry).collect()
     }
@@ -121,7 +123,7 @@ impl BrokerConfig {
             let source = synonyms
                 .first()
                 .map_or(ConfigSource::DefaultConfig, |synonym| synonym.source);
-            entry(definition, value, source, synonyms)
+            ConfigEntry::of(definition, value, source, synonyms)
         };
         BROKER_DEFINITIONS.iter().map(entry).collect()
     }
@@ -135,12 +137,17 @@ impl BrokerConfig {
             let mut synonyms = self.synonyms(definition.name, &names);
             synonyms.retain(|synonym| synonym.source == ConfigSource::DynamicDefaultBrokerConfig);
             let source = ConfigSource::DynamicDefaultBrokerConfig;
-            Some(entry(definition, Some(value.clone()), source, synonyms))
+            Some(ConfigEntry::of(
+                definition,
+                Some(value.clone()),
+                source,
+                synonyms,
+            ))
         };
         BROKER_DEFINITIONS.iter().filter_map(entry).collect()
     }
 
-    fn synonyms_behind(&self, topic: &Definition) -> Vec<ConfigSynonym> {
+    pub(crate) fn synonyms_behind(&self, topic: &Definition) -> Vec<ConfigSynonym> {
         match topic.broker_keys.first() {
             None => Vec::new(),
             Some(first) => self.synonyms(first.name, &equivalents(first.name)),
@@ -194,21 +201,23 @@ impl BrokerConfig {
     }
 }
 
-fn entry(
-    definition: &'static Definition,
-    value: Option<String>,
-    source: ConfigSource,
-    synonyms: Vec<ConfigSynonym>,
-) -> ConfigEntry {
-    ConfigEntry {
-        name: definition.name,
-        value,
-        read_only: definition.update == UpdateMode::Restart,
-        source,
-        is_sensitive: is_sensitive(definition.config_type),
-        synonyms,
-        config_type: definition.config_type,
-        documentation: definition.documentation,
+impl ConfigEntry {
+    pub(crate) fn of(
+        definition: &'static Definition,
+        value: Option<String>,
+        source: ConfigSource,
+        synonyms: Vec<ConfigSynonym>,
+    ) -> Self {
+        Self {
+            name: definition.name,
+            value,
+            read_only: definition.update == UpdateMode::Restart,
+            source,
+            is_sensitive: is_sensitive(definition.config_type),
+            synonyms,
+            config_type: definition.config_type,
+            documentation: definition.documentation,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod definition;
 mod describe;
 mod dynamic;
 mod error;
+mod group_keys;
 mod kinds;
 mod known;
 mod listener;
@@ -28,6 +29,7 @@ pub use definition::{BrokerKey, Definition, Effect, UpdateMode, Validator};
 pub use describe::{ConfigEntry, ConfigSource, ConfigSynonym};
 pub use dynamic::{DynamicValues, validate_broker_config};
 pub use error::{ConfigError, InvalidValue};
+pub use group_keys::{GROUP_DEFINITIONS, GroupConfigError, GroupValues};
 pub use kinds::{
     CleanupPolicy, CompressionType, Durability, GroupMigration, ProduceValidation, SHARDS_MAX,
     ShardAdvertise, ShardCores, TimestampType,

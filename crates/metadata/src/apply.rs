@@ -1,5 +1,6 @@
 //! Applying records: the only way in which an image changes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Str;
@@ -9,7 +10,7 @@ use crate::error::MetadataError;
 use crate::image::{Configs, MetadataImage, PartitionImage, TopicImage};
 use crate::record::{
     ConfigRecord, MetadataRecord, PartitionChangeRecord, PartitionRecord, PlacementRecord,
-    RESOURCE_BROKER, RESOURCE_TOPIC, TopicRecord,
+    RESOURCE_BROKER, RESOURCE_GROUP, RESOURCE_TOPIC, TopicRecord,
 };
 
 /// Kafka's "the leader stays" of a partition change.
@@ -211,19 +212,21 @@ impl MetadataImage {
                     id.ok_or_else(|| format!("there is no topic {}", &*record.resource_name))?;
                 set(&mut self.topic_mut(id)?.configs, key, value);
             }
-            RESOURCE_BROKER => {
-                let configs = self
-                    .broker_configs
-                    .entry(record.resource_name.clone())
-                    .or_default();
-                set(configs, key, value);
-                if configs.is_empty() {
-                    self.broker_configs.remove(&record.resource_name);
-                }
-            }
+            RESOURCE_BROKER => set_of(&mut self.broker_configs, record),
+            RESOURCE_GROUP => set_of(&mut self.group_configs, record),
             other => return Err(format!("resource type {other} has no configuration here")),
         }
         Ok(())
+    }
+}
+
+/// Gives a resource a value; one without any is forgotten.
+fn set_of(resources: &mut BTreeMap<Str, Configs>, record: &ConfigRecord) {
+    let name = record.resource_name.detached();
+    let configs = resources.entry(name).or_default();
+    set(configs, &record.name, record.value.as_ref());
+    if configs.is_empty() {
+        resources.remove(&record.resource_name);
     }
 }
 

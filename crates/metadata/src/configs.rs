@@ -16,7 +16,7 @@ use crate::create::excessive_batch;
 use crate::error::Refusal;
 use crate::image::{Configs, MetadataImage};
 use crate::record::{
-    ConfigRecord, MetadataRecord, RESOURCE_BROKER, RESOURCE_TOPIC, STRING_BYTES_MAX,
+    ConfigRecord, MetadataRecord, RESOURCE_BROKER, RESOURCE_GROUP, RESOURCE_TOPIC, STRING_BYTES_MAX,
 };
 
 /// What has a configuration.
@@ -26,6 +26,8 @@ pub enum ConfigResource {
     Topic(Str),
     /// A machine by its node id, or all of them by the empty name.
     Broker(Str),
+    /// A group, whether it exists or not.
+    Group(Str),
 }
 
 impl ConfigResource {
@@ -33,7 +35,7 @@ impl ConfigResource {
     #[must_use]
     pub fn name(&self) -> &Str {
         match self {
-            Self::Topic(name) | Self::Broker(name) => name,
+            Self::Topic(name) | Self::Broker(name) | Self::Group(name) => name,
         }
     }
 
@@ -41,6 +43,7 @@ impl ConfigResource {
         match self {
             Self::Topic(_) => RESOURCE_TOPIC,
             Self::Broker(_) => RESOURCE_BROKER,
+            Self::Group(_) => RESOURCE_GROUP,
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct AlterConfigsRules<'a> {
     pub list_default: &'a dyn Fn(&ConfigResource, &str) -> Option<&'static str>,
     /// Judges what a topic would have.
     pub check_topic: &'a dyn Fn(&Configs) -> Result<(), Refusal>,
+    /// Judges what a group would have.
+    pub check_group: &'a dyn Fn(&Configs) -> Result<(), Refusal>,
     /// Judges what the broker of this name would have, together with what all others have.
     pub check_broker: &'a dyn Fn(&str, &BrokerConfigs) -> Result<(), Refusal>,
 }
@@ -123,6 +128,7 @@ pub fn decide_alter_configs(
                         return Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, message));
                     }
                 }
+                ConfigResource::Group(_) => (rules.check_group)(&next)?,
                 ConfigResource::Broker(name) => {
                     let mut after = brokers.clone();
                     after.insert(name.clone(), next);
@@ -157,6 +163,7 @@ fn current<'a>(
     let configs = match resource {
         ConfigResource::Topic(name) => image.topic_named(name).map(|topic| &topic.configs),
         ConfigResource::Broker(name) => brokers.get(name),
+        ConfigResource::Group(name) => image.group_configs.get(name),
     };
     configs.unwrap_or(&NOTHING)
 }
@@ -217,7 +224,7 @@ fn next(
 
 fn no_list(change: &ConfigChange, verb: &str, key: &str) -> String {
     match change.resource {
-        ConfigResource::Topic(_) => {
+        ConfigResource::Topic(_) | ConfigResource::Group(_) => {
             format!("Can't {verb} to key {key} because its type is not LIST.")
         }
         ConfigResource::Broker(_) => {

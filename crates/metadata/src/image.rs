@@ -25,6 +25,8 @@ pub struct MetadataImage {
     pub(crate) brokers: BTreeMap<NodeId, Arc<RegisterBrokerRecord>>,
     /// By node id, or by "" for all brokers.
     pub(crate) broker_configs: BTreeMap<Str, Configs>,
+    /// By group id.
+    pub(crate) group_configs: BTreeMap<Str, Configs>,
     pub(crate) features: BTreeMap<Str, i16>,
     pub(crate) next_producer_id: i64,
     pub(crate) partitions_per_shard: Vec<u32>,
@@ -138,6 +140,12 @@ impl MetadataImage {
     #[must_use]
     pub fn broker_configs(&self) -> &BTreeMap<Str, Configs> {
         &self.broker_configs
+    }
+
+    /// What groups have been given, by their ids; a group of that id need not exist.
+    #[must_use]
+    pub fn group_configs(&self) -> &BTreeMap<Str, Configs> {
+        &self.group_configs
     }
 
     /// The finalised features with their levels; none has level 0.

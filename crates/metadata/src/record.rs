@@ -25,6 +25,9 @@ pub const RESOURCE_TOPIC: i8 = 2;
 /// The resource type of a broker in a [`ConfigRecord`].
 pub const RESOURCE_BROKER: i8 = 4;
 
+/// The resource type of groups in configuration records.
+pub const RESOURCE_GROUP: i8 = 32;
+
 /// Which cluster the log belongs to. Logan's own; Kafka keeps it outside the log only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterRecord {

@@ -16,8 +16,8 @@ use crate::image::{Configs, MetadataImage, PartitionImage, TopicImage};
 use crate::log;
 use crate::record::{
     ClusterRecord, ConfigRecord, FeatureLevelRecord, MetadataRecord, PartitionRecord,
-    PlacementRecord, ProducerIdsRecord, RESOURCE_BROKER, RESOURCE_TOPIC, ShardCountRecord,
-    TopicRecord,
+    PlacementRecord, ProducerIdsRecord, RESOURCE_BROKER, RESOURCE_GROUP, RESOURCE_TOPIC,
+    ShardCountRecord, TopicRecord,
 };
 
 /// The ending of a snapshot's file name.
@@ -190,6 +190,9 @@ fn records_of(image: &MetadataImage) -> Vec<MetadataRecord> {
     );
     for (name, configs) in &image.broker_configs {
         records.extend(config_records(RESOURCE_BROKER, name, configs));
+    }
+    for (name, configs) in &image.group_configs {
+        records.extend(config_records(RESOURCE_GROUP, name, configs));
     }
     for topic in image.topics() {
         records.push(MetadataRecord::Topic(TopicRecord {

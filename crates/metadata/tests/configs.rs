@@ -54,6 +54,7 @@ fn decide(image: &MetadataImage, changes: &[ConfigChange]) -> Decision<AlterConf
         bad(configs)
     };
     let rules = AlterConfigsRules {
+        check_group: &|_| Ok(()),
         list_default: &|_, key| (key == "list").then_some("a"),
         check_topic: &bad,
         check_broker: &one_at_most,

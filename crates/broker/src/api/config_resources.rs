@@ -129,6 +129,8 @@ fn resource<I: Io>(shard: &Shard<I>, kind: i8, name: &Str) -> Result<ConfigResou
             // Any of the shards' ids means the process.
             Ok(ConfigResource::Broker(machine.to_string().into()))
         }
+        GROUP if name.is_empty() => Err(invalid("Default group resources are not allowed.")),
+        GROUP => Ok(ConfigResource::Group(name.clone())),
         other => Err(unsupported(other)),
     }
 }
@@ -140,7 +142,6 @@ pub(super) fn unsupported(kind: i8) -> Refusal {
             "Log levels cannot be changed or read while Logan runs; they are set at its start, in the environment variable LOGAN_LOG.",
         ),
         CLIENT_METRICS => invalid("Logan has no client metrics subscriptions."),
-        GROUP => invalid("Logan has no groups, and no configurations of groups."),
         other => invalid(format!("Unknown resource type {other}")),
     }
 }

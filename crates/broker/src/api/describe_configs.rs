@@ -1,4 +1,4 @@
-//! DescribeConfigs (key 32, versions 1 to 4) of topics and of this broker.
+//! DescribeConfigs (key 32, versions 1 to 4) of topics, groups and this broker.
 //!
 //! Source: KIP-133, KIP-226, KIP-569; `ConfigHelper.describeConfigs` of Kafka 4.3.1.
 
@@ -14,7 +14,7 @@ use protocol::messages::describe_configs_response::{
 use protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use types::{ErrorCode, NodeId};
 
-use super::config_resources::{BROKER, TOPIC, unsupported};
+use super::config_resources::{BROKER, GROUP, TOPIC, unsupported};
 use super::{Call, Outcome};
 use crate::shard::Shard;
 
@@ -102,6 +102,13 @@ fn describe<I: Io>(
                 return Err((ErrorCode::InvalidRequest, message));
             }
             Ok(shard.config().describe_broker())
+        }
+        GROUP => {
+            let view = shard.view();
+            let own = view.image.group_configs().get(name);
+            let own = own.into_iter().flatten();
+            let own = own.map(|(key, value)| (key.as_str(), value.as_str()));
+            Ok(shard.config().describe_group(own))
         }
         other => {
             let refusal = unsupported(other);

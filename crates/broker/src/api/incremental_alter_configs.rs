@@ -1,4 +1,4 @@
-//! IncrementalAlterConfigs (key 44, versions 0 and 1) of topics, of this broker and of all brokers.
+//! IncrementalAlterConfigs (key 44, versions 0 and 1) of topics, groups, this broker and all brokers.
 //!
 //! Source: KIP-339; `ConfigAdminManager.preprocess` and `ConfigurationControlManager` of Kafka 4.3.1.
 

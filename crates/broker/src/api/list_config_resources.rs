@@ -37,7 +37,7 @@ pub(super) async fn handle<I: Io>(
     })
 }
 
-/// There are no loggers, subscriptions and groups that have a configuration.
+/// There are no loggers and subscriptions that have a configuration.
 fn resources<I: Io>(call: &Call<I>, kind: i8) -> Vec<ConfigResource> {
     let resource = |name| ConfigResource {
         resource_name: name,
@@ -57,6 +57,11 @@ fn resources<I: Io>(call: &Call<I>, kind: i8) -> Vec<ConfigResource> {
                 .nodes(connection.listener, connection.audience.get());
             let names = nodes.iter().map(|node| node.id.to_string());
             names.map(|name| resource(name.into())).collect()
+        }
+        GROUP => {
+            let view = call.shard.view();
+            let groups = view.image.group_configs().keys();
+            groups.map(|group| resource(group.clone())).collect()
         }
         _ => Vec::new(),
     }

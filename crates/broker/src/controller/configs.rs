@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use config::{
-    BROKER_DEFINITIONS, BrokerConfig, ConfigType, Definition, DynamicValues, TOPIC_DEFINITIONS,
+    BROKER_DEFINITIONS, BrokerConfig, ConfigType, Definition, DynamicValues, GROUP_DEFINITIONS,
+    TOPIC_DEFINITIONS,
 };
 use io::Io;
 use metadata::{
@@ -32,7 +33,15 @@ pub(super) fn decide<I: Io>(
         check_values(&config, configs)
             .map_err(|message| Refusal::new(ErrorCode::InvalidConfig, message))
     };
+    let check_group = |configs: &Configs| {
+        let own = configs
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        let checked = config.group(own).map(drop);
+        checked.map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.0))
+    };
     let rules = AlterConfigsRules {
+        check_group: &check_group,
         list_default: &list_default,
         check_topic: &check,
         check_broker: &|name, brokers| check_broker(written, name, brokers),
@@ -64,6 +73,7 @@ fn list_default(resource: &ConfigResource, key: &str) -> Option<&'static str> {
     let table = match resource {
         ConfigResource::Topic(_) => TOPIC_DEFINITIONS,
         ConfigResource::Broker(_) => BROKER_DEFINITIONS,
+        ConfigResource::Group(_) => GROUP_DEFINITIONS,
     };
     let is_list = |definition: &&Definition| {
         definition.name == key && definition.config_type == ConfigType::List
