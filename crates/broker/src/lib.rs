@@ -9,7 +9,7 @@
 //! - Every queue has a bound: per connection (responses), per shard (request and response memory), per pair of shards
 //!   (credits).
 //!
-//! Deliberately absent: consumer groups, transactions, replication; they get modules of their
+//! Deliberately absent: transactions, replication; they get modules of their
 //! own beside these.
 
 mod advertise;
@@ -18,6 +18,7 @@ mod budget;
 mod connection;
 mod controller;
 mod errors;
+mod groups;
 mod limits;
 mod lookup;
 mod mesh;

@@ -35,7 +35,7 @@ enum Lane {
 pub struct MeshCredits {
     /// Appends, reads and look-ups.
     pub requests: usize,
-    /// Long polls.
+    /// Long polls, and requests that wait for a rebalance.
     pub watches: usize,
     /// Metadata, migration and shutdown.
     pub control: usize,
@@ -232,6 +232,12 @@ impl<I: Io> Mesh<I> {
     /// Waits until one request may be sent to a shard: [`Mesh::request_now`] sends it.
     pub(crate) async fn may_request(&self, to: ShardId) -> MayRequest {
         let credit = self.credit(to, Lane::Request).await;
+        MayRequest { to, credit }
+    }
+
+    /// Waits until one request may be sent to a shard whose answer may take long.
+    pub(crate) async fn may_watch(&self, to: ShardId) -> MayRequest {
+        let credit = self.credit(to, Lane::Watch).await;
         MayRequest { to, credit }
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use io::{Instant, Io};
 use metadata::{MetadataImage, PartitionMove};
 use protocol::Str;
+use protocol::messages::ListGroupsRequest;
 use records::ValidBatch;
 use storage::ActiveProducer;
 use storage::LastKnown;
@@ -17,6 +18,7 @@ use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 
 use crate::connection::Migration;
 use crate::controller::{Command, CommandResult};
+use crate::groups::{Answered, GroupJob, ListedGroups};
 
 /// A partition as requests between shards name it: a deleted topic's successor of the same name is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +60,10 @@ pub(crate) enum Request {
     Producers(Vec<PartitionKey>),
     /// Move log start offsets.
     DeleteRecords(Vec<DeleteRecordsJob>),
+    /// Ask a group's coordinator.
+    Group(Box<GroupJob>),
+    /// Name the groups of the shard's coordinators.
+    ListGroups(Box<ListGroupsRequest>),
 }
 
 /// A message that keeps the shards in step.
@@ -103,6 +109,8 @@ pub(crate) enum Reply {
     /// Whether the checkpoints are on disk.
     Saved(bool),
     Released(Vec<HandedOver>),
+    Group(Box<Answered>),
+    ListedGroups(ListedGroups),
 }
 
 /// That partitions are about to move.

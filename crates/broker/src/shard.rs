@@ -24,6 +24,7 @@ use crate::api::FetchSessions;
 use crate::budget::{AnswerBudget, DecodedBudget, RequestBudget};
 use crate::connection::{self, Accepted, Connection, ReceiveBuffers};
 use crate::controller::{Asker, Command, CommandResult, Controller, Decider};
+use crate::groups::Coordinators;
 use crate::limits::{Limits, LogLimit};
 use crate::mesh::{Mesh, MeshPort};
 use crate::message::{Control, LogCheckpoint, PartitionKey, Reply};
@@ -183,6 +184,10 @@ pub(crate) struct Shard<I: Io> {
     /// ... and one that gets another codec.
     pub(crate) recompressing: Semaphore,
     pub(crate) producer_ids: ProducerIds,
+    /// The group coordinators whose partitions this shard owns.
+    pub(crate) coordinators: Coordinators<I>,
+    /// One coordinator at a time writes a snapshot.
+    pub(crate) snapshotting: Semaphore,
     /// Used on the controller's shard only.
     pub(crate) controller: Controller,
     view: RefCell<Rc<View>>,
@@ -234,6 +239,8 @@ impl<I: Io> Shard<I> {
             decompressing_long: Semaphore::new(1),
             recompressing: Semaphore::new(1),
             producer_ids: ProducerIds::new(),
+            coordinators: Coordinators::default(),
+            snapshotting: Semaphore::new(1),
             controller: Controller::default(),
             view: RefCell::new(Rc::new(view)),
             partitions: RefCell::default(),
@@ -330,7 +337,7 @@ impl<I: Io> Shard<I> {
         self.draining.notified()
     }
 
-    fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) {
+    pub(crate) fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) {
         self.io.spawn(class, task).detach();
     }
 }

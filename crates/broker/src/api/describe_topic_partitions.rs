@@ -15,6 +15,7 @@ use types::ErrorCode;
 use super::metadata_api::{NO_AUTHORIZED_OPERATIONS, Nodes};
 use super::{Call, Outcome};
 use crate::advertise::Audience;
+use crate::groups::is_internal;
 use crate::shard::Shard;
 
 pub(super) async fn handle<I: Io>(
@@ -114,7 +115,7 @@ impl<I: Io> Page<'_, I> {
             error_code: ErrorCode::None.code(),
             name: Some(topic.name.clone()),
             topic_id: topic.id,
-            is_internal: false,
+            is_internal: is_internal(&topic.name),
             partitions: partitions.collect(),
             topic_authorized_operations: NO_AUTHORIZED_OPERATIONS,
         });

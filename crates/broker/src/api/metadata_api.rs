@@ -20,6 +20,7 @@ use types::{ErrorCode, NodeId, Uuid};
 use super::{Call, Finished, Outcome};
 use crate::advertise::Audience;
 use crate::controller::{Command, CommandResult, random_uuid};
+use crate::groups::{OFFSETS_TOPIC, is_internal, new_offsets_topic};
 use crate::shard::Shard;
 use crate::topics::View;
 
@@ -95,13 +96,12 @@ fn missing<I: Io>(shard: &Shard<I>, wanted: &[Wanted]) -> Vec<Str> {
 
 /// Creates topics with the broker's defaults, and returns those that could not be.
 async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> HashMap<Str, ErrorCode> {
-    let topic = |name: &Str| NewTopic {
-        name: name.clone(),
-        id: random_uuid(&shard.io),
-        partitions: -1,
-        replication_factor: -1,
-        assignments: Vec::new(),
-        configs: Vec::new(),
+    let topic = |name: &Str| match name.as_str() {
+        OFFSETS_TOPIC => {
+            let machines = shard.view().image.brokers().count();
+            new_offsets_topic(&shard.config(), machines, random_uuid(&shard.io))
+        }
+        _ => new_topic(name, random_uuid(&shard.io)),
     };
     let topics = names.iter().map(topic).collect();
     match shard
@@ -122,6 +122,18 @@ async fn create<I: Io>(shard: &Shard<I>, names: Vec<Str>) -> HashMap<Str, ErrorC
             names.into_iter().map(|name| (name, refusal.code)).collect()
         }
         _ => HashMap::new(),
+    }
+}
+
+/// A topic with the broker's defaults.
+fn new_topic(name: &Str, id: Uuid) -> NewTopic {
+    NewTopic {
+        name: name.clone(),
+        id,
+        partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
     }
 }
 
@@ -217,7 +229,7 @@ fn describe<I: Io>(
         error_code: ErrorCode::None.code(),
         name: Some(topic.name.clone()),
         topic_id: topic.id,
-        is_internal: false,
+        is_internal: is_internal(&topic.name),
         partitions: partitions.collect(),
         topic_authorized_operations: NO_AUTHORIZED_OPERATIONS,
     }

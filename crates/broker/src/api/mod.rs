@@ -22,6 +22,7 @@ mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
+mod groups;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod list_config_resources;
@@ -39,13 +40,18 @@ use futures_util::future::LocalBoxFuture;
 use io::Io;
 use io::sync::Permit;
 use protocol::messages as kafka;
-use protocol::{ApiKey, Decoder, Request, RequestPrefix, versions};
+use protocol::{ApiKey, Decoder, Request, RequestPrefix, Str, versions};
 use types::ShardId;
 
 use crate::advertise::Audience;
 use crate::budget::{AnswerBudget, DecodedBudget, Reservation};
 use crate::connection::{Connection, Frame, Held, Pending, Response};
 use crate::shard::Shard;
+
+use groups::{
+    delete_groups, describe_groups, find_coordinator, heartbeat, join_group, leave_group,
+    list_groups, offset_commit, offset_delete, offset_fetch, sync_group,
+};
 
 pub(crate) use fetch::FetchSessions;
 
@@ -59,6 +65,8 @@ pub(crate) struct Call<I: Io> {
     pub(crate) key: ApiKey,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
+    /// What the client calls itself in this request; empty if it does not.
+    pub(crate) client_id: Str,
     /// What the frame was charged.
     _reservation: Option<Reservation>,
 }
@@ -120,6 +128,15 @@ apis! {
     Fetch => fetch(FetchRequest),
     ListOffsets => list_offsets(ListOffsetsRequest),
     Metadata => metadata_api(MetadataRequest),
+    OffsetCommit => offset_commit(OffsetCommitRequest),
+    OffsetFetch => offset_fetch(OffsetFetchRequest),
+    FindCoordinator => find_coordinator(FindCoordinatorRequest),
+    JoinGroup => join_group(JoinGroupRequest),
+    Heartbeat => heartbeat(HeartbeatRequest),
+    LeaveGroup => leave_group(LeaveGroupRequest),
+    SyncGroup => sync_group(SyncGroupRequest),
+    DescribeGroups => describe_groups(DescribeGroupsRequest),
+    ListGroups => list_groups(ListGroupsRequest),
     ApiVersions => api_versions(ApiVersionsRequest),
     CreateTopics => create_topics(CreateTopicsRequest),
     DeleteTopics => delete_topics(DeleteTopicsRequest),
@@ -131,10 +148,12 @@ apis! {
     AlterReplicaLogDirs => alter_replica_log_dirs(AlterReplicaLogDirsRequest),
     DescribeLogDirs => describe_log_dirs(DescribeLogDirsRequest),
     CreatePartitions => create_partitions(CreatePartitionsRequest),
+    DeleteGroups => delete_groups(DeleteGroupsRequest),
     ElectLeaders => elect_leaders(ElectLeadersRequest),
     IncrementalAlterConfigs => incremental_alter_configs(IncrementalAlterConfigsRequest),
     AlterPartitionReassignments => alter_partition_reassignments(AlterPartitionReassignmentsRequest),
     ListPartitionReassignments => list_partition_reassignments(ListPartitionReassignmentsRequest),
+    OffsetDelete => offset_delete(OffsetDeleteRequest),
     DescribeClientQuotas => describe_client_quotas(DescribeClientQuotasRequest),
     DescribeQuorum => describe_quorum(DescribeQuorumRequest),
     UpdateFeatures => update_features(UpdateFeaturesRequest),
@@ -175,9 +194,15 @@ pub(crate) async fn dispatch<I: Io>(
         );
     }
     let charged = shard.decoded_budget.admit(key, frame.bytes.len()).await;
-    let mut decoder =
-        Decoder::new(frame.bytes).with_memory_max(shard.limits.request_decoded_max_bytes);
-    let Ok(Ok(_)) = io::contain::contain(|| protocol::decode_request_header(&mut decoder, prefix))
+    // Coordinators keep parts of requests, and other shards may get them: neither may hold the receive buffer.
+    let bytes = if is_for_coordinators(key) {
+        Bytes::copy_from_slice(&frame.bytes)
+    } else {
+        frame.bytes
+    };
+    let mut decoder = Decoder::new(bytes).with_memory_max(shard.limits.request_decoded_max_bytes);
+    let Ok(Ok(header)) =
+        io::contain::contain(|| protocol::decode_request_header(&mut decoder, prefix))
     else {
         return refuse(shard, connection, "a malformed request header");
     };
@@ -190,6 +215,7 @@ pub(crate) async fn dispatch<I: Io>(
         key,
         version: prefix.api_version,
         correlation_id: prefix.correlation_id,
+        client_id: header.client_id.unwrap_or_default(),
         _reservation: frame.reservation,
     };
     handle(call, decoder, charged).await
@@ -200,6 +226,26 @@ fn answers_at_once(key: ApiKey) -> bool {
     !matches!(
         key,
         ApiKey::Produce | ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::InitProducerId
+    )
+}
+
+/// Whether the request, or each group of it, goes to a group's coordinator.
+fn is_for_coordinators(key: ApiKey) -> bool {
+    matches!(
+        key,
+        ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch
+            | ApiKey::FindCoordinator
+            | ApiKey::JoinGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::SyncGroup
+            | ApiKey::DescribeGroups
+            | ApiKey::ListGroups
+            | ApiKey::DeleteGroups
+            | ApiKey::OffsetDelete
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::ConsumerGroupDescribe
     )
 }
 

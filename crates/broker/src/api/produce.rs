@@ -27,6 +27,7 @@ use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
 use super::{Call, Finished, Outcome};
 use crate::advertise::Audience;
 use crate::errors;
+use crate::groups::is_internal;
 use crate::mesh::PendingReply;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
 use crate::partition::{Partition, Submitted};
@@ -186,6 +187,9 @@ impl<I: Io> Pass<'_, I> {
             let index = partition.index;
             let done = match (self.refuse_all, &topic, &settings) {
                 (Some(code), _, _) => Progress::Refused(code.into()),
+                (None, Some(topic), _) if is_internal(&topic.name) => {
+                    Progress::Refused(refused_internal(&topic.name))
+                }
                 (None, Some(topic), Some(settings)) => {
                     self.partition(topic, settings, partition).await
                 }
@@ -369,6 +373,14 @@ impl<I: Io> Pass<'_, I> {
             Ok((partition, at)) => Progress::Appended { partition, at },
             Err(code) => Progress::Refused(code.into()),
         }
+    }
+}
+
+/// The refusal of a batch for a topic that only brokers write.
+fn refused_internal(topic: &str) -> Failure {
+    Failure {
+        message: Some(format!("Cannot append to internal topic {topic}").into()),
+        ..ErrorCode::InvalidTopicException.into()
     }
 }
 

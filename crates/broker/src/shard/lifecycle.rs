@@ -143,6 +143,7 @@ impl<I: Io> Shard<I> {
     pub(super) async fn drain(self: &Rc<Self>) -> ShardCheckpoints {
         self.is_draining.set(true);
         self.draining.notify_all();
+        self.close_coordinators();
         let deadline = self.io.now() + self.limits.shutdown_timeout / 2;
         for (_, connection) in self.connections.borrow().iter() {
             connection.drain();

@@ -110,6 +110,7 @@ impl<I: Io> Shard<I> {
 
     /// Lets go of partitions. Who waits for them here is told who leads them now.
     pub(crate) async fn release(&self, keys: &[PartitionKey]) -> Vec<HandedOver> {
+        self.end_coordinators(|key| keys.contains(&key));
         join_all(keys.iter().map(|key| self.release_one(*key))).await
     }
 
@@ -142,6 +143,7 @@ impl<I: Io> Shard<I> {
         stream::iter(handed_over)
             .for_each_concurrent(None, |arrived| self.adopt_one(&view, arrived))
             .await;
+        self.follow_groups();
     }
 
     async fn adopt_one(self: &Rc<Self>, view: &View, arrived: HandedOver) {

@@ -66,6 +66,18 @@ pub(super) async fn serve_requests<I: Io>(
                     .collect();
                 shard.mesh.reply_to(to, Reply::DeletedRecords(results));
             }
+            Request::Group(job) => {
+                let asking = shard.ask_here(job.key, job.asked);
+                let replier = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let answered = Box::new(asking.answer().await);
+                    replier.mesh.reply_to(to, Reply::Group(answered));
+                });
+            }
+            Request::ListGroups(asked) => {
+                let listed = shard.list_groups_here(&asked);
+                shard.mesh.reply_to(to, Reply::ListedGroups(listed));
+            }
             Request::Offsets(jobs) => {
                 shard.spawn(
                     TaskClass::Foreground,

@@ -57,6 +57,8 @@ impl<I: Io> Shard<I> {
         if self.id() == CONTROLLER && !Rc::ptr_eq(&before.config, &view.config) {
             self.setup.on_change.changed(&view.config);
         }
+        self.tell_coordinators(&before, &view);
+        self.follow_groups();
         self.follow(&before, &view).await;
     }
 

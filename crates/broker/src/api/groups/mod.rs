@@ -1,0 +1,94 @@
+//! The APIs of group coordinators: a file each, and what they share.
+//!
+//! Each sends its request, or each group of it, to the coordinator, and puts Kafka's error into the answer where there is
+//! none. What a request means is decided by the core, in the crate `groups`.
+
+pub(super) mod delete_groups;
+pub(super) mod describe_groups;
+pub(super) mod find_coordinator;
+pub(super) mod heartbeat;
+pub(super) mod join_group;
+pub(super) mod leave_group;
+pub(super) mod list_groups;
+pub(super) mod offset_commit;
+pub(super) mod offset_delete;
+pub(super) mod offset_fetch;
+pub(super) mod sync_group;
+
+use std::collections::HashSet;
+
+use groups::Request;
+use io::Io;
+use protocol::Str;
+use types::ShardId;
+
+use super::Call;
+use crate::groups::{Asked, Asking};
+
+/// A request that is on its way to its coordinator.
+pub(super) enum Sent<I: Io> {
+    /// A coordinator will answer, or has.
+    Asking(Asking<I>),
+    /// The connection belongs to the coordinator's shard, which will handle the request.
+    Migrate(ShardId),
+}
+
+/// Sends a request about one group to its coordinator.
+pub(super) async fn send<I: Io>(call: &Call<I>, group: &Str, request: Request) -> Sent<I> {
+    match foreign_target(call, group) {
+        Some(target) => Sent::Migrate(target),
+        None => Sent::Asking(ask(call, group, request).await),
+    }
+}
+
+/// Sends what a request wants of one group to that group's coordinator.
+pub(super) async fn ask<I: Io>(call: &Call<I>, group: &Str, request: Request) -> Asking<I> {
+    let asked = Asked {
+        version: call.version,
+        client_id: call.client_id.clone(),
+        client_host: format!("/{}", call.connection.peer.ip()).into(),
+        request,
+    };
+    call.shard.ask(group, asked, call.redirects()).await
+}
+
+/// Each of these once, in order, as in Kafka: repeating one would make the answer many times as large as the request.
+pub(super) fn distinct(groups: Vec<Str>) -> Vec<Str> {
+    let mut seen = HashSet::new();
+    groups
+        .into_iter()
+        .filter(|group| seen.insert(group.clone()))
+        .collect()
+}
+
+/// With a node id for each shard, a connection that has not shown yet which shard it means follows the coordinator of
+/// the first group that it names.
+pub(super) fn foreign_target<I: Io>(call: &Call<I>, group: &Str) -> Option<ShardId> {
+    if !call.redirects() || call.connection.is_settled.get() {
+        return None;
+    }
+    let owner = call
+        .shard
+        .view()
+        .owner(call.shard.group_partition(group)?)?;
+    call.connection.is_settled.set(true);
+    (owner != call.shard.id()).then_some(owner)
+}
+
+/// The body of a handler whose whole request goes to one coordinator, and whose answer is that one's.
+macro_rules! one_group {
+    ($call:ident, $request:ident, $kind:ident, $refused:expr) => {{
+        let group = $request.group_id.clone();
+        match super::send(&$call, &group, groups::Request::$kind($request)).await {
+            super::Sent::Migrate(target) => crate::api::Outcome::Migrate(target),
+            super::Sent::Asking(asking) => crate::api::Outcome::Later(Box::pin(async move {
+                crate::api::Finished::Answer(match asking.answer().await {
+                    Ok(groups::Reply::$kind(response)) => response,
+                    Ok(_) => $refused(types::ErrorCode::UnknownServerError),
+                    Err(code) => $refused(code),
+                })
+            })),
+        }
+    }};
+}
+use one_group;

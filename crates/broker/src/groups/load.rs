@@ -1,0 +1,147 @@
+//! Reading the state of a coordinator from its log.
+//!
+//! Until the end of the log as it was found is read, the coordinator answers COORDINATOR_LOAD_IN_PROGRESS. The reading
+//! goes on in slices: groups of other partitions, and everything else of the shard, are served meanwhile.
+//!
+//! A damaged batch ends the loading, as in Kafka: what it said is not known, and a group that went on with older offsets
+//! would not notice.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use groups::{GroupError, GroupRecord};
+use io::Io;
+use records::{BatchIter, RecordIter, decompressed_records};
+use storage::{ReadError, ReadRequest};
+use types::Offset;
+
+use super::Coordinator;
+use super::snapshots::{self, Loaded};
+use crate::shard::Shard;
+use crate::slice::Steps;
+
+/// Bytes of the log that are read at a time.
+const READ_BYTES: usize = 1 << 20;
+
+/// The most bytes that a compressed batch may become.
+const DECOMPRESSED_MAX_BYTES: usize = 256 << 20;
+
+/// Why the state cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error("{0}")]
+    Read(#[from] ReadError),
+    #[error("a damaged batch behind offset {}: {problem}", .offset.0)]
+    Batch { offset: Offset, problem: String },
+    #[error("the record at offset {}: {source}", .offset.0)]
+    Record { offset: Offset, source: GroupError },
+}
+
+/// Loads a coordinator, and lets it begin.
+pub(super) async fn load<I: Io>(shard: &Rc<Shard<I>>, coordinator: &Rc<Coordinator<I>>) {
+    let began = shard.io.now();
+    let log = &coordinator.partition().log;
+    let end = log.log_end_offset();
+    let dir = log.dir().display();
+    if log.wait_durable(end).await.is_err() {
+        coordinator.give_up();
+        return;
+    }
+    let snapshot = snapshots::load(shard, coordinator, end).await;
+    match replay(shard, coordinator, snapshot.as_ref(), end).await {
+        Ok(records) => {
+            let took: Duration = shard.io.now().saturating_since(began);
+            if coordinator.begin(shard, end) && (records > 0 || snapshot.is_some()) {
+                let from_snapshot = snapshot.map_or(0, |snapshot| snapshot.records);
+                tracing::info!(%dir, from_snapshot, from_log = records, millis = took.as_millis(), "groups are loaded");
+            }
+        }
+        Err(error) => {
+            tracing::error!(%dir, %error, "the groups of this partition cannot be loaded");
+            coordinator.give_up();
+        }
+    }
+}
+
+/// Applies the records of the log up to `end` that the snapshot does not have; returns how many.
+async fn replay<I: Io>(
+    shard: &Rc<Shard<I>>,
+    coordinator: &Coordinator<I>,
+    snapshot: Option<&Loaded>,
+    end: Offset,
+) -> Result<u64, LoadError> {
+    let log = &coordinator.partition().log;
+    let mut steps = Steps::new(&shard.io);
+    let mut scratch = Vec::new();
+    let from = snapshot.map_or(Offset(0), |snapshot| snapshot.start);
+    let from = from.max(log.log_start_offset());
+    let mut next = from;
+    let mut records = 0;
+    while next < end && coordinator.is_loading() {
+        let request = ReadRequest {
+            offset: next,
+            max_bytes: READ_BYTES,
+            min_one_batch: true,
+            end_offset: end,
+        };
+        let data = log.read(request).await?;
+        if data.next_offset <= next {
+            break;
+        }
+        next = data.next_offset;
+        let bytes = joined(data.chunks);
+        for batch in BatchIter::new(&bytes) {
+            let damaged = |problem: String| LoadError::Batch {
+                offset: next,
+                problem,
+            };
+            let (header, batch) = batch.map_err(|error| damaged(error.to_string()))?;
+            if header.is_control() {
+                continue;
+            }
+            let content =
+                decompressed_records(&header, batch, &mut scratch, DECOMPRESSED_MAX_BYTES)
+                    .map_err(|error| damaged(error.to_string()))?;
+            for record in RecordIter::new(&header, content) {
+                let record = record.map_err(|error| damaged(error.to_string()))?;
+                steps.step().await;
+                if record.offset < from || record.offset >= end {
+                    continue;
+                }
+                let key = Bytes::copy_from_slice(record.key.unwrap_or_default());
+                let value = record.value.map(Bytes::copy_from_slice);
+                match GroupRecord::decode(&key, value.as_ref()) {
+                    Ok(decoded) if is_known(snapshot, &decoded, record.offset) => {}
+                    Ok(decoded) => coordinator.replay(&decoded, record.offset),
+                    // Kafka skips what a newer version, or another kind of group, has written.
+                    Err(GroupError::UnknownType(_)) => {}
+                    Err(source) => {
+                        let offset = record.offset;
+                        return Err(LoadError::Record { offset, source });
+                    }
+                }
+                records += 1;
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// Whether the snapshot holds this record, or what became of it.
+fn is_known(snapshot: Option<&Loaded>, record: &GroupRecord, offset: Offset) -> bool {
+    let reached = snapshot.and_then(|snapshot| snapshot.ahead.get(record.group_id()));
+    reached.is_some_and(|reached| offset < *reached)
+}
+
+/// The chunks of a read as one: a batch may go on from one to the next.
+fn joined(mut chunks: Vec<Bytes>) -> Bytes {
+    if chunks.len() == 1 {
+        return chunks.remove(0);
+    }
+    let mut all = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
+    for chunk in &chunks {
+        all.extend_from_slice(chunk);
+    }
+    all.freeze()
+}

@@ -1,0 +1,170 @@
+//! The host of consumer groups: one [`Coordinator`] for each partition of `__consumer_offsets` that this shard owns.
+//!
+//! The crate `groups` decides; what is here gives it the time, the topics and a log. A coordinator comes when its
+//! partition has its log here, is loaded from it, and goes with it. Requests reach it through [`Asking`], from
+//! connections of this shard and, through the mesh, of the others.
+//!
+//! # Invariants
+//! - A reply leaves when the log is durable up to everything that it could have been decided on.
+//! - Nobody but its coordinator appends to a partition of `__consumer_offsets`, so that where records will land is
+//!   known when they are decided.
+//! - After a failed append a coordinator is never used again: what it decided may be in the log or not, and a new one is
+//!   loaded from there.
+//!
+//! Deliberately absent: what requests mean, which is the core's.
+
+mod asking;
+mod context;
+mod coordinator;
+mod load;
+mod settings;
+mod snapshots;
+mod topic;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use io::{Io, TaskClass};
+use rustc_hash::FxHashMap;
+use types::ErrorCode;
+
+use crate::message::PartitionKey;
+use crate::partition::Partition;
+use crate::shard::Shard;
+use crate::topics::View;
+
+pub(crate) use asking::{Answered, Asked, Asking, GroupJob, ListedGroups};
+pub(crate) use coordinator::Coordinator;
+pub(crate) use topic::{OFFSETS_TOPIC, is_internal, new_offsets_topic};
+
+/// The coordinators of a shard.
+pub(crate) struct Coordinators<I: Io> {
+    by_partition: RefCell<FxHashMap<PartitionKey, Rc<Coordinator<I>>>>,
+    /// Whether the shard drains: nothing is loaded any more.
+    are_closed: Cell<bool>,
+}
+
+impl<I: Io> Default for Coordinators<I> {
+    fn default() -> Self {
+        Self {
+            by_partition: RefCell::default(),
+            are_closed: Cell::new(false),
+        }
+    }
+}
+
+impl<I: Io> Coordinators<I> {
+    fn of(&self, key: PartitionKey) -> Option<Rc<Coordinator<I>>> {
+        self.by_partition.borrow().get(&key).map(Rc::clone)
+    }
+
+    fn all(&self) -> Vec<Rc<Coordinator<I>>> {
+        self.by_partition.borrow().values().map(Rc::clone).collect()
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// The coordinator of a partition of `__consumer_offsets`.
+    ///
+    /// # Errors
+    /// COORDINATOR_LOAD_IN_PROGRESS while the partition is on its way here, COORDINATOR_NOT_AVAILABLE when its log
+    /// could not be opened, and NOT_COORDINATOR when it is elsewhere.
+    pub(crate) fn coordinator(&self, key: PartitionKey) -> Result<Rc<Coordinator<I>>, ErrorCode> {
+        if let Some(coordinator) = self.coordinators.of(key) {
+            return Ok(coordinator);
+        }
+        Err(match self.partition(key) {
+            Ok(_) => ErrorCode::CoordinatorLoadInProgress,
+            Err(ErrorCode::KafkaStorageError) => ErrorCode::CoordinatorNotAvailable,
+            Err(_) if self.view().owner(key) == Some(self.id()) => {
+                ErrorCode::CoordinatorLoadInProgress
+            }
+            Err(_) => ErrorCode::NotCoordinator,
+        })
+    }
+
+    /// Starts the coordinators of partitions that have come, and ends those of partitions that have gone.
+    pub(crate) fn follow_groups(self: &Rc<Self>) {
+        if self.coordinators.are_closed.get() {
+            return;
+        }
+        let view = self.view();
+        let topic = view.image.topic_named(OFFSETS_TOPIC);
+        let keys = topic.into_iter().flat_map(|topic| {
+            let partitions = (0..).zip(&topic.partitions);
+            let own = partitions.filter(|(_, image)| image.shard == Some(self.id()));
+            own.map(|(index, _)| PartitionKey {
+                topic_id: topic.id,
+                index,
+            })
+        });
+        let here: Vec<Rc<Partition<I>>> = keys.filter_map(|key| self.partition(key).ok()).collect();
+        self.end_coordinators(|key| here.iter().all(|partition| partition.key != key));
+        for partition in here {
+            if self.coordinators.of(partition.key).is_none() {
+                self.start_coordinator(partition);
+            }
+        }
+    }
+
+    /// Ends the coordinators of partitions that are about to be let go of.
+    pub(crate) fn end_coordinators(&self, is_gone: impl Fn(PartitionKey) -> bool) {
+        let coordinators = self.coordinators.all();
+        for coordinator in coordinators.iter().filter(|it| is_gone(it.key())) {
+            self.coordinators
+                .by_partition
+                .borrow_mut()
+                .remove(&coordinator.key());
+            coordinator.end();
+        }
+    }
+
+    /// Ends all coordinators, for good: who waits for a rebalance asks elsewhere.
+    pub(crate) fn close_coordinators(&self) {
+        self.coordinators.are_closed.set(true);
+        self.end_coordinators(|_| true);
+    }
+
+    fn start_coordinator(self: &Rc<Self>, partition: Rc<Partition<I>>) {
+        let coordinator = Coordinator::new(partition, &self.view());
+        self.coordinators
+            .by_partition
+            .borrow_mut()
+            .insert(coordinator.key(), Rc::clone(&coordinator));
+        let shard = Rc::clone(self);
+        self.spawn(TaskClass::Foreground, async move {
+            load::load(&shard, &coordinator).await;
+        });
+    }
+
+    /// Puts a new coordinator into the place of one that has failed, if its log can still be written.
+    fn replace_coordinator(self: &Rc<Self>, failed: &Rc<Coordinator<I>>) {
+        let key = failed.key();
+        let is_current = self
+            .coordinators
+            .of(key)
+            .is_some_and(|it| Rc::ptr_eq(&it, failed));
+        if !is_current || self.coordinators.are_closed.get() {
+            return;
+        }
+        let partition = self.partition(key).ok();
+        if let Some(partition) = partition.filter(|it| !it.log.is_fenced()) {
+            self.start_coordinator(partition);
+        }
+    }
+
+    /// Tells the coordinators of new topics and of new configurations.
+    pub(crate) fn tell_coordinators(self: &Rc<Self>, before: &View, view: &View) {
+        let is_configured = !Rc::ptr_eq(&before.config, &view.config)
+            || before.image.group_configs() != view.image.group_configs();
+        let has_new_topics = before.image.end_offset() != view.image.end_offset();
+        for coordinator in self.coordinators.all() {
+            if is_configured {
+                coordinator.configure(settings::of(view));
+            }
+            if has_new_topics {
+                coordinator.topics_changed(self);
+            }
+        }
+    }
+}
