@@ -29,7 +29,7 @@ use records::Compression;
 use tests::{Broker, Launch, Wire, batch_of, create_topic, error_of, temporary_directory};
 use types::{ErrorCode, Uuid};
 
-use crate::{log_dirs, moves, retention};
+use crate::{groups, log_dirs, moves, retention};
 
 /// The topic that is there; its partitions lie on both shards.
 const TOPIC: &str = "known";
@@ -134,6 +134,17 @@ impl<'a> Asker<'a> {
             }
             ApiKey::ListPartitionReassignments => moves::ask_ongoing(self.wire(), TOPIC, version),
             ApiKey::ElectLeaders => moves::ask_elections(self.wire(), TOPIC, version),
+            ApiKey::FindCoordinator
+            | ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch
+            | ApiKey::OffsetDelete
+            | ApiKey::DeleteGroups
+            | ApiKey::DescribeGroups
+            | ApiKey::ListGroups => groups::versions::ask(self.broker, TOPIC, key, version),
             ApiKey::DescribeQuorum => self.describe_quorum(version),
             ApiKey::UpdateFeatures => self.update_features(version),
             ApiKey::DescribeCluster => self.describe_cluster(version),

@@ -16,6 +16,7 @@ mod dynamic;
 mod fetches;
 mod floods;
 mod frames;
+mod groups;
 mod log_dirs;
 mod metadata_damage;
 mod moves;

@@ -1,0 +1,111 @@
+//! Committed offsets: what is committed is fetched, and belongs to a topic, not to a name.
+
+use protocol::messages::offset_delete_request::{
+    OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
+use protocol::messages::{DeleteGroupsRequest, OffsetDeleteRequest};
+use tests::{create_topic, error_of, temporary_directory};
+use types::ErrorCode;
+
+use super::{COMMIT, commit, commit_request, committed, coordinator, launch, single_member};
+
+#[test]
+fn what_is_committed_is_fetched() {
+    let directory = temporary_directory();
+    let broker = launch(directory.path()).start();
+    create_topic(&broker, "t", 3, &[]);
+    for group in ["a", "b", "c", "d"] {
+        let mut wire = coordinator(&broker, group);
+        assert_eq!(committed(&mut wire, group, "t", 3), [-1, -1, -1]);
+        assert_eq!(commit(&mut wire, group, "t", &[5, 6]), [ErrorCode::None; 2]);
+        assert_eq!(committed(&mut wire, group, "t", 3), [5, 6, -1]);
+    }
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn topics_that_are_not_there_take_no_offsets() {
+    let directory = temporary_directory();
+    let broker = launch(directory.path()).start();
+    let mut wire = coordinator(&broker, "g");
+    let codes = commit(&mut wire, "g", "unknown", &[5]);
+    assert_eq!(codes, [ErrorCode::UnknownTopicOrPartition]);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn an_old_generation_commits_nothing() {
+    let directory = temporary_directory();
+    let broker = launch(directory.path()).start();
+    create_topic(&broker, "t", 1, &[]);
+    let mut wire = coordinator(&broker, "g");
+    let joined = single_member(&mut wire, "g");
+    let mut request = commit_request("g", "t", &[5]);
+    request.member_id = joined.member_id.clone();
+    request.generation_id_or_member_epoch = joined.generation_id - 1;
+    let mut answer = |request| {
+        let response = wire.call(COMMIT, &request);
+        error_of(response.topics[0].partitions[0].error_code)
+    };
+    assert_eq!(answer(request.clone()), ErrorCode::IllegalGeneration);
+    request.generation_id_or_member_epoch = joined.generation_id;
+    assert_eq!(answer(request.clone()), ErrorCode::None);
+    request.member_id = "somebody-else".into();
+    assert_eq!(answer(request), ErrorCode::UnknownMemberId);
+    assert_eq!(committed(&mut wire, "g", "t", 1), [5]);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_new_topic_of_an_old_name_has_no_offsets() {
+    let directory = temporary_directory();
+    let launch = launch(directory.path());
+    let mut broker = launch.start();
+    // Once while the coordinator hears of the deletion, and once across a restart right after it.
+    for is_restarted in [false, true] {
+        create_topic(&broker, "t", 1, &[]);
+        let mut wire = coordinator(&broker, "g");
+        assert_eq!(committed(&mut wire, "g", "t", 1), [-1]);
+        assert_eq!(commit(&mut wire, "g", "t", &[5]), [ErrorCode::None]);
+        broker.client().delete_topic("t").expect("it is there");
+        if is_restarted {
+            drop(broker);
+            broker = launch.start();
+        }
+    }
+    create_topic(&broker, "t", 1, &[]);
+    let mut wire = coordinator(&broker, "g");
+    assert_eq!(committed(&mut wire, "g", "t", 1), [-1]);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn offsets_and_groups_are_deleted_on_demand() {
+    let directory = temporary_directory();
+    let launch = launch(directory.path());
+    let broker = launch.start();
+    create_topic(&broker, "t", 2, &[]);
+    let mut wire = coordinator(&broker, "g");
+    assert_eq!(commit(&mut wire, "g", "t", &[5, 6]), [ErrorCode::None; 2]);
+    let request = OffsetDeleteRequest {
+        group_id: "g".into(),
+        topics: vec![OffsetDeleteRequestTopic {
+            name: "t".into(),
+            partitions: vec![OffsetDeleteRequestPartition { partition_index: 0 }],
+        }],
+    };
+    let response = wire.call(0, &request);
+    assert_eq!(response.error_code, 0, "{response:?}");
+    assert_eq!(committed(&mut wire, "g", "t", 2), [-1, 6]);
+    let delete = |group: &str| DeleteGroupsRequest {
+        groups_names: vec![group.into()],
+    };
+    assert_eq!(wire.call(2, &delete("g")).results[0].error_code, 0);
+    let unknown = wire.call(2, &delete("unknown")).results[0].error_code;
+    assert_eq!(error_of(unknown), ErrorCode::GroupIdNotFound);
+    drop(broker);
+    let broker = launch.start();
+    let mut wire = coordinator(&broker, "g");
+    assert_eq!(committed(&mut wire, "g", "t", 2), [-1, -1]);
+    assert_eq!(broker.stop().code(), 0);
+}
