@@ -141,8 +141,8 @@ impl<I: Io> Coordinator<I> {
     }
 
     /// Applies a record of the log while it is loaded.
-    pub(super) fn replay(&self, record: &GroupRecord, offset: Offset) {
-        self.core.borrow_mut().apply(record, offset);
+    pub(super) fn replay(&self, record: &GroupRecord) {
+        self.core.borrow_mut().apply(record);
     }
 
     /// Begins to decide, with a log that ends at `end`; returns false if it has ended meanwhile.
@@ -392,9 +392,8 @@ impl<I: Io> Coordinator<I> {
             };
             let mut core = self.core.borrow_mut();
             for record in records {
-                let offset = self.end.get();
-                core.apply(record, offset);
-                self.end.set(Offset(offset.0 + 1));
+                core.apply(record);
+                self.end.set(Offset(self.end.get().0 + 1));
             }
         }
         self.due.count(records.len());

@@ -113,7 +113,7 @@ async fn replay<I: Io>(
                 let value = record.value.map(Bytes::copy_from_slice);
                 match GroupRecord::decode(&key, value.as_ref()) {
                     Ok(decoded) if is_known(snapshot, &decoded, record.offset) => {}
-                    Ok(decoded) => coordinator.replay(&decoded, record.offset),
+                    Ok(decoded) => coordinator.replay(&decoded),
                     // Kafka skips what a newer version, or another kind of group, has written.
                     Err(GroupError::UnknownType(_)) => {}
                     Err(source) => {

@@ -18,10 +18,22 @@ fn unknown_members_and_generations_are_refused() {
     let mut wire = coordinator(&broker, "g");
     let joined = single_member(&mut wire, "g");
     let member = joined.member_id.as_str();
-    assert_eq!(heartbeat(&mut wire, "g", "forged", 1), ErrorCode::UnknownMemberId);
-    assert_eq!(heartbeat(&mut wire, "g", member, 7), ErrorCode::IllegalGeneration);
-    assert_eq!(heartbeat(&mut wire, "other", member, 1), ErrorCode::UnknownMemberId);
-    assert_eq!(heartbeat(&mut wire, "", member, 1), ErrorCode::InvalidGroupId);
+    assert_eq!(
+        heartbeat(&mut wire, "g", "forged", 1),
+        ErrorCode::UnknownMemberId
+    );
+    assert_eq!(
+        heartbeat(&mut wire, "g", member, 7),
+        ErrorCode::IllegalGeneration
+    );
+    assert_eq!(
+        heartbeat(&mut wire, "other", member, 1),
+        ErrorCode::UnknownMemberId
+    );
+    assert_eq!(
+        heartbeat(&mut wire, "", member, 1),
+        ErrorCode::InvalidGroupId
+    );
     assert_eq!(heartbeat(&mut wire, "g", member, 1), ErrorCode::None);
     let forged = join(&mut wire, "g", "forged");
     assert_eq!(error_of(forged.error_code), ErrorCode::UnknownMemberId);
@@ -32,7 +44,10 @@ fn unknown_members_and_generations_are_refused() {
     let mut foreign = join_request("g", "", 30_000);
     foreign.protocol_type = "connect".into();
     let foreign = wire.call(JOIN, &foreign);
-    assert_eq!(error_of(foreign.error_code), ErrorCode::InconsistentGroupProtocol);
+    assert_eq!(
+        error_of(foreign.error_code),
+        ErrorCode::InconsistentGroupProtocol
+    );
     assert_eq!(heartbeat(&mut wire, "g", member, 1), ErrorCode::None);
     assert_eq!(broker.stop().code(), 0);
 }
@@ -117,6 +132,9 @@ fn a_group_takes_no_more_members_than_it_may() {
     }
     assert!(refused > 0, "twenty members of three");
     let code = heartbeat(&mut wire, "g", &joined.member_id, joined.generation_id);
-    assert!(matches!(code, ErrorCode::None | ErrorCode::RebalanceInProgress), "{code:?}");
+    assert!(
+        matches!(code, ErrorCode::None | ErrorCode::RebalanceInProgress),
+        "{code:?}"
+    );
     assert_eq!(broker.stop().code(), 0);
 }

@@ -8,7 +8,8 @@ use tests::{Broker, Wire, error_of, temporary_directory};
 use types::ErrorCode;
 
 use super::{
-    JOIN, coordinator, heartbeat, join, join_request, launch, single_member, sync, sync_request, until,
+    JOIN, coordinator, heartbeat, join, join_request, launch, single_member, sync, sync_request,
+    until,
 };
 
 #[test]
@@ -36,8 +37,8 @@ fn share(broker: &Broker, group: &str) {
     );
     let waiting = second.send_request(JOIN, &join_request(group, &named.member_id, 30_000));
     until("the heartbeat says so", || {
-        let code = heartbeat&mut first, group, &alone.member_id, 1);
-        (code == ErrorCode::RebalanceInProgress
+        let code = heartbeat(&mut first, group, &alone.member_id, 1);
+        code == ErrorCode::RebalanceInProgress
     });
     let leading = join(&mut first, group, &alone.member_id);
     let following = second.receive::<JoinGroupRequest>(JOIN, waiting);
@@ -49,7 +50,9 @@ fn share(broker: &Broker, group: &str) {
     } else {
         ((&mut second, &following), (&mut first, &leading))
     };
-    let waiting = follows.0.send_request(super::SYNC, &sync_request(follows.1, group));
+    let waiting = follows
+        .0
+        .send_request(super::SYNC, &sync_request(follows.1, group));
     let own = sync(leads.0, group, leads.1);
     assert_eq!(own.assignment, leads.1.member_id.as_bytes());
     let other = follows
@@ -72,7 +75,11 @@ fn a_member_that_vanishes_is_given_up_after_its_session() {
     let second = join(&mut broker.wire(), "g", "");
     assert_eq!(second.error_code, 0, "{second:?}");
     assert_eq!(second.members.len(), 1, "{second:?}");
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
     let late = heartbeat(&mut wire, "g", &joined.member_id, joined.generation_id);
     assert_eq!(late, ErrorCode::UnknownMemberId);
     assert_eq!(broker.stop().code(), 0);
@@ -117,7 +124,11 @@ fn a_shutdown_does_not_wait_for_a_rebalance() {
     let waiting = second.send_request(JOIN, &join_request("g", &named.member_id, 30_000));
     let began = Instant::now();
     assert_eq!(broker.stop().code(), 0);
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
     let refused = second.receive::<JoinGroupRequest>(JOIN, waiting);
     assert_eq!(error_of(refused.error_code), ErrorCode::NotCoordinator);
 }

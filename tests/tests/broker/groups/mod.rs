@@ -6,7 +6,7 @@ mod classic;
 mod offsets;
 mod restarts;
 mod topic;
-pub mod versions;
+pub(crate) mod versions;
 
 use std::time::Duration;
 
@@ -15,9 +15,7 @@ use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
-use protocol::messages::offset_fetch_request::{
-    OffsetFetchRequestGroup, OffsetFetchRequestTopics,
-};
+use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
     FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
@@ -58,8 +56,8 @@ fn coordinator(broker: &Broker, group: &str) -> Wire {
     let response = wire.call(6, &request);
     assert_eq!(response.coordinators[0].error_code, 0, "{response:?}");
     until("the coordinator is loaded", || {
-        let code = heartbeat&mut wire, group, "nobody", 0);
-        (code != ErrorCode::CoordinatorLoadInProgress
+        let code = heartbeat(&mut wire, group, "nobody", 0);
+        code != ErrorCode::CoordinatorLoadInProgress
     });
     wire
 }

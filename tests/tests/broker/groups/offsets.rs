@@ -3,7 +3,7 @@
 use protocol::messages::offset_delete_request::{
     OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
-use protocol::messages::{DeleteGroupsRequest, OffsetDeleteRequest};
+use protocol::messages::{DeleteGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest};
 use tests::{create_topic, error_of, temporary_directory};
 use types::ErrorCode;
 
@@ -43,7 +43,7 @@ fn an_old_generation_commits_nothing() {
     let mut request = commit_request("g", "t", &[5]);
     request.member_id = joined.member_id.clone();
     request.generation_id_or_member_epoch = joined.generation_id - 1;
-    let mut answer = |request| {
+    let mut answer = |request: OffsetCommitRequest| {
         let response = wire.call(COMMIT, &request);
         error_of(response.topics[0].partitions[0].error_code)
     };

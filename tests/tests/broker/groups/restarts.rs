@@ -86,7 +86,11 @@ fn a_coordinator_loads_its_newest_whole_snapshot_and_what_follows_it() {
     assert_eq!(committed(&mut wire, "g", "t", partitions), expected);
     let ended = broker.stop();
     assert_eq!(ended.code(), 0);
-    assert!(ended.log.contains("skipped a snapshot of groups"), "{}", ended.log);
+    assert!(
+        ended.log.contains("skipped a snapshot of groups"),
+        "{}",
+        ended.log
+    );
 }
 
 fn snapshots(log: &Path) -> Vec<std::path::PathBuf> {

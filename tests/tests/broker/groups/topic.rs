@@ -1,12 +1,12 @@
 //! `__consumer_offsets` itself: how it comes to be, and who may write to it.
 
+use protocol::Records;
+use protocol::messages::describe_configs_request::DescribeConfigsResource;
 use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use protocol::messages::describe_configs_request::DescribeConfigsResource;
 use protocol::messages::{
     DescribeConfigsRequest, FindCoordinatorRequest, MetadataRequest, ProduceRequest,
 };
-use protocol::Records;
 use records::Compression;
 use tests::{Broker, Launch, batch_of, error_of, temporary_directory};
 use types::ErrorCode;
@@ -74,7 +74,10 @@ fn producers_may_not_write_what_coordinators_write() {
     };
     let response = broker.wire().call(9, &request);
     let answer = &response.responses[0].partition_responses[0];
-    assert_eq!(error_of(answer.error_code), ErrorCode::InvalidTopicException);
+    assert_eq!(
+        error_of(answer.error_code),
+        ErrorCode::InvalidTopicException
+    );
     assert_eq!(broker.stop().code(), 0);
 }
 

@@ -19,7 +19,7 @@ use types::{ErrorCode, Uuid};
 use super::{commit_request, coordinator, join_request, sync_request};
 
 /// Asks one API in one version.
-pub fn ask(broker: &Broker, topic: &str, key: ApiKey, version: i16) {
+pub(crate) fn ask(broker: &Broker, topic: &str, key: ApiKey, version: i16) {
     let group = format!("{}-{version}", key.name());
     let mut wire = coordinator(broker, &group);
     match key {
@@ -28,7 +28,9 @@ pub fn ask(broker: &Broker, topic: &str, key: ApiKey, version: i16) {
         ApiKey::SyncGroup => sync(&mut wire, &group, version),
         ApiKey::Heartbeat => heartbeat(&mut wire, &group, version),
         ApiKey::LeaveGroup => leave(&mut wire, &group, version),
-        ApiKey::OffsetCommit | ApiKey::OffsetFetch => offsets(&mut wire, &group, topic, key, version),
+        ApiKey::OffsetCommit | ApiKey::OffsetFetch => {
+            offsets(&mut wire, &group, topic, key, version)
+        }
         ApiKey::OffsetDelete => delete_offsets(&mut wire, &group, topic),
         ApiKey::DeleteGroups => delete(&mut wire, version),
         ApiKey::DescribeGroups => describe(&mut wire, &group, version),
@@ -130,7 +132,11 @@ fn leave(wire: &mut Wire, group: &str, version: i16) {
         error_of(own.map_or(response.error_code, |it| it.error_code))
     };
     assert_eq!(answer(&joined.member_id), ErrorCode::None, "v{version}");
-    assert_eq!(answer(&"forged".into()), ErrorCode::UnknownMemberId, "v{version}");
+    assert_eq!(
+        answer(&"forged".into()),
+        ErrorCode::UnknownMemberId,
+        "v{version}"
+    );
 }
 
 fn offsets(wire: &mut Wire, group: &str, topic: &str, key: ApiKey, version: i16) {
@@ -141,7 +147,11 @@ fn offsets(wire: &mut Wire, group: &str, topic: &str, key: ApiKey, version: i16)
     };
     let id_of = |id: Uuid| if by_id { id } else { Uuid::ZERO };
     let mut request = commit_request(group, topic, &[5, 6]);
-    let commit_version = if key == ApiKey::OffsetCommit { version } else { 9 };
+    let commit_version = if key == ApiKey::OffsetCommit {
+        version
+    } else {
+        9
+    };
     if commit_version >= 10 {
         request.topics[0].name = Str::default();
         request.topics[0].topic_id = id;
@@ -150,7 +160,11 @@ fn offsets(wire: &mut Wire, group: &str, topic: &str, key: ApiKey, version: i16)
         request.retention_time_ms = -1;
     }
     let response = wire.call(commit_version, &request);
-    let codes: Vec<i16> = response.topics[0].partitions.iter().map(|it| it.error_code).collect();
+    let codes: Vec<i16> = response.topics[0]
+        .partitions
+        .iter()
+        .map(|it| it.error_code)
+        .collect();
     assert_eq!(codes, [0, 0], "v{commit_version}: {response:?}");
     if key == ApiKey::OffsetCommit {
         return;
@@ -182,7 +196,11 @@ fn offsets(wire: &mut Wire, group: &str, topic: &str, key: ApiKey, version: i16)
         assert_eq!(response.groups.len(), 2, "v{version}: {response:?}");
         let own = response.groups.iter().find(|it| it.group_id == *group);
         let topics = &own.expect("the group is answered").topics;
-        topics[0].partitions.iter().map(|it| it.committed_offset).collect()
+        topics[0]
+            .partitions
+            .iter()
+            .map(|it| it.committed_offset)
+            .collect()
     } else {
         let partitions = response.topics[0].partitions.iter();
         partitions.map(|it| it.committed_offset).collect()
@@ -191,17 +209,22 @@ fn offsets(wire: &mut Wire, group: &str, topic: &str, key: ApiKey, version: i16)
     if (2..8).contains(&version) {
         request.topics = None;
         let response = wire.call(version, &request);
-        assert_eq!(response.topics[0].partitions.len(), 2, "v{version}: {response:?}");
+        assert_eq!(
+            response.topics[0].partitions.len(),
+            2,
+            "v{version}: {response:?}"
+        );
     }
 }
 
-
 fn topic_id(wire: &mut Wire, topic: &str) -> Uuid {
     let request = protocol::messages::MetadataRequest {
-        topics: Some(vec![protocol::messages::metadata_request::MetadataRequestTopic {
-            name: Some(topic.into()),
-            ..Default::default()
-        }]),
+        topics: Some(vec![
+            protocol::messages::metadata_request::MetadataRequestTopic {
+                name: Some(topic.into()),
+                ..Default::default()
+            },
+        ]),
         ..Default::default()
     };
     wire.call(12, &request).topics[0].topic_id

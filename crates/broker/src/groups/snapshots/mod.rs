@@ -261,7 +261,7 @@ impl<'a, I: Io> Loading<'a, I> {
                     self.loaded.ahead.insert(group, taken_at);
                 }
                 for record in &records {
-                    self.coordinator.replay(record, taken_at);
+                    self.coordinator.replay(record);
                     steps.step().await;
                 }
                 Ok(())
