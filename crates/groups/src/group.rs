@@ -28,10 +28,6 @@ pub(crate) struct Group {
 
 /// The members of a group, by the protocol that they speak.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all groups are of a kind that is used"
-)]
 pub(crate) enum GroupKind {
     /// JoinGroup and SyncGroup, or no members at all.
     Classic(ClassicGroup),

@@ -19,6 +19,7 @@
 //!
 //! Source: KIP-211, KIP-345, KIP-394, KIP-429, KIP-848; behaviour of Apache Kafka 4.3.1 where they are silent.
 
+mod assignor;
 mod classic;
 mod config;
 mod consumer;
@@ -29,6 +30,7 @@ mod error;
 mod group;
 mod offsets;
 pub mod record;
+mod regex;
 
 pub use config::{ConsumerGroupConfig, GroupConfig, MigrationPolicy};
 pub use context::{Caller, Context, Instant, Ticket, Topic, Topics};

@@ -13,6 +13,7 @@
 //!
 //! Source: KIP-62, KIP-134, KIP-345, KIP-394, KIP-559, KIP-814; `ClassicGroup` of Apache Kafka 4.3.1.
 
+mod convert;
 mod heartbeat;
 mod join;
 mod leave;

@@ -193,7 +193,12 @@ impl ClassicGroup {
 }
 
 /// Answers whatever a member waits for with an error.
-fn answer_both(member: &mut Member, shown_id: &Str, error: ErrorCode, turn: &mut Turn<'_>) {
+pub(super) fn answer_both(
+    member: &mut Member,
+    shown_id: &Str,
+    error: ErrorCode,
+    turn: &mut Turn<'_>,
+) {
     if let Some(waiting) = member.awaiting_join.take() {
         answer(waiting, shown_id, error, turn);
     }

@@ -1,184 +1,211 @@
-//! Consumer groups (KIP-848).
+//! Consumer groups (KIP-848): members heartbeat, the coordinator assigns.
 //!
-//! To be filled in; the signatures are what the coordinator calls.
+//! A group has an epoch that rises with everything that asks for another assignment, a target assignment that was
+//! computed for one of those epochs, and members that are moved towards it at their own heartbeats. Members may speak
+//! the classic protocol while a group is upgraded or downgraded.
+//!
+//! [`state`] is what the log says, [`soft`] what it does not; [`heartbeat`], [`classic_member`] and [`fence`] decide;
+//! [`target`] and [`reconcile`] are the two steps of a rebalance; [`convert`] turns groups of one kind into the other.
+//!
+//! # Invariants
+//! - Every decision works on a draft; the group changes when its records are applied.
+//! - A request that is refused changes nothing and writes nothing.
+//! - A member that is given up is removed with everything that it held, in memory and in the log.
+//!
+//! Deliberately absent: computing assignments aside (`consumer.assignor.offload.enable`). The assignors are fast
+//! enough to run where they are asked for.
+//!
+//! Source: KIP-848; behaviour of Apache Kafka 4.3.1 where it is silent.
+
+mod check;
+mod classic_member;
+mod convert;
+mod describe;
+mod fence;
+mod heartbeat;
+mod member;
+mod reconcile;
+mod regexes;
+mod soft;
+mod state;
+mod target;
+
+use std::borrow::Cow;
+use std::time::Duration;
 
 use protocol::Str;
-use protocol::messages::consumer_group_describe_response::DescribedGroup;
-use protocol::messages::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    OffsetCommitRequest, SyncGroupRequest, SyncGroupResponse,
-};
 use types::ErrorCode;
 
-use crate::context::{Caller, Context, Instant};
-use crate::decision::Reply;
-use crate::group::{Group, Turn};
-use crate::record::GroupRecord;
+use self::member::{Member, MemberState};
+use self::soft::Soft;
+use self::state::{Draft, State};
+use crate::context::Instant;
+use crate::group::{Group, GroupKind, Turn};
+use crate::record::{BATCH_OVERHEAD_BYTES, GroupRecord};
+
+pub(crate) use classic_member::{heartbeat_classic, join_classic, leave_classic, sync_classic};
+pub(crate) use convert::{ClassicMemberView, ClassicView};
+pub(crate) use fence::on_deadline;
+pub(crate) use heartbeat::heartbeat;
 
 /// The members of a consumer group.
 #[derive(Debug, Default)]
-pub(crate) struct ConsumerGroup {}
+pub(crate) struct ConsumerGroup {
+    state: State,
+    soft: Soft,
+}
 
-#[expect(
-    clippy::unused_self,
-    clippy::needless_pass_by_ref_mut,
-    reason = "to be filled in"
-)]
 impl ConsumerGroup {
-    /// Whether nothing is known of it, durable or soft.
+    /// Whether nothing is known of it.
     pub(crate) fn is_vacant(&self) -> bool {
-        true
+        !self.state.exists
     }
 
     /// Whether it has no members, so that it can be deleted.
     pub(crate) fn is_empty(&self) -> bool {
-        true
+        self.state.members.is_empty()
     }
 
-    /// Kafka's name of its state.
-    pub(crate) fn state_name(&self) -> &'static str {
-        "Empty"
-    }
-
-    /// The earliest time at which something happens on its own.
+    /// The earliest time at which something may happen on its own.
     pub(crate) fn earliest_deadline(&self) -> Option<Instant> {
-        None
+        self.soft.earliest()
     }
 
     /// Changes what is durable. Called for `ConsumerGroup*` records alone; a tombstone of what is not there changes
     /// nothing.
-    pub(crate) fn apply(&mut self, _record: &GroupRecord) {}
+    pub(crate) fn apply(&mut self, record: &GroupRecord) {
+        self.state.apply(record);
+    }
 
     /// Whether a member subscribes to the topic, so that its offsets do not expire.
-    pub(crate) fn is_subscribed(&self, _topic: &str) -> bool {
-        false
-    }
-
-    /// Whether this commit may be taken.
-    pub(crate) fn check_commit(
-        &self,
-        _request: &OffsetCommitRequest,
-        _version: i16,
-    ) -> Result<(), ErrorCode> {
-        Err(ErrorCode::UnknownMemberId)
-    }
-
-    /// Whether this member may fetch the group's offsets.
-    pub(crate) fn check_fetch(
-        &self,
-        _member_id: Option<&str>,
-        _member_epoch: i32,
-    ) -> Result<(), ErrorCode> {
-        Ok(())
+    pub(crate) fn is_subscribed(&self, topic: &str) -> bool {
+        self.state.is_subscribed(topic)
     }
 
     /// Records that rebuild what is durable, in an order in which they can be applied.
-    pub(crate) fn snapshot(&self, _group_id: &Str, _records: &mut Vec<GroupRecord>) {}
+    pub(crate) fn snapshot(&self, group_id: &Str, records: &mut Vec<GroupRecord>) {
+        records.extend(self.state.records(group_id));
+    }
 
     /// Records that delete what is durable.
-    pub(crate) fn tombstones(&self, _group_id: &Str, _records: &mut Vec<GroupRecord>) {}
+    pub(crate) fn tombstones(&self, group_id: &Str, records: &mut Vec<GroupRecord>) {
+        records.extend(self.state.tombstones(group_id));
+    }
 
-    /// What ConsumerGroupDescribe says of it.
-    pub(crate) fn describe(&self, group_id: &Str, _context: &Context<'_>) -> DescribedGroup {
-        DescribedGroup {
-            group_id: group_id.clone(),
-            ..DescribedGroup::default()
+    /// Begins its sessions after the log was replayed: every member has a whole session, and who has to give
+    /// partitions away the whole of its rebalance timeout.
+    pub(crate) fn loaded(&mut self, group_id: &Str, turn: &mut Turn<'_>) {
+        let members: Vec<_> = self.state.members.values().cloned().collect();
+        for member in members {
+            let session = session_timeout(&member, group_id, turn);
+            self.soft
+                .heard_of(&member.member_id, turn.context.now, session);
+            self.watch_revocation(&member, turn);
+        }
+        self.note_deadline(turn);
+    }
+
+    /// Gives a member that must give partitions away its time for it, and takes it back from any other.
+    fn watch_revocation(&mut self, member: &Member, turn: &Turn<'_>) {
+        let rebalance = (member.state == MemberState::UnrevokedPartitions
+            && member.classic.is_none())
+        .then(|| {
+            let timeout = millis(member.rebalance_timeout_ms);
+            (turn.context.now.after(timeout), member.epoch)
+        });
+        self.soft
+            .change(&member.member_id, |timers| timers.rebalance = rebalance);
+    }
+
+    /// Tells the coordinator when to look at the group again.
+    fn note_deadline(&self, turn: &mut Turn<'_>) {
+        if let Some(at) = self.soft.earliest() {
+            turn.wake_at(at);
+        }
+    }
+}
+
+/// The topics of the cluster have changed. Members' next heartbeats find out what that means for them.
+pub(crate) fn topics_changed(_group: &mut Group, _turn: &mut Turn<'_>) {}
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
         }
     }
 
-    /// Begins its sessions after the log was replayed.
-    pub(crate) fn loaded(&mut self, _turn: &mut Turn<'_>) {}
+    fn message(&self) -> Option<Str> {
+        (!self.message.is_empty()).then(|| Str::from(&*self.message))
+    }
 }
 
-/// ConsumerGroupHeartbeat. The group may be of any kind; one that did not exist was just made, and is forgotten if it
-/// is vacant once the records are applied.
-pub(crate) fn heartbeat(
-    _group: &mut Group,
+/// The consumer group that a group is, if it is one.
+fn consumer_of(group: &Group) -> Option<&ConsumerGroup> {
+    match &group.kind {
+        GroupKind::Consumer(consumer) => Some(consumer),
+        GroupKind::Classic(_) => None,
+    }
+}
+
+/// How long a member may stay silent.
+fn session_timeout(member: &Member, group_id: &Str, turn: &Turn<'_>) -> Duration {
+    match &member.classic {
+        Some(classic) => millis(classic.session_timeout_ms),
+        None => turn.config.consumer_group(group_id).session_timeout,
+    }
+}
+
+/// Milliseconds of the wire; none for negative ones.
+fn millis(ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// Hands a draft's records over to be written, unless they do not fit one batch. The group is a consumer group from
+/// then on, whatever it was.
+fn commit<'a>(
+    draft: Draft,
+    group: &'a mut Group,
     turn: &mut Turn<'_>,
-    caller: &Caller,
-    _request: &ConsumerGroupHeartbeatRequest,
-) {
-    let error_code = ErrorCode::UnsupportedVersion.code();
-    turn.reply(
-        caller,
-        Reply::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse {
-            error_code,
-            ..ConsumerGroupHeartbeatResponse::default()
-        }),
-    );
+) -> Result<&'a mut ConsumerGroup, Refusal> {
+    check_len(&draft, turn)?;
+    if let GroupKind::Classic(classic) = &mut group.kind {
+        classic.abandon(turn);
+        let mut consumer = ConsumerGroup::default();
+        for member in draft.state.members.values() {
+            let session = session_timeout(member, &draft.group_id, turn);
+            consumer
+                .soft
+                .heard_of(&member.member_id, turn.context.now, session);
+        }
+        group.kind = GroupKind::Consumer(consumer);
+    }
+    let GroupKind::Consumer(consumer) = &mut group.kind else {
+        unreachable!("it was just made one");
+    };
+    consumer.soft.looked = draft.looked;
+    for record in draft.records {
+        turn.write(record);
+    }
+    Ok(consumer)
 }
 
-/// JoinGroup of a consumer group.
-pub(crate) fn join_classic(
-    _group: &mut Group,
-    turn: &mut Turn<'_>,
-    caller: &Caller,
-    _request: &JoinGroupRequest,
-) {
-    let error_code = ErrorCode::InconsistentGroupProtocol.code();
-    turn.reply(
-        caller,
-        Reply::JoinGroup(JoinGroupResponse {
-            error_code,
-            ..JoinGroupResponse::default()
-        }),
-    );
+fn check_len(draft: &Draft, turn: &Turn<'_>) -> Result<(), Refusal> {
+    let records = draft.records.iter();
+    let len: usize = records.map(GroupRecord::len_in_batch_bytes_bound).sum();
+    if BATCH_OVERHEAD_BYTES + len > turn.config.batch_len_max_bytes {
+        return Err(Refusal::new(
+            ErrorCode::UnknownServerError,
+            "The group's records do not fit one batch of the offsets topic.",
+        ));
+    }
+    Ok(())
 }
-
-/// SyncGroup of a consumer group.
-pub(crate) fn sync_classic(
-    _group: &mut Group,
-    turn: &mut Turn<'_>,
-    caller: &Caller,
-    _request: &SyncGroupRequest,
-) {
-    let error_code = ErrorCode::UnknownMemberId.code();
-    turn.reply(
-        caller,
-        Reply::SyncGroup(SyncGroupResponse {
-            error_code,
-            ..SyncGroupResponse::default()
-        }),
-    );
-}
-
-/// Heartbeat of a consumer group's classic member.
-pub(crate) fn heartbeat_classic(
-    _group: &mut Group,
-    turn: &mut Turn<'_>,
-    caller: &Caller,
-    _request: &HeartbeatRequest,
-) {
-    let error_code = ErrorCode::UnknownMemberId.code();
-    turn.reply(
-        caller,
-        Reply::Heartbeat(HeartbeatResponse {
-            error_code,
-            ..HeartbeatResponse::default()
-        }),
-    );
-}
-
-/// LeaveGroup of a consumer group's members, also of those that an administrator removes.
-pub(crate) fn leave_classic(
-    _group: &mut Group,
-    turn: &mut Turn<'_>,
-    caller: &Caller,
-    _request: &LeaveGroupRequest,
-) {
-    let error_code = ErrorCode::UnknownMemberId.code();
-    turn.reply(
-        caller,
-        Reply::LeaveGroup(LeaveGroupResponse {
-            error_code,
-            ..LeaveGroupResponse::default()
-        }),
-    );
-}
-
-/// What is due at `turn.context.now`: sessions, rebalance timeouts, assignments, regular expressions.
-pub(crate) fn on_deadline(_group: &mut Group, _turn: &mut Turn<'_>) {}
-
-/// The topics of the cluster have changed.
-pub(crate) fn topics_changed(_group: &mut Group, _turn: &mut Turn<'_>) {}

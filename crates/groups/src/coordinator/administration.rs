@@ -66,7 +66,10 @@ impl GroupCoordinator {
         id: &Str,
     ) -> DescribedConsumerGroup {
         let problem = match self.groups.get(id).map(|group| &group.kind) {
-            Some(GroupKind::Consumer(consumer)) => return consumer.describe(id, context),
+            Some(GroupKind::Consumer(consumer)) => {
+                let config = self.config.consumer_group(id);
+                return consumer.describe(id, config, context.topics);
+            }
             Some(GroupKind::Classic(_)) => format!("Group {id} is not a consumer group."),
             None => format!("Group {id} not found."),
         };

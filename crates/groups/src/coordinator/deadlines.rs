@@ -33,7 +33,7 @@ impl GroupCoordinator {
         for id in &ids {
             self.with_group(context, &mut out, id, |group, turn| match &mut group.kind {
                 GroupKind::Classic(classic) => classic.loaded(&group.id, turn),
-                GroupKind::Consumer(consumer) => consumer.loaded(turn),
+                GroupKind::Consumer(consumer) => consumer.loaded(&group.id, turn),
             });
         }
         let check_interval = self.config.offsets_retention_check_interval;

@@ -11,6 +11,7 @@ use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetCommit
 use types::{ErrorCode, TimestampMs};
 
 use super::key;
+use crate::consumer::ConsumerGroup;
 use crate::context::{Caller, Topic};
 use crate::decision::Reply;
 use crate::group::{Group, GroupKind, Turn};
@@ -29,7 +30,7 @@ pub(crate) fn commit(
     caller: &Caller,
     request: &OffsetCommitRequest,
 ) {
-    let response = match check(group, caller, request) {
+    let response = match check(group, turn, caller, request) {
         Ok(()) => {
             if let GroupKind::Classic(classic) = &mut group.kind {
                 classic.committed(&request.member_id, turn);
@@ -42,7 +43,12 @@ pub(crate) fn commit(
 }
 
 /// Whether the group takes commits of this member in this generation or epoch.
-fn check(group: &Group, caller: &Caller, request: &OffsetCommitRequest) -> Result<(), ErrorCode> {
+fn check(
+    group: &Group,
+    turn: &Turn<'_>,
+    caller: &Caller,
+    request: &OffsetCommitRequest,
+) -> Result<(), ErrorCode> {
     match &group.kind {
         GroupKind::Classic(_) if group.is_vacant() => {
             // Unknown so far: fine for offsets that nobody's membership goes with.
@@ -55,8 +61,28 @@ fn check(group: &Group, caller: &Caller, request: &OffsetCommitRequest) -> Resul
             }
         }
         GroupKind::Classic(classic) => classic.check_commit(request),
-        GroupKind::Consumer(consumer) => consumer.check_commit(request, caller.version),
+        GroupKind::Consumer(consumer) => check_consumer(consumer, turn, caller, request),
     }
+}
+
+/// Whether a consumer group takes a commit. One that comes late may be in order for some of its partitions alone, and
+/// is refused as a whole then, as by Kafka. Topics that are not known are answered one by one later on.
+fn check_consumer(
+    consumer: &ConsumerGroup,
+    turn: &Turn<'_>,
+    caller: &Caller,
+    request: &OffsetCommitRequest,
+) -> Result<(), ErrorCode> {
+    let epoch = request.generation_id_or_member_epoch;
+    let check = consumer.check_commit(&request.member_id, epoch, caller.version)?;
+    for topic in &request.topics {
+        if let Ok((_, found)) = find(turn, caller, topic) {
+            for partition in &topic.partitions {
+                check.check(found.id, partition.partition_index)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes what can be written. All of it in one batch, or nothing.

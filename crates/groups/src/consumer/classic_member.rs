@@ -1,0 +1,483 @@
+//! Members of a consumer group that speak the classic protocol: JoinGroup, SyncGroup, Heartbeat and LeaveGroup.
+//!
+//! Their generation is their member epoch. They learn at a heartbeat that there is something to do, join again with
+//! what they own, and fetch their assignment; nobody waits for anybody else, so every request is answered at once.
+//!
+//! Source: KIP-848, "Online Migration"; `classicGroupJoinToConsumerGroup` and its like in Apache Kafka 4.3.1.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use protocol::Str;
+use protocol::messages::consumer_group_heartbeat_request::TopicPartitions as OwnedPartitions;
+use protocol::messages::consumer_group_member_metadata_value::{
+    ClassicMemberMetadata, ClassicProtocol,
+};
+use protocol::messages::leave_group_request::MemberIdentity;
+use protocol::messages::leave_group_response::MemberResponse;
+use protocol::messages::{
+    ConsumerProtocolSubscription, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, SyncGroupRequest, SyncGroupResponse,
+};
+use types::ErrorCode;
+
+use super::convert::{self, Rebalance, classic_protocols};
+use super::heartbeat::{
+    Claim, existing_member, existing_static_member, reconcile, refuse_if_full, subscribe,
+};
+use super::member::{Member, MemberState};
+use super::state::{Draft, State};
+use super::{Refusal, commit, fence, millis, target};
+use crate::classic::CONSUMER_PROTOCOL_TYPE;
+use crate::context::{Caller, Topics};
+use crate::decision::Reply;
+use crate::group::{Group, GroupKind, Turn};
+
+/// The first version of JoinGroup whose dynamic members must come back with the id that they are given (KIP-394).
+const KNOWN_MEMBER_ID_VERSION: i16 = 4;
+
+/// The first version of LeaveGroup that names several members.
+const BATCHED_LEAVE_VERSION: i16 = 3;
+
+/// JoinGroup of a consumer group.
+pub(crate) fn join_classic(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &JoinGroupRequest,
+) {
+    let response = join(group, turn, caller, request).unwrap_or_else(|refusal| JoinGroupResponse {
+        error_code: refusal.code.code(),
+        member_id: request.member_id.detached(),
+        generation_id: -1,
+        protocol_name: (caller.version < NULL_PROTOCOL_NAME_VERSION).then(Str::default),
+        ..JoinGroupResponse::default()
+    });
+    turn.reply(caller, Reply::JoinGroup(response));
+}
+
+/// The first version of JoinGroup whose response may be without a protocol.
+const NULL_PROTOCOL_NAME_VERSION: i16 = 7;
+
+fn join(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &JoinGroupRequest,
+) -> Result<JoinGroupResponse, Refusal> {
+    let group_id = group.id.clone();
+    let config = turn.config.consumer_group(&group_id);
+    let mut draft = convert::open(group, turn, false)?;
+    let is_unknown = request.member_id.is_empty();
+    let member_id = if is_unknown {
+        new_member_id(caller, turn)
+    } else {
+        request.member_id.detached()
+    };
+    refuse_if_full(&draft.state, &member_id, config)?;
+    check_protocols(&draft.state, request)?;
+    if is_unknown
+        && request.group_instance_id.is_none()
+        && caller.version >= KNOWN_MEMBER_ID_VERSION
+    {
+        return Ok(JoinGroupResponse {
+            error_code: ErrorCode::MemberIdRequired.code(),
+            member_id,
+            generation_id: -1,
+            protocol_name: (caller.version < NULL_PROTOCOL_NAME_VERSION).then(Str::default),
+            ..JoinGroupResponse::default()
+        });
+    }
+    let subscription = request
+        .protocols
+        .first()
+        .and_then(|protocol| convert::subscription_of(&protocol.metadata))
+        .ok_or_else(|| {
+            Refusal::new(
+                ErrorCode::InconsistentGroupProtocol,
+                "Malformed embedded consumer protocol in subscription deserialization.",
+            )
+        })?;
+    let owned = owned_partitions(&subscription, turn.context.topics);
+    let claim = Claim {
+        member_id: &member_id,
+        instance_id: request.group_instance_id.as_ref(),
+        epoch: 0,
+        owned: Some(&owned),
+        joins: request.group_instance_id.is_none() || is_unknown,
+        speaks_classic: true,
+    };
+    let (before, replaced) = claim.member(&mut draft, group, turn)?;
+    let mut subscribed = Member::clone(&before);
+    take_over(&mut subscribed, request, &subscription, caller);
+    let changed = subscribe(&mut draft, &before, &subscribed);
+    target::follow(&mut draft, config, turn.context, changed);
+    let after = reconcile(&mut draft, &claim, changed, turn)?;
+    let protocol_name = classic_protocols(&after)
+        .next()
+        .map(|protocol| protocol.name.clone());
+    let response = JoinGroupResponse {
+        member_id: after.member_id.clone(),
+        generation_id: after.epoch,
+        protocol_type: Some(Str::from_static(CONSUMER_PROTOCOL_TYPE)),
+        protocol_name,
+        ..JoinGroupResponse::default()
+    };
+    if replaced.is_some() && convert::can_downgrade(&draft.state, &[], turn) {
+        let rebalance = if changed {
+            Rebalance::Needed
+        } else {
+            Rebalance::NotNeeded
+        };
+        convert::downgrade(draft, group, turn, &[], rebalance)?;
+        return Ok(response);
+    }
+    let consumer = commit(draft, group, turn)?;
+    if let Some(replaced) = replaced {
+        consumer.soft.forget(&replaced);
+    }
+    let now = turn.context.now;
+    consumer
+        .soft
+        .heard_of(&after.member_id, now, millis(request.session_timeout_ms));
+    consumer.soft.change(&after.member_id, |timers| {
+        timers.rebalance = None;
+        timers.join = None;
+        timers.sync = Some(now.after(millis(request.rebalance_timeout_ms)));
+    });
+    consumer.note_deadline(turn);
+    Ok(response)
+}
+
+/// An id as Kafka makes them of classic members: the client's name, so that people recognise it, and a random part.
+fn new_member_id(caller: &Caller, turn: &Turn<'_>) -> Str {
+    let random = turn.context.random;
+    Str::from(format!("{}-{random}", caller.client_id.as_str()).as_str())
+}
+
+/// The member must be a consumer, and share a protocol with all others that speak the classic one.
+fn check_protocols(state: &State, request: &JoinGroupRequest) -> Result<(), Refusal> {
+    let names = request.protocols.iter().map(|protocol| &protocol.name);
+    if &*request.protocol_type == CONSUMER_PROTOCOL_TYPE && state.supports_classic(names) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ErrorCode::InconsistentGroupProtocol,
+        "The member's protocols are not supported.",
+    ))
+}
+
+/// What the member owns, by topic id. Topics that are gone it owns no longer.
+fn owned_partitions(
+    subscription: &ConsumerProtocolSubscription,
+    topics: &dyn Topics,
+) -> Vec<OwnedPartitions> {
+    subscription
+        .owned_partitions
+        .iter()
+        .filter_map(|owned| {
+            Some(OwnedPartitions {
+                topic_id: topics.by_name(&owned.topic)?.id,
+                partitions: owned.partitions.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Changes a member into what a JoinGroup says about it.
+fn take_over(
+    member: &mut Member,
+    request: &JoinGroupRequest,
+    subscription: &ConsumerProtocolSubscription,
+    caller: &Caller,
+) {
+    if let Some(instance_id) = &request.group_instance_id {
+        member.instance_id = Some(instance_id.detached());
+    }
+    if let Some(rack_id) = subscription
+        .rack_id
+        .as_ref()
+        .filter(|rack| !rack.is_empty())
+    {
+        member.rack_id = Some(rack_id.detached());
+    }
+    if request.rebalance_timeout_ms != -1 {
+        member.rebalance_timeout_ms = request.rebalance_timeout_ms;
+    }
+    member.names = subscription.topics.iter().map(Str::detached).collect();
+    member.client_id = caller.client_id.detached();
+    member.client_host = caller.client_host.detached();
+    member.classic = Some(ClassicMemberMetadata {
+        session_timeout_ms: request.session_timeout_ms,
+        supported_protocols: request
+            .protocols
+            .iter()
+            .map(|protocol| ClassicProtocol {
+                name: protocol.name.detached(),
+                metadata: Bytes::copy_from_slice(&protocol.metadata),
+            })
+            .collect(),
+    });
+}
+
+/// SyncGroup of a consumer group.
+pub(crate) fn sync_classic(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &SyncGroupRequest,
+) {
+    let response = sync(group, turn, request).unwrap_or_else(|refusal| SyncGroupResponse {
+        error_code: refusal.code.code(),
+        ..SyncGroupResponse::default()
+    });
+    turn.reply(caller, Reply::SyncGroup(response));
+}
+
+fn sync(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    request: &SyncGroupRequest,
+) -> Result<SyncGroupResponse, Refusal> {
+    let draft = convert::open(group, turn, false)?;
+    let member = classic_member(
+        &draft,
+        &request.member_id,
+        request.group_instance_id.as_ref(),
+        request.generation_id,
+    )?;
+    let protocol = classic_protocols(&member).next();
+    let is_consumer = request
+        .protocol_type
+        .as_deref()
+        .is_none_or(|name| name == CONSUMER_PROTOCOL_TYPE);
+    let is_agreed = request
+        .protocol_name
+        .as_ref()
+        .is_none_or(|name| protocol.is_some_and(|protocol| protocol.name == *name));
+    if !is_consumer || !is_agreed {
+        return Err(Refusal::new(
+            ErrorCode::InconsistentGroupProtocol,
+            "The protocol is not that of the join response.",
+        ));
+    }
+    let GroupKind::Consumer(consumer) = &mut group.kind else {
+        return Err(unknown_member());
+    };
+    let now = turn.context.now;
+    // One that has partitions to give away has joined again already; it is to do that first.
+    let is_behind =
+        draft.state.epoch > member.epoch && member.state != MemberState::UnrevokedPartitions;
+    if is_behind {
+        expect_join(consumer, &member, turn);
+        return Err(Refusal::new(
+            ErrorCode::RebalanceInProgress,
+            "A new rebalance is triggered, and the member should rejoin to catch up.",
+        ));
+    }
+    let session = super::session_timeout(&member, &group.id, turn);
+    consumer.soft.heard_of(&member.member_id, now, session);
+    consumer
+        .soft
+        .change(&member.member_id, |timers| timers.sync = None);
+    consumer.note_deadline(turn);
+    let version = protocol.map_or(0, |protocol| convert::version_of(&protocol.metadata));
+    Ok(SyncGroupResponse {
+        protocol_type: request.protocol_type.as_ref().map(Str::detached),
+        protocol_name: request.protocol_name.as_ref().map(Str::detached),
+        assignment: convert::embedded_assignment(
+            member
+                .assigned
+                .iter()
+                .map(|(topic, partitions)| (*topic, partitions.keys().copied().collect())),
+            version,
+            turn.context.topics,
+        ),
+        ..SyncGroupResponse::default()
+    })
+}
+
+/// Heartbeat of a consumer group's classic member.
+pub(crate) fn heartbeat_classic(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &HeartbeatRequest,
+) {
+    let error = match beat(group, turn, request) {
+        Ok(()) => ErrorCode::None,
+        Err(refusal) => refusal.code,
+    };
+    turn.reply(
+        caller,
+        Reply::Heartbeat(HeartbeatResponse {
+            error_code: error.code(),
+            ..HeartbeatResponse::default()
+        }),
+    );
+}
+
+fn beat(group: &mut Group, turn: &mut Turn<'_>, request: &HeartbeatRequest) -> Result<(), Refusal> {
+    let draft = convert::open(group, turn, false)?;
+    let member = classic_member(
+        &draft,
+        &request.member_id,
+        request.group_instance_id.as_ref(),
+        request.generation_id,
+    )?;
+    let session = super::session_timeout(&member, &group.id, turn);
+    let GroupKind::Consumer(consumer) = &mut group.kind else {
+        return Err(unknown_member());
+    };
+    consumer
+        .soft
+        .heard_of(&member.member_id, turn.context.now, session);
+    consumer.note_deadline(turn);
+    let state = &consumer.state;
+    let is_to_join = member.epoch < state.epoch
+        || member.state == MemberState::UnrevokedPartitions
+        || (member.state == MemberState::UnreleasedPartitions && !waits(state, &member));
+    if !is_to_join {
+        return Ok(());
+    }
+    expect_join(consumer, &member, turn);
+    Err(Refusal::new(ErrorCode::RebalanceInProgress, ""))
+}
+
+/// Whether somebody else holds a partition still that this member is to have.
+fn waits(state: &State, member: &Member) -> bool {
+    let target = state.targets.get(&*member.member_id);
+    target
+        .iter()
+        .flat_map(|target| target.iter())
+        .any(|(topic, partitions)| {
+            let mine = member.assigned.get(topic);
+            partitions.iter().any(|partition| {
+                mine.is_none_or(|mine| !mine.contains_key(partition))
+                    && state.owner(*topic, *partition).is_some()
+            })
+        })
+}
+
+/// Gives a member that was told to join again its rebalance timeout for it, unless it was told before.
+fn expect_join(consumer: &mut super::ConsumerGroup, member: &Member, turn: &mut Turn<'_>) {
+    let at = turn.context.now.after(millis(member.rebalance_timeout_ms));
+    consumer.soft.change(&member.member_id, |timers| {
+        timers.join.get_or_insert(at);
+    });
+    consumer.note_deadline(turn);
+}
+
+/// LeaveGroup of a consumer group's members, also of those that an administrator removes.
+pub(crate) fn leave_classic(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &LeaveGroupRequest,
+) {
+    let response =
+        leave(group, turn, caller, request).unwrap_or_else(|refusal| LeaveGroupResponse {
+            error_code: refusal.code.code(),
+            ..LeaveGroupResponse::default()
+        });
+    turn.reply(caller, Reply::LeaveGroup(response));
+}
+
+fn leave(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &LeaveGroupRequest,
+) -> Result<LeaveGroupResponse, Refusal> {
+    let draft = convert::open(group, turn, false)?;
+    let only = [MemberIdentity {
+        member_id: request.member_id.clone(),
+        ..MemberIdentity::default()
+    }];
+    let is_batched = caller.version >= BATCHED_LEAVE_VERSION;
+    let identities = if is_batched {
+        request.members.as_slice()
+    } else {
+        &only
+    };
+    let mut leaving: Vec<Rc<Member>> = Vec::new();
+    let mut members = Vec::new();
+    for identity in identities {
+        let found = leaver(&draft, identity);
+        let (member_id, error) = match &found {
+            Ok(member) => (member.member_id.clone(), ErrorCode::None),
+            Err(refusal) => (identity.member_id.detached(), refusal.code),
+        };
+        members.push(MemberResponse {
+            member_id,
+            group_instance_id: identity.group_instance_id.as_ref().map(Str::detached),
+            error_code: error.code(),
+        });
+        if let Ok(member) = found
+            && !leaving
+                .iter()
+                .any(|known| known.member_id == member.member_id)
+        {
+            leaving.push(member);
+        }
+    }
+    if !leaving.is_empty() {
+        fence::remove(draft, group, turn, &leaving)?;
+    }
+    if is_batched {
+        return Ok(LeaveGroupResponse {
+            members,
+            ..LeaveGroupResponse::default()
+        });
+    }
+    Ok(LeaveGroupResponse {
+        error_code: members.first().map_or(0, |member| member.error_code),
+        ..LeaveGroupResponse::default()
+    })
+}
+
+/// The member that is to leave. An administrator names static members by their instance ids alone.
+fn leaver(draft: &Draft, identity: &MemberIdentity) -> Result<Rc<Member>, Refusal> {
+    let member = match &identity.group_instance_id {
+        None => existing_member(&draft.state, &draft.group_id, &identity.member_id)?,
+        Some(instance_id) if identity.member_id.is_empty() => draft
+            .state
+            .static_member(instance_id)
+            .map(Rc::clone)
+            .ok_or_else(unknown_member)?,
+        Some(instance_id) => {
+            existing_static_member(&draft.state, instance_id, &identity.member_id)?
+        }
+    };
+    speaks_classic(member)
+}
+
+/// A member that speaks the classic protocol, at the generation that it says.
+fn classic_member(
+    draft: &Draft,
+    member_id: &Str,
+    instance_id: Option<&Str>,
+    generation: i32,
+) -> Result<Rc<Member>, Refusal> {
+    let member = match instance_id {
+        None => existing_member(&draft.state, &draft.group_id, member_id)?,
+        Some(instance_id) => existing_static_member(&draft.state, instance_id, member_id)?,
+    };
+    let member = speaks_classic(member)?;
+    if member.epoch != generation {
+        return Err(Refusal::new(ErrorCode::IllegalGeneration, ""));
+    }
+    Ok(member)
+}
+
+fn speaks_classic(member: Rc<Member>) -> Result<Rc<Member>, Refusal> {
+    if member.classic.is_some() {
+        Ok(member)
+    } else {
+        Err(unknown_member())
+    }
+}
+
+fn unknown_member() -> Refusal {
+    Refusal::new(ErrorCode::UnknownMemberId, "")
+}

@@ -1,0 +1,476 @@
+//! ConsumerGroupHeartbeat: join, stay, change one's mind, leave.
+//!
+//! Source: KIP-848; `GroupCoordinatorService.throwIfConsumerGroupHeartbeatRequestIsInvalid` and
+//! `GroupMetadataManager.consumerGroupHeartbeat` of Apache Kafka 4.3.1, version by version.
+
+use std::rc::Rc;
+
+use protocol::Str;
+use protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
+use protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+use types::ErrorCode;
+
+use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH};
+use super::reconcile::Owned;
+use super::state::{Draft, State, target_record};
+use super::{
+    Refusal, commit, consumer_of, convert, fence, reconcile, regexes, session_timeout, target,
+};
+use crate::config::{ConsumerGroupConfig, GroupConfig};
+use crate::context::Caller;
+use crate::decision::Reply;
+use crate::group::{Group, Turn};
+
+/// How many heartbeats a static member may miss before another may have its instance id. Kafka waits for the end of
+/// the session, and clients give up when they are told so.
+const MISSED_HEARTBEATS_MAX: u32 = 2;
+
+/// ConsumerGroupHeartbeat. The group may be of any kind; one that did not exist was just made, and is forgotten if it
+/// is vacant once the records are applied.
+pub(crate) fn heartbeat(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &ConsumerGroupHeartbeatRequest,
+) {
+    let outcome =
+        validate(request, caller.version, turn.config).and_then(|()| match request.member_epoch {
+            LEAVE_EPOCH | STATIC_LEAVE_EPOCH => leave(group, turn, request),
+            _ => stay(group, turn, caller, request),
+        });
+    let response = outcome.unwrap_or_else(|refusal| ConsumerGroupHeartbeatResponse {
+        error_code: refusal.code.code(),
+        error_message: refusal.message(),
+        ..ConsumerGroupHeartbeatResponse::default()
+    });
+    turn.reply(caller, Reply::ConsumerGroupHeartbeat(response));
+}
+
+/// What can be said about a request without looking at its group.
+fn validate(
+    request: &ConsumerGroupHeartbeatRequest,
+    version: i16,
+    config: &GroupConfig,
+) -> Result<(), Refusal> {
+    let invalid = |message: &'static str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    let is_blank = |text: &str| text.trim().is_empty();
+    let epoch = request.member_epoch;
+    if (version >= 1 || epoch > JOIN_EPOCH || epoch == LEAVE_EPOCH) && is_blank(&request.member_id)
+    {
+        return invalid("MemberId can't be empty.");
+    }
+    if is_blank(&request.group_id) {
+        return invalid("GroupId can't be empty.");
+    }
+    if request.instance_id.as_deref().is_some_and(is_blank) {
+        return invalid("InstanceId can't be empty.");
+    }
+    if request.rack_id.as_deref().is_some_and(is_blank) {
+        return invalid("RackId can't be empty.");
+    }
+    if epoch == JOIN_EPOCH {
+        if request.rebalance_timeout_ms == -1 {
+            return invalid("RebalanceTimeoutMs must be provided in first request.");
+        }
+        if request
+            .topic_partitions
+            .as_ref()
+            .is_none_or(|owned| !owned.is_empty())
+        {
+            return invalid("TopicPartitions must be empty when (re-)joining.");
+        }
+        if request.subscribed_topic_names.is_none() && request.subscribed_topic_regex.is_none() {
+            return invalid(
+                "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.",
+            );
+        }
+    } else if epoch == STATIC_LEAVE_EPOCH && request.instance_id.is_none() {
+        return invalid("InstanceId can't be null.");
+    } else if epoch < STATIC_LEAVE_EPOCH {
+        return invalid("MemberEpoch is invalid.");
+    }
+    let assignors = &config.consumer.assignors;
+    if let Some(assignor) = &request.server_assignor
+        && !assignors.contains(assignor)
+    {
+        let known: Vec<&str> = assignors.iter().map(Str::as_str).collect();
+        return Err(Refusal::new(
+            ErrorCode::UnsupportedAssignor,
+            format!(
+                "ServerAssignor {} is not supported. Supported assignors: {}.",
+                assignor.as_str(),
+                known.join(", ")
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Everything but leaving.
+fn stay(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &ConsumerGroupHeartbeatRequest,
+) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
+    let group_id = group.id.clone();
+    let config = turn.config.consumer_group(&group_id);
+    let joins = request.member_epoch == JOIN_EPOCH;
+    let mut draft = convert::open(group, turn, joins)?;
+    regexes::check(&draft.state, request.subscribed_topic_regex.as_ref())?;
+    refuse_if_full(&draft.state, &request.member_id, config)?;
+    let member_id = if request.member_id.is_empty() {
+        Str::from(turn.context.random.to_string().as_str())
+    } else {
+        request.member_id.detached()
+    };
+    let claim = Claim {
+        member_id: &member_id,
+        instance_id: request.instance_id.as_ref(),
+        epoch: request.member_epoch,
+        owned: request.topic_partitions.as_deref(),
+        joins,
+        speaks_classic: false,
+    };
+    let (before, replaced) = claim.member(&mut draft, group, turn)?;
+    let mut subscribed = Member::clone(&before);
+    take_over(&mut subscribed, request, caller);
+    let changed = subscribe(&mut draft, &before, &subscribed);
+    target::follow(&mut draft, config, turn.context, changed);
+    let after = reconcile(&mut draft, &claim, changed, turn)?;
+    let is_full_request = request.rebalance_timeout_ms != -1
+        && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
+        && request.topic_partitions.is_some();
+    let response = ConsumerGroupHeartbeatResponse {
+        member_id: Some(after.member_id.clone()),
+        member_epoch: after.epoch,
+        heartbeat_interval_ms: i32::try_from(config.heartbeat_interval.as_millis())
+            .unwrap_or(i32::MAX),
+        assignment: (joins || is_full_request || before.assigned != after.assigned)
+            .then(|| assignment_of(&after)),
+        ..ConsumerGroupHeartbeatResponse::default()
+    };
+    let has_moved = !draft.records.is_empty();
+    let consumer = commit(draft, group, turn)?;
+    if let Some(replaced) = replaced {
+        consumer.soft.forget(&replaced);
+    }
+    let session = session_timeout(&after, &group_id, turn);
+    consumer
+        .soft
+        .heard_of(&after.member_id, turn.context.now, session);
+    if has_moved {
+        consumer.watch_revocation(&after, turn);
+    }
+    consumer.note_deadline(turn);
+    Ok(response)
+}
+
+/// A member leaves for good, or a static one for a while.
+fn leave(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    request: &ConsumerGroupHeartbeatRequest,
+) -> Result<ConsumerGroupHeartbeatResponse, Refusal> {
+    let mut draft = convert::open(group, turn, false)?;
+    let member = match &request.instance_id {
+        None => existing_member(&draft.state, &draft.group_id, &request.member_id)?,
+        Some(instance_id) => existing_static_member(&draft.state, instance_id, &request.member_id)?,
+    };
+    let response = ConsumerGroupHeartbeatResponse {
+        member_id: Some(request.member_id.detached()),
+        member_epoch: request.member_epoch,
+        ..ConsumerGroupHeartbeatResponse::default()
+    };
+    if request.instance_id.is_some() && request.member_epoch == STATIC_LEAVE_EPOCH {
+        let mut away = Member::clone(&member);
+        away.epoch = STATIC_LEAVE_EPOCH;
+        away.revoking.clear();
+        for epoch in away
+            .assigned
+            .values_mut()
+            .flat_map(|topic| topic.values_mut())
+        {
+            *epoch = 0;
+        }
+        let record = away.assignment_record(&draft.group_id);
+        draft.write(record);
+        commit(draft, group, turn)?;
+    } else {
+        fence::remove(draft, group, turn, &[Rc::clone(&member)])?;
+    }
+    Ok(response)
+}
+
+/// Who a member says that it is, and how far it believes to be.
+pub(super) struct Claim<'a> {
+    pub(super) member_id: &'a Str,
+    pub(super) instance_id: Option<&'a Str>,
+    pub(super) epoch: i32,
+    pub(super) owned: Owned<'a>,
+    /// Whether it may be new.
+    pub(super) joins: bool,
+    /// Whether it speaks the classic protocol, which knows no epochs of members.
+    pub(super) speaks_classic: bool,
+}
+
+impl Claim<'_> {
+    /// The member, new if need be; and the id of the member that it replaces, if it does.
+    pub(super) fn member(
+        &self,
+        draft: &mut Draft,
+        group: &Group,
+        turn: &Turn<'_>,
+    ) -> Result<(Rc<Member>, Option<Str>), Refusal> {
+        match self.instance_id {
+            Some(instance_id) => self.static_member(instance_id, draft, group, turn),
+            None => Ok((self.dynamic_member(draft)?, None)),
+        }
+    }
+
+    fn dynamic_member(&self, draft: &Draft) -> Result<Rc<Member>, Refusal> {
+        match draft.state.member(self.member_id) {
+            Some(member) => {
+                if !self.joins {
+                    self.check_epoch(member)?;
+                }
+                Ok(Rc::clone(member))
+            }
+            None if self.joins => Ok(Rc::new(Member::new(self.member_id.detached()))),
+            None => Err(unknown_member(&draft.group_id, self.member_id)),
+        }
+    }
+
+    fn static_member(
+        &self,
+        instance_id: &Str,
+        draft: &mut Draft,
+        group: &Group,
+        turn: &Turn<'_>,
+    ) -> Result<(Rc<Member>, Option<Str>), Refusal> {
+        if !self.joins {
+            let member = existing_static_member(&draft.state, instance_id, self.member_id)?;
+            if !self.speaks_classic {
+                self.check_epoch(&member)?;
+            }
+            return Ok((member, None));
+        }
+        let Some(existing) = draft.state.static_member(instance_id).map(Rc::clone) else {
+            return Ok((self.dynamic_member(draft)?, None));
+        };
+        if existing.member_id == *self.member_id {
+            return Ok((existing, None));
+        }
+        if !self.speaks_classic && !is_released(&existing, group, turn) {
+            return Err(Refusal::new(
+                ErrorCode::UnreleasedInstanceId,
+                format!(
+                    "Static member {} with instance id {} cannot join the group because the instance id is owned by {} member.",
+                    self.member_id.as_str(),
+                    instance_id.as_str(),
+                    existing.member_id.as_str()
+                ),
+            ));
+        }
+        let mut successor = Member::clone(&existing);
+        successor.member_id = self.member_id.detached();
+        successor.epoch = JOIN_EPOCH;
+        successor.previous_epoch = 0;
+        let target = draft.state.targets.get(&*existing.member_id).map(Rc::clone);
+        let group_id = draft.group_id.clone();
+        draft.remove_member(&existing.member_id);
+        draft.write(successor.metadata_record(&group_id));
+        let target = target.unwrap_or_default();
+        draft.write(target_record(
+            &group_id,
+            &successor.member_id,
+            Some(&target),
+        ));
+        draft.write(successor.assignment_record(&group_id));
+        Ok((Rc::new(successor), Some(existing.member_id.clone())))
+    }
+
+    /// A member may be one epoch behind, if the last reply never reached it and it owns nothing that it should not.
+    fn check_epoch(&self, member: &Member) -> Result<(), Refusal> {
+        if self.epoch == JOIN_EPOCH || self.epoch == member.epoch {
+            return Ok(());
+        }
+        if self.epoch > member.epoch {
+            return Err(Refusal::new(
+                ErrorCode::FencedMemberEpoch,
+                format!(
+                    "The consumer group member has a greater member epoch ({}) than the one known by the group coordinator ({}). The member must abandon all its partitions and rejoin.",
+                    self.epoch, member.epoch
+                ),
+            ));
+        }
+        let owns_only_its_own = self.owned.is_some_and(|owned| {
+            owned.iter().all(|topic| {
+                member.assigned.get(&topic.topic_id).is_some_and(|mine| {
+                    topic
+                        .partitions
+                        .iter()
+                        .all(|partition| mine.contains_key(partition))
+                })
+            })
+        });
+        if self.epoch == member.previous_epoch && owns_only_its_own {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            ErrorCode::FencedMemberEpoch,
+            format!(
+                "The consumer group member has a smaller member epoch ({}) than the one known by the group coordinator ({}). The member must abandon all its partitions and rejoin.",
+                self.epoch, member.epoch
+            ),
+        ))
+    }
+}
+
+/// Whether another may have a static member's instance id: it left for a while, speaks the classic protocol, or was
+/// not heard of when it should have been.
+fn is_released(member: &Member, group: &Group, turn: &Turn<'_>) -> bool {
+    if member.epoch == STATIC_LEAVE_EPOCH || member.classic.is_some() {
+        return true;
+    }
+    let patience = turn.config.consumer_group(&group.id).heartbeat_interval * MISSED_HEARTBEATS_MAX;
+    consumer_of(group)
+        .and_then(|consumer| consumer.soft.seen(&member.member_id))
+        .is_some_and(|seen| turn.context.now.since(seen) > patience)
+}
+
+/// Changes a member into what a heartbeat says about it. What the heartbeat leaves out stays.
+fn take_over(member: &mut Member, request: &ConsumerGroupHeartbeatRequest, caller: &Caller) {
+    if let Some(instance_id) = &request.instance_id {
+        member.instance_id = Some(instance_id.detached());
+    }
+    if let Some(rack_id) = &request.rack_id {
+        member.rack_id = Some(rack_id.detached());
+    }
+    if request.rebalance_timeout_ms != -1 {
+        member.rebalance_timeout_ms = request.rebalance_timeout_ms;
+    }
+    if let Some(assignor) = &request.server_assignor {
+        member.assignor = Some(assignor.detached());
+    }
+    if let Some(names) = &request.subscribed_topic_names {
+        member.names = names.iter().map(Str::detached).collect();
+    }
+    if let Some(regex) = &request.subscribed_topic_regex {
+        member.regex = Some(regex.detached());
+    }
+    member.client_id = caller.client_id.detached();
+    member.client_host = caller.client_host.detached();
+    member.classic = None;
+}
+
+/// Writes what a member subscribes to if that is new. Returns whether it is to other topics.
+pub(super) fn subscribe(draft: &mut Draft, before: &Member, after: &Member) -> bool {
+    let is_new = draft.state.member(&after.member_id).is_none();
+    if before == after && !is_new {
+        return false;
+    }
+    let record = after.metadata_record(&draft.group_id);
+    draft.write(record);
+    let was_nothing = is_new && (!after.names.is_empty() || after.regex().is_some());
+    was_nothing || before.names != after.names || before.regex() != after.regex()
+}
+
+/// Moves a member on, and returns it as it is then.
+pub(super) fn reconcile(
+    draft: &mut Draft,
+    claim: &Claim<'_>,
+    subscription_changed: bool,
+    turn: &Turn<'_>,
+) -> Result<Rc<Member>, Refusal> {
+    let member = existing_member(&draft.state, &draft.group_id, claim.member_id)?;
+    let next = reconcile::step(
+        &draft.state,
+        &member,
+        claim.owned,
+        subscription_changed,
+        turn.context.topics,
+    )?;
+    let Some(next) = next else { return Ok(member) };
+    let record = next.assignment_record(&draft.group_id);
+    draft.write(record);
+    existing_member(&draft.state, &draft.group_id, claim.member_id)
+}
+
+pub(super) fn refuse_if_full(
+    state: &State,
+    member_id: &str,
+    config: &ConsumerGroupConfig,
+) -> Result<(), Refusal> {
+    if state.members.size() < config.members_max || state.member(member_id).is_some() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        ErrorCode::GroupMaxSizeReached,
+        format!(
+            "The consumer group has reached its maximum capacity of {} members.",
+            config.members_max
+        ),
+    ))
+}
+
+pub(super) fn existing_member(
+    state: &State,
+    group_id: &Str,
+    member_id: &Str,
+) -> Result<Rc<Member>, Refusal> {
+    state
+        .member(member_id)
+        .map(Rc::clone)
+        .ok_or_else(|| unknown_member(group_id, member_id))
+}
+
+fn unknown_member(group_id: &Str, member_id: &Str) -> Refusal {
+    Refusal::new(
+        ErrorCode::UnknownMemberId,
+        format!(
+            "Member {} is not a member of group {}.",
+            member_id.as_str(),
+            group_id.as_str()
+        ),
+    )
+}
+
+/// The static member of this instance id, if the caller is that member.
+pub(super) fn existing_static_member(
+    state: &State,
+    instance_id: &Str,
+    member_id: &Str,
+) -> Result<Rc<Member>, Refusal> {
+    let Some(member) = state.static_member(instance_id) else {
+        return Err(Refusal::new(
+            ErrorCode::UnknownMemberId,
+            format!("Instance id {} is unknown.", instance_id.as_str()),
+        ));
+    };
+    if member.member_id != *member_id {
+        return Err(Refusal::new(
+            ErrorCode::FencedInstanceId,
+            format!(
+                "Static member {} with instance id {} was fenced by member {}.",
+                member_id.as_str(),
+                instance_id.as_str(),
+                member.member_id.as_str()
+            ),
+        ));
+    }
+    Ok(Rc::clone(member))
+}
+
+fn assignment_of(member: &Member) -> Assignment {
+    Assignment {
+        topic_partitions: member
+            .assigned
+            .iter()
+            .map(|(topic_id, partitions)| TopicPartitions {
+                topic_id: *topic_id,
+                partitions: partitions.keys().copied().collect(),
+            })
+            .collect(),
+    }
+}

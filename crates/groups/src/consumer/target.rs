@@ -1,0 +1,191 @@
+//! The group epoch and the target assignment: noticing that something has changed, and computing who is to have what.
+//!
+//! The group epoch rises when a member's subscription changes, when members come or go, and when the hash of the
+//! subscribed topics' metadata changes. The target assignment follows it, but not more often than
+//! `consumer.assignment.interval.ms`: what happens in between is gathered.
+//!
+//! Source: KIP-848; `Utils.computeTopicHash`, `Utils.computeGroupHash` and `TargetAssignmentBuilder` of Apache Kafka
+//! 4.3.1.
+
+use std::collections::BTreeMap;
+
+use protocol::Str;
+use twox_hash::XxHash3_64;
+
+use super::regexes;
+use super::state::{Draft, State, target_epoch_record, target_record};
+use crate::assignor::{Assignor, GroupSpec, MemberSpec};
+use crate::config::ConsumerGroupConfig;
+use crate::context::{Context, Topic, Topics};
+
+/// The first byte of what is hashed of a topic: the version of the hash.
+const TOPIC_HASH_VERSION: u8 = 0;
+
+/// Follows a change of subscriptions or of topics, if there is one: expressions, the group epoch, and the target
+/// assignment.
+pub(super) fn follow(
+    draft: &mut Draft,
+    config: &ConsumerGroupConfig,
+    context: &Context<'_>,
+    subscription_changed: bool,
+) {
+    if subscription_changed {
+        regexes::prune(draft);
+    }
+    let written = draft.records.len();
+    regexes::update(draft, config, context);
+    let version = Some(context.topics.version());
+    if subscription_changed
+        || draft.records.len() > written
+        || draft.looked.topics_version != version
+    {
+        let hash = metadata_hash(&draft.state, context.topics);
+        let is_new = draft.state.epoch == 0;
+        if subscription_changed || is_new || hash != draft.state.metadata_hash {
+            draft.bump_epoch(hash);
+        }
+        draft.looked.topics_version = version;
+    }
+    update_target(draft, config, context);
+}
+
+/// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed.
+fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, context: &Context<'_>) {
+    let state = &draft.state;
+    let now_ms = context.wall_clock.0;
+    if state.epoch <= state.target_epoch || !is_due(state.target_timestamp, config, now_ms) {
+        return;
+    }
+    let assignor = state
+        .preferred_assignor()
+        .or(config.assignors.first())
+        .and_then(|name| Assignor::by_name(name))
+        .unwrap_or(Assignor::Uniform);
+    let group_id = draft.group_id.clone();
+    let mut records = Vec::new();
+    {
+        let spec = group_spec(state, context.topics);
+        for (member, target) in spec.members.iter().zip(assignor.assign(&spec)) {
+            if member.assigned != Some(&target) {
+                records.push(target_record(&group_id, member.member_id, Some(&target)));
+            }
+        }
+    }
+    records.push(target_epoch_record(&group_id, state.epoch, now_ms));
+    for record in records {
+        draft.write(record);
+    }
+}
+
+/// Whether an assignment that was last made at `made_ms` may be made anew. One that lies in the future was made
+/// before the clock was put back.
+fn is_due(made_ms: i64, config: &ConsumerGroupConfig, now_ms: i64) -> bool {
+    let interval_ms = i64::try_from(config.assignment_interval.as_millis()).unwrap_or(i64::MAX);
+    made_ms == 0
+        || interval_ms == 0
+        || made_ms > now_ms
+        || now_ms >= made_ms.saturating_add(interval_ms)
+}
+
+/// The group as assignors see it: topics that do not exist are left out.
+fn group_spec<'a>(state: &'a State, topics: &dyn Topics) -> GroupSpec<'a> {
+    let mut found: Vec<(&Str, Topic)> = state
+        .subscribed_names()
+        .into_iter()
+        .filter_map(|name| Some((name, topics.by_name(name)?)))
+        .collect();
+    found.sort_by_key(|(_, topic)| topic.id);
+    let indexes: BTreeMap<&str, usize> = found
+        .iter()
+        .enumerate()
+        .map(|(index, (name, _))| (name.as_str(), index))
+        .collect();
+    let members = state
+        .members
+        .iter()
+        .map(|(member_id, member)| {
+            let mut subscribed: Vec<usize> = state
+                .names_of(member)
+                .filter_map(|name| indexes.get(name.as_str()).copied())
+                .collect();
+            subscribed.sort_unstable();
+            subscribed.dedup();
+            MemberSpec {
+                member_id,
+                instance_id: member.instance_id.as_ref(),
+                topics: subscribed,
+                assigned: state.targets.get(&**member_id).map(AsRef::as_ref),
+            }
+        })
+        .collect();
+    GroupSpec {
+        members,
+        topics: found
+            .iter()
+            .map(|(_, topic)| (topic.id, topic.partitions))
+            .collect(),
+    }
+}
+
+/// The hash of the topics that members subscribe to, as far as they exist; 0 if none does.
+pub(super) fn metadata_hash(state: &State, topics: &dyn Topics) -> i64 {
+    // Ordered by name, as Kafka orders them: names of topics are ASCII, so bytes and UTF-16 sort alike.
+    let mut bytes = Vec::new();
+    for name in state.subscribed_names() {
+        if let Some(topic) = topics.by_name(name) {
+            bytes.extend_from_slice(&topic_hash(name, topic).to_le_bytes());
+        }
+    }
+    if bytes.is_empty() {
+        return 0;
+    }
+    XxHash3_64::oneshot(&bytes).cast_signed()
+}
+
+/// The hash of a topic. Kafka adds the racks of its replicas, which this cluster does not tell groups about.
+fn topic_hash(name: &str, topic: Topic) -> i64 {
+    let mut bytes = vec![TOPIC_HASH_VERSION];
+    for half in topic.id.0.chunks(8) {
+        bytes.extend(half.iter().rev());
+    }
+    let mut units = 0_u32;
+    for unit in name.encode_utf16() {
+        bytes.extend_from_slice(&unit.to_le_bytes());
+        units += 1;
+    }
+    bytes.extend_from_slice(&units.to_le_bytes());
+    bytes.extend_from_slice(&topic.partitions.to_le_bytes());
+    for partition in 0..topic.partitions {
+        bytes.extend_from_slice(&partition.to_le_bytes());
+    }
+    XxHash3_64::oneshot(&bytes).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Uuid;
+
+    use super::topic_hash;
+    use crate::context::Topic;
+
+    fn topic(most: u64, least: u64, partitions: i32) -> Topic {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&most.to_be_bytes());
+        id[8..].copy_from_slice(&least.to_be_bytes());
+        Topic {
+            id: Uuid(id),
+            partitions,
+        }
+    }
+
+    #[test]
+    fn topic_hashes_are_those_of_kafka() {
+        // Computed with hash4j 0.22.0 as Utils.computeTopicHash of Kafka 4.3.1 uses it.
+        let orders = topic(0x0102_0304_0506_0708, 0x1112_1314_1516_1718, 3);
+        assert_eq!(topic_hash("orders", orders), -3_967_608_492_204_731_963);
+        assert_eq!(
+            topic_hash("x\u{e9}\u{20ac}", topic(1, 2, 100)),
+            -1_435_874_470_117_130_146
+        );
+    }
+}
