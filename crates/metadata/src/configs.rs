@@ -9,15 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use protocol::Str;
+use rustc_hash::{FxHashMap, FxHashSet};
 use types::ErrorCode;
 
 use crate::Decision;
-use crate::create::excessive_batch;
+use crate::create::{PARTITIONS_PER_REQUEST_MAX, excessive, excessive_batch};
 use crate::error::Refusal;
 use crate::image::{Configs, MetadataImage};
 use crate::record::{
     ConfigRecord, MetadataRecord, RESOURCE_BROKER, RESOURCE_GROUP, RESOURCE_TOPIC, STRING_BYTES_MAX,
 };
+
+/// The bytes of keys and values that one request may name; a decision is not interrupted, so its work has a bound.
+pub const CONFIG_BYTES_PER_REQUEST_MAX: usize = 2 << 20;
 
 /// What has a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +63,15 @@ pub enum ConfigOperation {
     Append(Str),
     /// Takes out of its list what is there.
     Subtract(Str),
+}
+
+impl ConfigOperation {
+    fn value(&self) -> Option<&Str> {
+        match self {
+            Self::Set(value) | Self::Append(value) | Self::Subtract(value) => Some(value),
+            Self::Delete => None,
+        }
+    }
 }
 
 /// What to do with a resource.
@@ -107,6 +120,7 @@ pub fn decide_alter_configs(
     changes: &[ConfigChange],
     rules: &AlterConfigsRules<'_>,
 ) -> Result<Decision<AlterConfigsReply>, Refusal> {
+    excessive_request(changes)?;
     let repeated = repeated(changes);
     let mut brokers = image.broker_configs.clone();
     let mut records = Vec::new();
@@ -142,6 +156,20 @@ pub fn decide_alter_configs(
         .collect();
     excessive_batch(&records)?;
     Ok(Decision { records, reply })
+}
+
+/// Refuses requests whose decision would take long, whatever would come of it.
+fn excessive_request(changes: &[ConfigChange]) -> Result<(), Refusal> {
+    let operations = changes.iter().flat_map(|change| &change.operations);
+    let bytes = operations
+        .clone()
+        .map(|(key, operation)| key.len() + operation.value().map_or(0, |value| value.len()));
+    let is_excessive = operations.count().max(changes.len()) > PARTITIONS_PER_REQUEST_MAX
+        || bytes.sum::<usize>() > CONFIG_BYTES_PER_REQUEST_MAX;
+    if is_excessive {
+        return Err(excessive());
+    }
+    Ok(())
 }
 
 fn repeated(changes: &[ConfigChange]) -> BTreeSet<&ConfigResource> {
@@ -199,20 +227,24 @@ fn next(
             }
             ConfigOperation::Append(added) => {
                 let mut items = list("APPEND")?;
-                for item in added.split(',') {
-                    if !items.contains(&item) {
-                        items.push(item);
-                    }
-                }
+                let mut present: FxHashSet<&str> = items.iter().copied().collect();
+                items.extend(added.split(',').filter(|item| present.insert(item)));
                 items.join(",").into()
             }
             ConfigOperation::Subtract(taken) => {
                 let mut items = list("SUBTRACT")?;
+                // Each takes out one of its kind.
+                let mut left: FxHashMap<&str, usize> = FxHashMap::default();
                 for item in taken.split(',') {
-                    if let Some(index) = items.iter().position(|present| *present == item) {
-                        items.remove(index);
-                    }
+                    *left.entry(item).or_default() += 1;
                 }
+                items.retain(|item| match left.get_mut(item) {
+                    Some(count) if *count > 0 => {
+                        *count -= 1;
+                        false
+                    }
+                    _ => true,
+                });
                 items.join(",").into()
             }
         };

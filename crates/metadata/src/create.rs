@@ -124,8 +124,13 @@ pub(crate) fn excessive_batch(records: &[MetadataRecord]) -> Result<(), Refusal>
     if counted <= PARTITIONS_PER_REQUEST_MAX {
         return Ok(());
     }
+    Err(excessive())
+}
+
+/// What a request that is too large is told.
+pub(crate) fn excessive() -> Refusal {
     let message = "Unable to perform excessively large batch operation.";
-    Err(Refusal::new(ErrorCode::PolicyViolation, message))
+    Refusal::new(ErrorCode::PolicyViolation, message)
 }
 
 fn count_partitions(topics: &[NewTopic], default_partitions: i32) -> usize {

@@ -34,8 +34,8 @@ pub use broker::{
     decide_register_broker,
 };
 pub use configs::{
-    AlterConfigsReply, AlterConfigsRules, BrokerConfigs, ConfigChange, ConfigOperation,
-    ConfigResource, decide_alter_configs,
+    AlterConfigsReply, AlterConfigsRules, BrokerConfigs, CONFIG_BYTES_PER_REQUEST_MAX,
+    ConfigChange, ConfigOperation, ConfigResource, decide_alter_configs,
 };
 pub use create::{
     ConfigCheck, CreateTopicsReply, CreateTopicsRules, CreatedTopic, NewTopic,

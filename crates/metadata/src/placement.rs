@@ -164,6 +164,12 @@ pub struct PartitionMove {
 }
 
 impl PartitionMove {
+    /// Whether both move one partition.
+    #[must_use]
+    pub fn is_of_same_partition(&self, other: &Self) -> bool {
+        (self.topic_id, self.partition) == (other.topic_id, other.partition)
+    }
+
     /// The records of the move, which belong into one batch. The leader epoch rises, so that clients that remember the
     /// old shard notice.
     #[must_use]

@@ -6,10 +6,10 @@
 //! Source: `ReplicationControlManager.alterPartitionReassignments` and `electLeaders` of Kafka 4.3.1; KIP-455,
 //! KIP-460, KIP-860.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::Str;
-use types::{ErrorCode, NodeId, PartitionIndex, ShardId};
+use types::{ErrorCode, NodeId, PartitionIndex, ShardId, Uuid};
 
 use crate::error::Refusal;
 use crate::image::{MetadataImage, PartitionImage};
@@ -56,7 +56,16 @@ pub struct ReassignmentReply {
     pub moves: Vec<(usize, PartitionMove)>,
 }
 
-/// Decides which partitions move. Writing their records and carrying them out is the caller's, some at a time.
+/// What is decided about one of them.
+#[derive(Clone, Copy)]
+struct Decided {
+    partition: (Uuid, PartitionIndex),
+    /// `None` if it is where it is wanted.
+    moved: Option<PartitionMove>,
+}
+
+/// Decides which partitions move. Writing their records and carrying them out is the caller's, some at a time. A partition
+/// that is named several times moves once, to where it is named last.
 ///
 /// Moves between machines are not known yet: a replica list names this one machine, as one of its shards or as a whole.
 #[must_use]
@@ -69,13 +78,18 @@ pub fn decide_reassignment(
         verdicts: Vec::with_capacity(wanted.len()),
         moves: Vec::new(),
     };
+    // What is wanted last of a partition counts, as if each were a request of its own.
+    let mut last: BTreeMap<(Uuid, PartitionIndex), Option<(usize, PartitionMove)>> =
+        BTreeMap::new();
     for (place, reassignment) in wanted.iter().enumerate() {
         let decided = decide_one(image, reassignment, allows_factor_change);
-        if let Ok(Some(moved)) = &decided {
-            reply.moves.push((place, *moved));
+        if let Ok(Decided { partition, moved }) = decided {
+            last.insert(partition, moved.map(|moved| (place, moved)));
         }
         reply.verdicts.push(decided.map(drop));
     }
+    reply.moves = last.into_values().flatten().collect();
+    reply.moves.sort_unstable_by_key(|(place, _)| *place);
     reply
 }
 
@@ -83,7 +97,7 @@ fn decide_one(
     image: &MetadataImage,
     wanted: &Reassignment,
     allows_factor_change: bool,
-) -> Result<Option<PartitionMove>, Refusal> {
+) -> Result<Decided, Refusal> {
     let unknown = |message| Refusal::new(ErrorCode::UnknownTopicOrPartition, message);
     let Some(topic) = image.topic_named(&wanted.topic) else {
         let message = format!("Unable to find a topic named {}.", &*wanted.topic);
@@ -111,12 +125,15 @@ fn decide_one(
         return Err(Refusal::new(ErrorCode::InvalidReplicationFactor, message));
     }
     let target = check_machines(&places)?;
-    Ok(moved(partition, target).map(|(from, to)| PartitionMove {
-        topic_id: topic.id,
-        partition: wanted.partition,
-        from,
-        to,
-    }))
+    Ok(Decided {
+        partition: (topic.id, wanted.partition),
+        moved: moved(partition, target).map(|(from, to)| PartitionMove {
+            topic_id: topic.id,
+            partition: wanted.partition,
+            from,
+            to,
+        }),
+    })
 }
 
 fn check_replicas(replicas: &[TargetReplica]) -> Result<Vec<ReplicaPlace>, Refusal> {
@@ -161,14 +178,17 @@ fn moved(partition: &PartitionImage, target: ReplicaPlace) -> Option<(ShardId, S
 }
 
 /// Takes the moves that can be carried out together from `waiting`, at most [`MOVES_AT_ONCE`]: no shard of them both
-/// gains and loses a partition, so that every shard can be told in one order.
+/// gains and loses a partition, so that every shard can be told in one order, and no partition is among them twice.
 pub fn next_moves(waiting: &mut Vec<(usize, PartitionMove)>) -> Vec<(usize, PartitionMove)> {
     let (mut gaining, mut losing) = (BTreeSet::new(), BTreeSet::new());
-    let mut next = Vec::new();
+    let mut next: Vec<(usize, PartitionMove)> = Vec::new();
     waiting.retain(|(place, moved)| {
         let fits = next.len() < MOVES_AT_ONCE
             && !gaining.contains(&moved.from)
-            && !losing.contains(&moved.to);
+            && !losing.contains(&moved.to)
+            && !next
+                .iter()
+                .any(|(_, other)| other.is_of_same_partition(moved));
         if fits {
             gaining.insert(moved.to);
             losing.insert(moved.from);

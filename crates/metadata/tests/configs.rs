@@ -5,8 +5,9 @@ mod common;
 
 use common::{after, created_image};
 use metadata::{
-    AlterConfigsReply, AlterConfigsRules, BrokerConfigs, ConfigChange, ConfigOperation,
-    ConfigResource, Configs, Decision, MetadataImage, Refusal, decide_alter_configs,
+    AlterConfigsReply, AlterConfigsRules, BrokerConfigs, CONFIG_BYTES_PER_REQUEST_MAX,
+    ConfigChange, ConfigOperation, ConfigResource, Configs, Decision, MetadataImage,
+    PARTITIONS_PER_REQUEST_MAX, Refusal, decide_alter_configs,
 };
 use protocol::Str;
 use types::ErrorCode;
@@ -227,4 +228,46 @@ fn strings_that_no_record_can_hold_are_refused() {
         let change = change(topic("foo"), &[(key, set(value))]);
         assert_eq!(refusal(&image, change).0, ErrorCode::InvalidConfig);
     }
+}
+
+#[test]
+fn lists_keep_their_order_and_lose_one_item_for_each_that_is_taken() {
+    let mut image = created_image(&["foo"]);
+    for (operation, expected) in [
+        (ConfigOperation::Set("b,a,b,c,a".into()), "b,a,b,c,a"),
+        (ConfigOperation::Subtract("a,b".into()), "b,c,a"),
+        (ConfigOperation::Append("d,a,d,e".into()), "b,c,a,d,e"),
+        (ConfigOperation::Subtract("e,e,x".into()), "b,c,a,d"),
+    ] {
+        let decision = decide(&image, &[change(topic("foo"), &[("list", operation)])]);
+        image = after(&image, &decision.records);
+        assert_eq!(configs_of(&image, "foo"), pairs(&[("list", expected)]));
+    }
+}
+
+#[test]
+fn requests_beyond_their_bounds_are_refused_before_any_work() {
+    let image = created_image(&["foo"]);
+    let rules = AlterConfigsRules {
+        list_default: &|_, _| Some(""),
+        check_topic: &|_| Ok(()),
+        check_broker: &|_, _| Ok(()),
+    };
+    let code = |changes: &[ConfigChange]| {
+        let decided = decide_alter_configs(&image, changes, &rules);
+        decided.map(drop).map_err(|refusal| refusal.code)
+    };
+    let value = "x".repeat(1 << 15);
+    let changes = |count: usize, value: &str| -> Vec<ConfigChange> {
+        let names = (0..count).map(|number| format!("topic{number}"));
+        names
+            .map(|name| change(topic(&name), &[("key", set(value))]))
+            .collect()
+    };
+    let fitting = CONFIG_BYTES_PER_REQUEST_MAX / (value.len() + "key".len());
+    assert_eq!(code(&changes(fitting, &value)), Ok(()));
+    let refused = Err(ErrorCode::PolicyViolation);
+    assert_eq!(code(&changes(fitting + 1, &value)), refused);
+    assert_eq!(code(&changes(PARTITIONS_PER_REQUEST_MAX, "")), Ok(()));
+    assert_eq!(code(&changes(PARTITIONS_PER_REQUEST_MAX + 1, "")), refused);
 }

@@ -191,6 +191,49 @@ fn a_reassignment_moves_what_is_not_there_yet() {
 }
 
 #[test]
+fn a_partition_that_is_named_twice_goes_to_where_it_is_named_last() {
+    let image = created_image(&["a"]);
+    let ok = Ok(());
+    let to = |shard| Some((1, ShardId(0), ShardId(shard)));
+    for (first, second, expected) in [
+        (11, 12, to(2)),
+        (12, 12, to(2)),
+        (11, 10, None),
+        (1, 11, to(1)),
+    ] {
+        let both = [
+            wanted("a", 0, Some(&[first])),
+            wanted("a", 0, Some(&[second])),
+        ];
+        let reply = decide_reassignment(&image, &both, true);
+        assert_eq!(reply.verdicts, [ok.clone(), ok.clone()]);
+        let moves = reply
+            .moves
+            .iter()
+            .map(|(place, moved)| (*place, moved.from, moved.to));
+        assert_eq!(moves.collect::<Vec<_>>(), Vec::from_iter(expected));
+    }
+    // One that is refused counts for nothing.
+    let both = [wanted("a", 0, Some(&[11])), wanted("a", 0, Some(&[13]))];
+    let reply = decide_reassignment(&image, &both, true);
+    assert!(reply.verdicts[0].is_ok() && reply.verdicts[1].is_err());
+    assert_eq!(reply.moves.len(), 1);
+}
+
+#[test]
+fn no_step_moves_a_partition_twice() {
+    let moved = |to| PartitionMove {
+        topic_id: common::id(1),
+        partition: PartitionIndex(0),
+        from: ShardId(0),
+        to: ShardId(to),
+    };
+    let mut waiting = vec![(0, moved(1)), (1, moved(1)), (2, moved(2))];
+    assert_eq!(next_moves(&mut waiting), [(0, moved(1))]);
+    assert_eq!(waiting.len(), 2);
+}
+
+#[test]
 fn moves_of_one_step_never_have_a_shard_that_both_gains_and_loses() {
     let topic_id = common::id(1);
     let mut waiting: Vec<(usize, PartitionMove)> = (0..60)

@@ -194,6 +194,11 @@ fn a_reassignment_moves_a_partition_and_bad_ones_are_refused_by_name() {
     let values = read_values(&mut broker.client(), TOPIC, PartitionIndex(0));
     assert_eq!(values, [b"before".to_vec(), b"after".to_vec()]);
 
+    // One that is named twice goes to where it is named last.
+    let twice: [Case<'_>; 2] = [(0, Some(&[NODE]), E::None), (0, Some(&[SHARD_1]), E::None)];
+    reassign(&mut aware(&broker), 1, &twice);
+    assert_eq!(leaders(&broker), swapped);
+
     // Who sees one node means the machine by its id, and can name a shard all the same.
     reassign(&mut broker.wire(), 1, &[(0, Some(&[NODE]), E::None)]);
     assert_eq!(leaders(&broker), swapped);

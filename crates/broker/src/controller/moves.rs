@@ -47,18 +47,19 @@ impl<I: Io> Decider<I> {
 
     /// Carries out moves that were decided elsewhere, as far as they still fit.
     pub(super) async fn rebalance(&mut self, moves: Vec<PartitionMove>) -> MoveVerdict {
-        let fits = |moved: &PartitionMove| {
-            let partition = self.image.partition(moved.topic_id, moved.partition);
-            partition.is_some_and(|it| it.shard == Some(moved.from)) && moved.from != moved.to
-        };
-        let moves = moves.into_iter().filter(fits);
-        let mut waiting: Vec<_> = moves.enumerate().collect();
-        while !waiting.is_empty() {
+        let mut waiting: Vec<_> = moves.into_iter().enumerate().collect();
+        loop {
+            waiting.retain(|(_, moved)| {
+                let partition = self.image.partition(moved.topic_id, moved.partition);
+                partition.is_some_and(|it| it.shard == Some(moved.from)) && moved.from != moved.to
+            });
+            if waiting.is_empty() {
+                return Ok(());
+            }
             let step = next_moves(&mut waiting);
             self.move_together(step.into_iter().map(|(_, moved)| moved).collect())
                 .await?;
         }
-        Ok(())
     }
 
     /// Moves partitions in one step; no shard both gains and loses one of them.
