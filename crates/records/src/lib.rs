@@ -16,6 +16,7 @@ pub mod compression;
 mod cursor;
 mod filter;
 mod record;
+mod search;
 mod validate;
 mod walk;
 
@@ -27,6 +28,7 @@ pub use builder::{BatchBuilder, NewRecord};
 pub use compression::{Compression, CompressionLevels};
 pub use filter::{BatchFilter, FilterRules, Filtered, WhenEmpty};
 pub use record::{BatchReader, Header, HeaderIter, Record, RecordIter, decompressed_records};
+pub use search::{RecordTime, TimestampSearch};
 pub use validate::{
     InvalidBatch, ProduceRules, RecordFault, Scratch, ValidBatch, Validation, ValidationLevel,
     validate_produce,

@@ -200,7 +200,7 @@ pub struct Validation<'a> {
     produced: Produced<'a>,
     scratch: Scratch,
     /// Once the header is known to be right and compressed records are to be walked.
-    walk: Option<(BatchHeader, SlicedWalk<'a>)>,
+    walk: Option<(BatchHeader, SlicedWalk<'a, RecordChecks>)>,
 }
 
 impl<'a> Validation<'a> {
@@ -354,7 +354,7 @@ impl<'a> Produced<'a> {
 enum Begun<'a> {
     /// Nothing is left to be checked.
     Walked(BatchHeader, Walked),
-    Compressed(BatchHeader, SlicedWalk<'a>),
+    Compressed(BatchHeader, SlicedWalk<'a, RecordChecks>),
 }
 
 /// The header of the one batch that fills all of `records`.

@@ -1,4 +1,4 @@
-//! Walking the records of a produced batch without allocation, compressed or not.
+//! Walking the records of a batch without allocation, compressed or not.
 //!
 //! Plain records are walked in one go: they are no larger than what was sent. Compressed ones can be thousands of times
 //! larger, so that their walk stops wherever its budget ends, even inside of a record, and goes on from there.
@@ -78,12 +78,44 @@ pub(crate) struct RecordChecks {
     walked: Walked,
 }
 
-/// What the checks need of a record.
+/// What is known of a record that was walked over.
 #[derive(Clone, Copy, Debug, Default)]
-struct Framing {
-    timestamp_delta: i64,
-    offset_delta: i32,
+pub(crate) struct Framing {
+    pub(crate) timestamp_delta: i64,
+    pub(crate) offset_delta: i32,
     has_key: bool,
+}
+
+/// Who is shown the records of a [`SlicedWalk`].
+pub(crate) trait Visitor {
+    /// What comes of it.
+    type Found;
+
+    /// How many records the batch has.
+    fn count(&self) -> i32;
+
+    /// Looks at the record at `index`; the walk ends with the first that gives something.
+    fn visit(&mut self, index: i32, record: Framing) -> Result<Option<Self::Found>, InvalidBatch>;
+
+    /// What comes of a walk that has gone over all records.
+    fn conclude<C: Cursor>(&mut self, cursor: &mut C) -> Result<Self::Found, InvalidBatch>;
+}
+
+impl Visitor for RecordChecks {
+    type Found = Walked;
+
+    fn count(&self) -> i32 {
+        self.header.record_count
+    }
+
+    #[inline]
+    fn visit(&mut self, index: i32, record: Framing) -> Result<Option<Walked>, InvalidBatch> {
+        self.record(index, record).map(|()| None)
+    }
+
+    fn conclude<C: Cursor>(&mut self, cursor: &mut C) -> Result<Walked, InvalidBatch> {
+        self.finish(cursor)
+    }
 }
 
 impl RecordChecks {
@@ -217,9 +249,9 @@ enum Next {
 
 /// The walk over compressed records.
 #[derive(Debug)]
-pub(crate) struct SlicedWalk<'a> {
+pub(crate) struct SlicedWalk<'a, V> {
     cursor: StreamCursor<'a>,
-    checks: RecordChecks,
+    visitor: V,
     next: Next,
     /// Bytes of a key or value that are still to be passed over.
     skip: usize,
@@ -230,11 +262,11 @@ pub(crate) struct SlicedWalk<'a> {
     headers_left: usize,
 }
 
-impl<'a> SlicedWalk<'a> {
-    pub(crate) fn new(stream: Stream<'a>, checks: RecordChecks) -> Self {
+impl<'a, V: Visitor> SlicedWalk<'a, V> {
+    pub(crate) fn new(stream: Stream<'a>, visitor: V) -> Self {
         Self {
             cursor: StreamCursor::new(stream),
-            checks,
+            visitor,
             next: Next::Record,
             skip: 0,
             index: 0,
@@ -249,17 +281,15 @@ impl<'a> SlicedWalk<'a> {
     }
 
     /// Goes on for about `budget` bytes; `None` while there is more.
-    pub(crate) fn advance(&mut self, budget: usize) -> Result<Option<Walked>, InvalidBatch> {
+    pub(crate) fn advance(&mut self, budget: usize) -> Result<Option<V::Found>, InvalidBatch> {
         let pause = self.cursor.position().saturating_add(budget.max(1));
         while self.cursor.position() < pause {
             if self.skip > 0 {
                 self.skip -= self.cursor.skip_some(self.skip)?;
-            } else if matches!(self.next, Next::Record)
-                && self.index == self.checks.header.record_count
-            {
-                return self.checks.finish(&mut self.cursor).map(Some);
-            } else {
-                self.field()?;
+            } else if matches!(self.next, Next::Record) && self.index == self.visitor.count() {
+                return self.visitor.conclude(&mut self.cursor).map(Some);
+            } else if let Some(found) = self.field()? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -267,7 +297,7 @@ impl<'a> SlicedWalk<'a> {
 
     /// Reads a few bytes: up to the next ones that can be passed over.
     #[inline]
-    fn field(&mut self) -> Result<(), InvalidBatch> {
+    fn field(&mut self) -> Result<Option<V::Found>, InvalidBatch> {
         let cursor = &mut self.cursor;
         self.next = match self.next {
             Next::Record => {
@@ -291,9 +321,10 @@ impl<'a> SlicedWalk<'a> {
                 if cursor.position() != self.end {
                     return Err(Malformed::Length.into());
                 }
-                self.checks.record(self.index, self.record)?;
+                self.next = Next::Record;
+                let index = self.index;
                 self.index += 1;
-                Next::Record
+                return self.visitor.visit(index, self.record);
             }
             Next::Header => {
                 self.headers_left -= 1;
@@ -305,6 +336,6 @@ impl<'a> SlicedWalk<'a> {
                 Next::Header
             }
         };
-        Ok(())
+        Ok(None)
     }
 }

@@ -6,6 +6,7 @@ mod filter;
 mod golden;
 mod round_trip;
 mod rules;
+mod search;
 mod slices;
 mod support;
 mod verdicts;

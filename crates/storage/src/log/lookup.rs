@@ -6,9 +6,10 @@
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use io::Io;
-use records::{RecordIter, decompressed_records};
+use records::{InvalidBatch, Scratch, TimestampSearch};
 use types::{LeaderEpoch, Offset, TimestampMs};
 
 use super::read::{Found, Place};
@@ -25,6 +26,12 @@ const INDEX_LEN_MAX: usize = 256 << 20;
 
 /// Records of one batch are decompressed up to this many bytes to look for a timestamp.
 const DECOMPRESSED_LEN_MAX: usize = 256 << 20;
+
+/// CPU time after which the reactor polls.
+const SLICE: Duration = Duration::from_micros(100);
+
+/// Decompressed bytes looked at before the reactor polls.
+const SEARCHED_AT_ONCE_BYTES: usize = 128 << 10;
 
 /// A record that was found by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,20 +253,31 @@ impl<I: Io> LogInner<I> {
         wanted: &impl Fn(TimestampMs) -> bool,
     ) -> Result<Option<TimestampOffset>, ReadError> {
         let batch = self.gather(found.place.segment, found.range()).await?;
-        let mut scratch = Vec::new();
         let header = &found.header;
-        let records = decompressed_records(header, &batch, &mut scratch, DECOMPRESSED_LEN_MAX)
-            .map_err(|error| ReadError::Corrupt {
-                segment: found.place.segment,
-                position: found.place.position,
-                detail: error.to_string(),
-            })?;
-        let record = RecordIter::new(header, records)
-            .map_while(Result::ok)
-            .find(|record| record.offset >= start && wanted(record.timestamp));
-        Ok(record.map(|record| TimestampOffset {
-            timestamp: record.timestamp,
-            offset: record.offset,
+        let corrupt = |error: InvalidBatch| ReadError::Corrupt {
+            segment: found.place.segment,
+            position: found.place.position,
+            detail: error.to_string(),
+        };
+        let io = self.shard.io();
+        let began = io.now();
+        let scratch = Scratch::default();
+        let batch = (header, &*batch);
+        let mut search = TimestampSearch::new(batch, scratch, DECOMPRESSED_LEN_MAX, start, wanted)
+            .map_err(corrupt)?;
+        let record = loop {
+            if let Some(result) = search.advance(SEARCHED_AT_ONCE_BYTES) {
+                break result.map_err(corrupt)?;
+            }
+            io.reschedule().await;
+        };
+        if io.now().saturating_since(began) > SLICE {
+            // The next partition of the same request may take as long.
+            io.reschedule().await;
+        }
+        Ok(record.map(|(timestamp, offset)| TimestampOffset {
+            timestamp,
+            offset,
             leader_epoch: header.leader_epoch,
         }))
     }
