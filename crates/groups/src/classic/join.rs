@@ -61,6 +61,8 @@ impl Join<'_> {
         }
         if !group.has_room_for(&request.member_id, members_max(turn)) {
             group.remove(&request.member_id, turn);
+            // Perhaps it was the last that the others waited for.
+            maybe_complete(group, self.group_id, turn);
             return Err((Str::default(), ErrorCode::GroupMaxSizeReached));
         }
         if !group.supports(request) {

@@ -1,0 +1,9 @@
+//! Tests of the coordinator as its host drives it: on virtual time, without a broker.
+
+mod bounds;
+mod properties;
+mod records;
+mod script;
+mod scripts;
+mod show;
+mod world;
