@@ -1,3 +1,5 @@
+//! The assignors' invariants, over groups that change.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};

@@ -25,7 +25,7 @@ use types::{ErrorCode, Uuid};
 use super::member::{Member, PartitionEpochs};
 use super::soft::Looked;
 use super::state::{Draft, State, epoch_record, target_epoch_record, target_record};
-use super::{Refusal, check_len, target};
+use super::{Refusal, check_len, consumer_of, target};
 use crate::assignor::Assignment;
 use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup};
 use crate::context::Topics;
@@ -250,9 +250,10 @@ pub(super) fn downgrade(
         .cloned()
         .collect();
     let value = classic_value(&draft.state, &remaining, turn)?;
-    for tombstone in draft.state.tombstones(&draft.group_id) {
-        draft.records.push(tombstone);
-    }
+    // What the draft has written would be deleted again at once: only what is in the log already needs to go.
+    draft.records = consumer_of(group)
+        .map(|consumer| consumer.state.tombstones(&draft.group_id))
+        .unwrap_or_default();
     draft.records.push(GroupRecord::GroupMetadata {
         key: GroupMetadataKey {
             group: draft.group_id.clone(),

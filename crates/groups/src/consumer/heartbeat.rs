@@ -141,13 +141,15 @@ fn stay(
     let is_full_request = request.rebalance_timeout_ms != -1
         && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
         && request.topic_partitions.is_some();
+    // A member that is behind has missed a reply, and perhaps the assignment in it.
+    let is_behind = request.member_epoch != before.epoch;
+    let has_news = joins || is_behind || is_full_request || before.assigned != after.assigned;
     let response = ConsumerGroupHeartbeatResponse {
         member_id: Some(after.member_id.clone()),
         member_epoch: after.epoch,
         heartbeat_interval_ms: i32::try_from(config.heartbeat_interval.as_millis())
             .unwrap_or(i32::MAX),
-        assignment: (joins || is_full_request || before.assigned != after.assigned)
-            .then(|| assignment_of(&after)),
+        assignment: has_news.then(|| assignment_of(&after)),
         ..ConsumerGroupHeartbeatResponse::default()
     };
     let has_moved = !draft.records.is_empty();

@@ -56,9 +56,9 @@ pub(crate) struct ConsumerGroup {
 }
 
 impl ConsumerGroup {
-    /// Whether nothing is known of it.
+    /// Whether nothing is known of it, durable or soft: members whose records are about to be applied count.
     pub(crate) fn is_vacant(&self) -> bool {
-        !self.state.exists
+        !self.state.exists && self.soft.is_empty()
     }
 
     /// Whether it has no members, so that it can be deleted.

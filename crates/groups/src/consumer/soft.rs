@@ -68,6 +68,11 @@ impl Timers {
 }
 
 impl Soft {
+    /// Whether there are no members.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// When a member was last heard of.
     pub(super) fn seen(&self, member_id: &str) -> Option<Instant> {
         self.members.get(member_id).map(|timers| timers.seen)

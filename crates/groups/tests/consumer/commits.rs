@@ -1,0 +1,165 @@
+//! Offsets of consumer groups: who may commit and fetch them, and how long they are kept.
+
+use std::time::Duration;
+
+use groups::{GroupConfig, GroupRecord, Reply, Request};
+use protocol::Str;
+use protocol::messages::OffsetCommitRequest;
+use protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use types::ErrorCode;
+
+use super::world::{GROUP, World, beat, code, join, owned};
+
+fn commit(
+    world: &mut World,
+    version: i16,
+    member_id: &str,
+    epoch: i32,
+    partition: i32,
+) -> ErrorCode {
+    let topic_id = world.cluster_topic("orders");
+    let request = OffsetCommitRequest {
+        group_id: Str::from_static(GROUP),
+        generation_id_or_member_epoch: epoch,
+        member_id: Str::from(member_id),
+        topics: vec![OffsetCommitRequestTopic {
+            name: Str::from_static("orders"),
+            topic_id,
+            partitions: vec![OffsetCommitRequestPartition {
+                partition_index: partition,
+                committed_offset: 42,
+                ..OffsetCommitRequestPartition::default()
+            }],
+        }],
+        ..OffsetCommitRequest::default()
+    };
+    match world.ask(version, Request::OffsetCommit(request)) {
+        Reply::OffsetCommit(response) => code(response.topics[0].partitions[0].error_code),
+        other => unreachable!("a commit is answered as such, not {other:?}"),
+    }
+}
+
+fn fetch(world: &mut World, member_id: Option<&str>, epoch: i32) -> ErrorCode {
+    let request = Request::OffsetFetch {
+        group: OffsetFetchRequestGroup {
+            group_id: Str::from_static(GROUP),
+            member_id: member_id.map(Str::from),
+            member_epoch: epoch,
+            topics: None,
+        },
+        require_stable: false,
+    };
+    match world.ask(9, request) {
+        Reply::OffsetFetch(group) => code(group.error_code),
+        other => unreachable!("a fetch is answered as such, not {other:?}"),
+    }
+}
+
+#[test]
+fn a_commit_must_come_from_a_member_at_its_epoch() {
+    let mut world = World::new();
+    world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    for version in [9, 10] {
+        assert_eq!(commit(&mut world, version, "a", 1, 0), ErrorCode::None);
+        assert_eq!(
+            commit(&mut world, version, "a", 2, 0),
+            ErrorCode::StaleMemberEpoch
+        );
+        assert_eq!(
+            commit(&mut world, version, "b", 1, 0),
+            ErrorCode::UnknownMemberId
+        );
+        assert_eq!(
+            commit(&mut world, version, "", -1, 0),
+            ErrorCode::UnknownMemberId
+        );
+    }
+    assert_eq!(
+        commit(&mut world, 8, "a", 1, 0),
+        ErrorCode::UnsupportedVersion
+    );
+    assert_eq!(world.error(beat("a", -1)), ErrorCode::None);
+    assert_eq!(
+        commit(&mut world, 9, "", -1, 0),
+        ErrorCode::None,
+        "nobody is a member"
+    );
+}
+
+#[test]
+fn a_late_commit_is_taken_for_what_the_member_has_still() {
+    let mut world = World::new();
+    let topic = world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    world.heartbeat(join("b", &["orders"]));
+    world.heartbeat(beat("a", 1));
+    let mut done = beat("a", 1);
+    done.topic_partitions = owned(topic, &[0]);
+    assert_eq!(world.heartbeat(done).member_epoch, 2);
+    world.heartbeat(beat("b", 2));
+    // The reply with epoch 2 is on its way: what it has had since epoch 1 it may commit under that.
+    assert_eq!(commit(&mut world, 9, "a", 1, 0), ErrorCode::None);
+    // What it gave away may have been read on by the other.
+    assert_eq!(
+        commit(&mut world, 9, "a", 1, 1),
+        ErrorCode::StaleMemberEpoch
+    );
+    // And what the other got at epoch 2 it never had before.
+    assert_eq!(
+        commit(&mut world, 9, "b", 1, 1),
+        ErrorCode::StaleMemberEpoch
+    );
+    assert_eq!(commit(&mut world, 9, "b", 2, 1), ErrorCode::None);
+    world.restart();
+    assert_eq!(commit(&mut world, 9, "a", 1, 0), ErrorCode::None);
+    assert_eq!(
+        commit(&mut world, 9, "a", 1, 1),
+        ErrorCode::StaleMemberEpoch
+    );
+}
+
+#[test]
+fn a_member_fetches_offsets_at_its_epoch_and_an_administrator_at_none() {
+    let mut world = World::new();
+    world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    assert_eq!(fetch(&mut world, None, -1), ErrorCode::None);
+    assert_eq!(fetch(&mut world, Some("a"), 1), ErrorCode::None);
+    assert_eq!(fetch(&mut world, Some("a"), 0), ErrorCode::StaleMemberEpoch);
+    assert_eq!(fetch(&mut world, Some("b"), 1), ErrorCode::UnknownMemberId);
+}
+
+#[test]
+fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
+    let config = GroupConfig {
+        offsets_retention: Duration::from_secs(60),
+        offsets_retention_check_interval: Duration::from_secs(10),
+        ..GroupConfig::default()
+    };
+    let mut world = World::with(config);
+    world.topic("orders", 1);
+    world.restart();
+    world.heartbeat(join("a", &["orders"]));
+    assert_eq!(commit(&mut world, 9, "a", 1, 0), ErrorCode::None);
+    let expired = |world: &World| {
+        world
+            .log
+            .iter()
+            .any(|record| matches!(record, GroupRecord::OffsetCommit { value: None, .. }))
+    };
+    for _ in 0..60 {
+        world.pass(Duration::from_secs(5));
+        world.heartbeat(beat("a", 1));
+    }
+    assert!(
+        !expired(&world),
+        "five minutes without a commit, but with a member"
+    );
+    assert_eq!(world.error(beat("a", -1)), ErrorCode::None);
+    world.pass(Duration::from_secs(100));
+    assert!(expired(&world));
+}

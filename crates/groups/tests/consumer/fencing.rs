@@ -1,0 +1,167 @@
+//! Members that are late, dead, or not who they were.
+
+use std::time::Duration;
+
+use groups::GroupConfig;
+use types::ErrorCode;
+
+use super::world::{Consumer, GROUP, World, assigned, beat, code, join, owned, settle};
+
+#[test]
+fn an_epoch_that_is_not_the_members_is_fenced() {
+    let mut world = World::new();
+    let topic = world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    assert_eq!(world.error(beat("b", 1)), ErrorCode::UnknownMemberId);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::FencedMemberEpoch);
+    world.topic("orders", 3);
+    assert_eq!(world.heartbeat(beat("a", 1)).member_epoch, 2);
+    // The reply was lost: the member asks again as before, and shows that it has nothing that is not its own.
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::FencedMemberEpoch);
+    let mut again = beat("a", 1);
+    again.topic_partitions = owned(topic, &[0, 1]);
+    assert_eq!(world.heartbeat(again.clone()).member_epoch, 2);
+    again.topic_partitions = owned(topic, &[0, 7]);
+    assert_eq!(world.error(again), ErrorCode::FencedMemberEpoch);
+    world.topic("orders", 4);
+    world.heartbeat(beat("a", 2));
+    let mut older = beat("a", 1);
+    older.topic_partitions = owned(topic, &[0]);
+    assert_eq!(world.error(older), ErrorCode::FencedMemberEpoch);
+}
+
+#[test]
+fn a_crashed_member_is_given_up_at_the_end_of_its_session() {
+    let mut world = World::new();
+    world.topic("orders", 2);
+    let (mut a, mut b) = (
+        Consumer::new("a", &["orders"]),
+        Consumer::new("b", &["orders"]),
+    );
+    settle(&mut world, &mut [&mut a, &mut b], 10);
+    let epoch = world.describe().group_epoch;
+    // Only one is heard of from now on.
+    for _ in 0..8 {
+        world.pass(Duration::from_secs(5));
+        a.beat(&mut world);
+    }
+    world.pass(Duration::from_millis(4_999));
+    assert_eq!(world.describe().members.len(), 2);
+    let decided = world.pass(Duration::from_millis(1_001));
+    assert!(!decided.records.is_empty());
+    let group = world.describe();
+    assert_eq!((group.members.len(), group.group_epoch), (1, epoch + 1));
+    a.beat(&mut world);
+    assert_eq!(a.partitions(), [0, 1]);
+    assert_eq!(world.error(b.request()), ErrorCode::UnknownMemberId);
+    world.check_replay();
+}
+
+#[test]
+fn nothing_is_left_of_members_that_are_gone() {
+    let mut world = World::new();
+    world.topic("orders", 2);
+    world.heartbeat(join("stays", &["orders"]));
+    let before = world.coordinator.snapshot_of(GROUP).len();
+    for number in 0..50 {
+        let member_id = format!("goes-{number}");
+        world.heartbeat(join(&member_id, &["orders"]));
+        if number % 2 == 0 {
+            assert_eq!(world.error(beat(&member_id, -1)), ErrorCode::None);
+        }
+    }
+    for _ in 0..12 {
+        world.pass(Duration::from_secs(4));
+        let epoch = world
+            .describe()
+            .members
+            .iter()
+            .find(|member| member.member_id.as_str() == "stays")
+            .expect("there")
+            .member_epoch;
+        world.heartbeat(beat("stays", epoch));
+    }
+    assert_eq!(world.describe().members.len(), 1);
+    assert_eq!(world.coordinator.snapshot_of(GROUP).len(), before);
+    // One session is what there is to wait for, besides the retention of offsets.
+    assert!(world.coordinator.next_deadline().is_some());
+}
+
+#[test]
+fn who_does_not_give_partitions_away_in_time_is_given_up() {
+    let mut config = GroupConfig::default();
+    config.consumer.assignment_interval = Duration::ZERO;
+    config.consumer.session_timeout = Duration::from_secs(600);
+    let mut world = World::with(config);
+    world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    world.heartbeat(join("b", &["orders"]));
+    assert_eq!(assigned(&world.heartbeat(beat("a", 1))), Some(vec![0]));
+    world.pass(Duration::from_millis(59_999));
+    // Heartbeats alone do not help.
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::None);
+    assert_eq!(world.describe().members.len(), 2);
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.describe().members.len(), 1);
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::UnknownMemberId);
+    assert_eq!(assigned(&world.heartbeat(beat("b", 2))), Some(vec![0, 1]));
+}
+
+#[test]
+fn who_gave_its_partitions_away_is_not_given_up() {
+    let mut config = GroupConfig::default();
+    config.consumer.assignment_interval = Duration::ZERO;
+    config.consumer.session_timeout = Duration::from_secs(600);
+    let mut world = World::with(config);
+    let topic = world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    world.heartbeat(join("b", &["orders"]));
+    world.heartbeat(beat("a", 1));
+    let mut done = beat("a", 1);
+    done.topic_partitions = owned(topic, &[0]);
+    world.heartbeat(done);
+    world.pass(Duration::from_secs(120));
+    assert_eq!(world.describe().members.len(), 2);
+}
+
+#[test]
+fn sessions_begin_anew_when_the_broker_returns() {
+    let mut world = World::new();
+    world.topic("orders", 1);
+    world.heartbeat(join("a", &["orders"]));
+    world.pass(Duration::from_secs(44));
+    world.restart();
+    world.pass(Duration::from_secs(44));
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::None);
+    world.pass(Duration::from_secs(46));
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::UnknownMemberId);
+}
+
+#[test]
+fn members_that_are_given_up_together_cost_one_epoch() {
+    let mut world = World::new();
+    world.topic("orders", 4);
+    for member in ["a", "b", "c"] {
+        world.heartbeat(join(member, &["orders"]));
+    }
+    world.restart();
+    world.pass(Duration::from_secs(46));
+    let group = world.describe();
+    assert_eq!((group.members.len(), group.group_epoch), (0, 4));
+    assert_eq!(code(group.error_code), ErrorCode::None);
+}
+
+#[test]
+fn a_group_that_is_configured_by_itself_has_its_own_session() {
+    let mut config = GroupConfig::default();
+    let mut mine = config.consumer.clone();
+    mine.session_timeout = Duration::from_secs(10);
+    mine.heartbeat_interval = Duration::from_millis(250);
+    config.groups.insert(GROUP.into(), mine);
+    let mut world = World::with(config);
+    world.topic("orders", 1);
+    let response = world.heartbeat(join("a", &["orders"]));
+    assert_eq!(response.heartbeat_interval_ms, 250);
+    world.pass(Duration::from_secs(11));
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::UnknownMemberId);
+}
