@@ -1,0 +1,54 @@
+// A member of a group, with segmentio/kafka-go. What it prints is described in `run`. Its Reader does not say which
+// partitions it has, so neither does this; it hands out records one at a time.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	kafka "github.com/segmentio/kafka-go"
+
+	"logan/tests/clients/groups/member"
+)
+
+func main() {
+	options := member.Parse()
+	reader := kafka.NewReader(kafka.ReaderConfig{
+		Brokers:               []string{options.Bootstrap},
+		GroupID:               options.Group,
+		Topic:                 options.Topic,
+		StartOffset:           kafka.FirstOffset,
+		SessionTimeout:        options.Session,
+		HeartbeatInterval:     options.Heartbeat,
+		RebalanceTimeout:      10 * time.Second,
+		JoinGroupBackoff:      200 * time.Millisecond,
+		ReadBackoffMin:        10 * time.Millisecond,
+		ReadBackoffMax:        200 * time.Millisecond,
+		MaxWait:               200 * time.Millisecond,
+		WatchPartitionChanges: false,
+	})
+	until, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	for until.Err() == nil {
+		message, err := reader.FetchMessage(until)
+		if err != nil {
+			if until.Err() == nil {
+				fmt.Fprintln(os.Stderr, "refused", err)
+				time.Sleep(50 * time.Millisecond)
+			}
+			continue
+		}
+		var line member.Line
+		line.Add(int32(message.Partition), message.Offset)
+		line.Print()
+		if err := reader.CommitMessages(context.Background(), message); err != nil {
+			fmt.Fprintln(os.Stderr, "refused", err)
+		}
+	}
+	_ = reader.Close()
+	member.End()
+}
