@@ -16,6 +16,12 @@ pub const METADATA_VERSION: &str = "metadata.version";
 /// Kafka's 4.3-IV0: the records that this version writes.
 pub const METADATA_VERSION_LEVEL: i16 = 30;
 
+/// The feature whose level 1 permits the consumer protocol (KIP-848).
+pub const GROUP_VERSION: &str = "group.version";
+
+/// Kafka's GV_1.
+const GROUP_VERSION_LEVEL: i16 = 1;
+
 /// A feature with the levels that this version can work at. Level 0, where it is included, is "switched off".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SupportedFeature {
@@ -29,11 +35,18 @@ pub struct SupportedFeature {
 
 /// What this version of Logan supports. A feature is added with the code that implements it: clients switch to
 /// transactions v2, the consumer protocol and share groups when they see the level.
-pub const SUPPORTED_FEATURES: &[SupportedFeature] = &[SupportedFeature {
-    name: METADATA_VERSION,
-    level_min: METADATA_VERSION_LEVEL,
-    level_max: METADATA_VERSION_LEVEL,
-}];
+pub const SUPPORTED_FEATURES: &[SupportedFeature] = &[
+    SupportedFeature {
+        name: METADATA_VERSION,
+        level_min: METADATA_VERSION_LEVEL,
+        level_max: METADATA_VERSION_LEVEL,
+    },
+    SupportedFeature {
+        name: GROUP_VERSION,
+        level_min: 0,
+        level_max: GROUP_VERSION_LEVEL,
+    },
+];
 
 /// What may happen to a feature's level.
 ///

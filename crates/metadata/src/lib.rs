@@ -45,8 +45,8 @@ pub use delete::{DeletedTopic, TopicSelector, decide_delete_topics};
 pub use directory::{DirectoryChange, decide_directory_change};
 pub use error::{MetadataError, Refusal};
 pub use features::{
-    FeatureUpdate, METADATA_VERSION, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, SupportedFeature,
-    UpgradeType, decide_update_features,
+    FeatureUpdate, GROUP_VERSION, METADATA_VERSION, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES,
+    SupportedFeature, UpgradeType, decide_update_features,
 };
 pub use image::{Configs, MetadataImage, PartitionImage, TopicImage};
 pub use partitions::{CreatePartitionsReply, NewPartitions, decide_create_partitions};

@@ -249,6 +249,7 @@ fn lists_keep_their_order_and_lose_one_item_for_each_that_is_taken() {
 fn requests_beyond_their_bounds_are_refused_before_any_work() {
     let image = created_image(&["foo"]);
     let rules = AlterConfigsRules {
+        check_group: &|_| Ok(()),
         list_default: &|_, _| Some(""),
         check_topic: &|_| Ok(()),
         check_broker: &|_, _| Ok(()),

@@ -144,7 +144,11 @@ impl<'a> Asker<'a> {
             | ApiKey::OffsetDelete
             | ApiKey::DeleteGroups
             | ApiKey::DescribeGroups
-            | ApiKey::ListGroups => groups::versions::ask(self.broker, TOPIC, key, version),
+            | ApiKey::ListGroups
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::ConsumerGroupDescribe => {
+                groups::versions::ask(self.broker, TOPIC, key, version)
+            }
             ApiKey::DescribeQuorum => self.describe_quorum(version),
             ApiKey::UpdateFeatures => self.update_features(version),
             ApiKey::DescribeCluster => self.describe_cluster(version),

@@ -49,8 +49,9 @@ use crate::connection::{Connection, Frame, Held, Pending, Response};
 use crate::shard::Shard;
 
 use groups::{
-    delete_groups, describe_groups, find_coordinator, heartbeat, join_group, leave_group,
-    list_groups, offset_commit, offset_delete, offset_fetch, sync_group,
+    consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups,
+    find_coordinator, heartbeat, join_group, leave_group, list_groups, offset_commit,
+    offset_delete, offset_fetch, sync_group,
 };
 
 pub(crate) use fetch::FetchSessions;
@@ -159,6 +160,8 @@ apis! {
     UpdateFeatures => update_features(UpdateFeaturesRequest),
     DescribeCluster => describe_cluster(DescribeClusterRequest),
     DescribeProducers => describe_producers(DescribeProducersRequest),
+    ConsumerGroupHeartbeat => consumer_group_heartbeat(ConsumerGroupHeartbeatRequest),
+    ConsumerGroupDescribe => consumer_group_describe(ConsumerGroupDescribeRequest),
     ListConfigResources => list_config_resources(ListConfigResourcesRequest),
     DescribeTopicPartitions => describe_topic_partitions(DescribeTopicPartitionsRequest),
 }

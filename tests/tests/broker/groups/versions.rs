@@ -8,6 +8,7 @@ use protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
     DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest,
     JoinGroupResponse, LeaveGroupRequest, ListGroupsRequest, OffsetDeleteRequest,
     OffsetFetchRequest,
@@ -35,6 +36,8 @@ pub(crate) fn ask(broker: &Broker, topic: &str, key: ApiKey, version: i16) {
         ApiKey::DeleteGroups => delete(&mut wire, version),
         ApiKey::DescribeGroups => describe(&mut wire, &group, version),
         ApiKey::ListGroups => list(&mut wire, &group, version),
+        ApiKey::ConsumerGroupHeartbeat => consumer_heartbeat(&mut wire, &group, topic, version),
+        ApiKey::ConsumerGroupDescribe => consumer_describe(&mut wire, &group, topic, version),
         key => unreachable!("{} is no API of coordinators", key.name()),
     }
 }
@@ -283,4 +286,72 @@ fn list(wire: &mut Wire, group: &str, version: i16) {
         };
         assert!(!is_listed(&wire.call(version, &request)), "v{version}");
     }
+}
+
+/// A member of a consumer group with a subscription; its answer.
+fn consumer_join(
+    wire: &mut Wire,
+    group: &str,
+    topic: &str,
+    version: i16,
+) -> ConsumerGroupHeartbeatResponse {
+    let request = ConsumerGroupHeartbeatRequest {
+        group_id: group.into(),
+        member_id: if version == 0 {
+            ""
+        } else {
+            "AAAAAAAAAAAAAAAAAAAAAA"
+        }
+        .into(),
+        rebalance_timeout_ms: 60_000,
+        subscribed_topic_names: Some(vec![topic.into()]),
+        topic_partitions: Some(Vec::new()),
+        ..ConsumerGroupHeartbeatRequest::default()
+    };
+    let response = wire.call(version, &request);
+    assert_eq!(response.error_code, 0, "v{version}: {response:?}");
+    response
+}
+
+fn consumer_heartbeat(wire: &mut Wire, group: &str, topic: &str, version: i16) {
+    let joined = consumer_join(wire, group, topic, version);
+    assert!(joined.member_epoch > 0, "v{version}: {joined:?}");
+    let given = joined.assignment.map(|it| it.topic_partitions);
+    assert!(given.is_some_and(|it| !it.is_empty()), "v{version}");
+    let forged = ConsumerGroupHeartbeatRequest {
+        group_id: group.into(),
+        member_id: "BBBBBBBBBBBBBBBBBBBBBB".into(),
+        member_epoch: 1,
+        ..ConsumerGroupHeartbeatRequest::default()
+    };
+    let refused = wire.call(version, &forged);
+    assert_eq!(
+        error_of(refused.error_code),
+        ErrorCode::UnknownMemberId,
+        "v{version}"
+    );
+}
+
+fn consumer_describe(wire: &mut Wire, group: &str, topic: &str, version: i16) {
+    consumer_join(wire, group, topic, version);
+    let request = ConsumerGroupDescribeRequest {
+        group_ids: vec![group.into(), "unknown".into()],
+        include_authorized_operations: false,
+    };
+    let response = wire.call(version, &request);
+    let codes: Vec<_> = response
+        .groups
+        .iter()
+        .map(|it| error_of(it.error_code))
+        .collect();
+    assert_eq!(
+        codes,
+        [ErrorCode::None, ErrorCode::GroupIdNotFound],
+        "v{version}: {response:?}"
+    );
+    assert_eq!(
+        response.groups[0].members.len(),
+        1,
+        "v{version}: {response:?}"
+    );
 }

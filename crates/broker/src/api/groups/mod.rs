@@ -3,6 +3,8 @@
 //! Each sends its request, or each group of it, to the coordinator, and puts Kafka's error into the answer where there is
 //! none. What a request means is decided by the core, in the crate `groups`.
 
+pub(super) mod consumer_group_describe;
+pub(super) mod consumer_group_heartbeat;
 pub(super) mod delete_groups;
 pub(super) mod describe_groups;
 pub(super) mod find_coordinator;
@@ -59,6 +61,11 @@ pub(super) fn distinct(groups: Vec<Str>) -> Vec<Str> {
         .into_iter()
         .filter(|group| seen.insert(group.clone()))
         .collect()
+}
+
+/// Whether the cluster's features permit the consumer protocol.
+pub(super) fn serves_consumer_groups<I: Io>(call: &Call<I>) -> bool {
+    call.shard.view().image.feature(metadata::GROUP_VERSION) > 0
 }
 
 /// With a node id for each shard, a connection that has not shown yet which shard it means follows the coordinator of
