@@ -24,9 +24,6 @@ mod roster;
 mod sync;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -8,9 +8,6 @@ mod delete;
 mod expiry;
 mod fetch;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 
 use protocol::Str;

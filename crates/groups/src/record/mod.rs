@@ -217,6 +217,3 @@ fn decode_legacy(
         }),
     })
 }
-
-#[cfg(test)]
-mod tests;

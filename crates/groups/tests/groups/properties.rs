@@ -49,6 +49,8 @@ enum Step {
     Heartbeat,
     /// Consumes, and commits in the generation that it knows.
     Commit,
+    /// A commit that it sent before it joined last arrives only now.
+    LateCommit,
     Leave,
     /// Forgets everything and has a new process.
     Crash,
@@ -77,6 +79,8 @@ struct Client {
     members: Vec<Str>,
     /// What it owns, with the next position of each.
     owned: BTreeMap<i32, i64>,
+    /// What it owned in which generation before it joined last.
+    owned_before: (i32, BTreeMap<i32, i64>),
     stable: bool,
     waits_for: Option<Ticket>,
     is_gone: bool,
@@ -151,7 +155,11 @@ impl Play {
             Step::Join => join(client),
             Step::Sync => sync(client),
             Step::Heartbeat => heartbeat(client),
-            Step::Commit => return self.commit(index),
+            Step::Commit => return self.consume(index),
+            Step::LateCommit => {
+                let (generation, positions) = client.owned_before.clone();
+                return self.commit(index, generation, &positions);
+            }
             Step::Leave => leave(client),
             Step::Vanish => {
                 self.clients[index].is_gone = true;
@@ -191,26 +199,31 @@ impl Play {
         self.ask(index, request);
     }
 
-    fn commit(&mut self, index: usize) {
-        for position in self.clients[index].owned.values_mut() {
+    fn consume(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        for position in client.owned.values_mut() {
             *position += 1;
         }
-        let client = &self.clients[index];
-        if client.owned.is_empty() {
+        let positions = client.owned.clone();
+        let generation = client.generation;
+        self.commit(index, generation, &positions);
+    }
+
+    fn commit(&mut self, index: usize, generation: i32, positions: &BTreeMap<i32, i64>) {
+        if positions.is_empty() {
             return;
         }
-        let partitions =
-            client
-                .owned
-                .iter()
-                .map(|(index, position)| OffsetCommitRequestPartition {
-                    partition_index: *index,
-                    committed_offset: *position,
-                    ..OffsetCommitRequestPartition::default()
-                });
+        let client = &self.clients[index];
+        let partitions = positions
+            .iter()
+            .map(|(index, position)| OffsetCommitRequestPartition {
+                partition_index: *index,
+                committed_offset: *position,
+                ..OffsetCommitRequestPartition::default()
+            });
         let request = Request::OffsetCommit(OffsetCommitRequest {
             group_id: GROUP,
-            generation_id_or_member_epoch: client.generation,
+            generation_id_or_member_epoch: generation,
             member_id: client.member_id.clone(),
             group_instance_id: client.instance_id.clone(),
             topics: vec![OffsetCommitRequestTopic {
@@ -233,11 +246,16 @@ impl Play {
         };
         if matches!(request, Request::JoinGroup(_)) {
             // It has given up its partitions: the protocol is eager.
-            client.owned.clear();
+            if !client.owned.is_empty() {
+                client.owned_before = (client.generation, std::mem::take(&mut client.owned));
+            }
             client.stable = false;
             client.joined = false;
         }
-        let generation = client.generation;
+        let generation = match &request {
+            Request::OffsetCommit(request) => request.generation_id_or_member_epoch,
+            _ => client.generation,
+        };
         let name = client.name.clone();
         let (ticket, replies) = self.world.call(&name, version, request);
         if waits {
@@ -433,6 +451,7 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(Step::Sync),
         1 => Just(Step::Heartbeat),
         4 => Just(Step::Commit),
+        2 => Just(Step::LateCommit),
         1 => Just(Step::Leave),
         1 => Just(Step::Crash),
         1 => Just(Step::Vanish),
