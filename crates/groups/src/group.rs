@@ -9,6 +9,7 @@ use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup, RetentionFrom};
 use crate::config::GroupConfig;
 use crate::consumer::ConsumerGroup;
 use crate::context::{Caller, Context, Instant};
+use crate::counters::Counters;
 use crate::decision::{Decision, Reply};
 use crate::offsets::GroupOffsets;
 use crate::record::GroupRecord;
@@ -127,6 +128,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) config: &'a GroupConfig,
     /// What is decided.
     pub(crate) out: &'a mut Decision,
+    /// What is counted.
+    pub(crate) counters: &'a mut Counters,
     /// The earliest deadline that this call has set.
     pub(crate) wake_at: Option<Instant>,
 }

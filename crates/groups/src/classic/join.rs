@@ -9,7 +9,7 @@ use super::rebalance::{joined, maybe_complete, prepare, prepare_or_complete};
 use super::roster::refusal;
 use super::{
     ClassicGroup, NEW_MEMBER_JOIN_TIMEOUT, PENDING_MEMBERS_MAX, PROTOCOLS_LEN_MAX_BATCHES, State,
-    first_record, members_max, new_member_id,
+    first_record, members_max, new_member_id, session_end,
 };
 use crate::context::Caller;
 use crate::decision::Reply;
@@ -103,10 +103,7 @@ impl Join<'_> {
         if let Some(old_id) = current {
             self.replace_static(group, &old_id, &new_id, turn);
         } else if instance_id.is_none() && self.caller.version >= KNOWN_MEMBER_ID_VERSION {
-            let ends = turn
-                .context
-                .now
-                .after(span_ms(self.request.session_timeout_ms));
+            let ends = session_end(turn, span_ms(self.request.session_timeout_ms));
             group.pending.insert(new_id.clone(), ends);
             turn.wake_at(ends);
             self.refuse(new_id, ErrorCode::MemberIdRequired, turn);
@@ -160,7 +157,7 @@ impl Join<'_> {
         }
         let mut member = Member::joining(id, self.caller, self.request);
         member.awaiting_join = Some(AwaitingJoin::of(self.caller));
-        let ends = turn.context.now.after(NEW_MEMBER_JOIN_TIMEOUT);
+        let ends = session_end(turn, NEW_MEMBER_JOIN_TIMEOUT);
         member.session_ends = Some(ends);
         turn.wake_at(ends);
         group.insert(member);

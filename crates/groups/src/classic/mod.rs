@@ -53,6 +53,9 @@ pub(crate) const CONSUMER_PROTOCOL_TYPE: &str = "consumer";
 /// Source: `group.coordinator`'s `CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`.
 const NEW_MEMBER_JOIN_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// Sessions end at multiples of this.
+const SESSION_GRAIN: Duration = Duration::from_millis(10);
+
 /// The shortest time that members get for a phase of a rebalance, whatever they ask for. With none at all, a group
 /// whose static members are all away would begin its join phase anew in an endless loop.
 const REBALANCE_TIMEOUT_MIN: Duration = Duration::from_millis(100);
@@ -141,6 +144,8 @@ pub(crate) struct ClassicGroup {
     /// What consumers subscribe to; `None` if that is not known.
     subscribed_topics: Option<BTreeSet<Str>>,
     new_member_added: bool,
+    /// When members were told to join, until they have their assignments.
+    rebalance_began: Option<Instant>,
     join_deadline: Option<JoinDeadline>,
     sync_deadline: Option<Instant>,
 }
@@ -281,7 +286,7 @@ impl ClassicGroup {
     /// Begins a member's session anew.
     fn begin_session(&mut self, member_id: &str, turn: &mut Turn<'_>) {
         if let Some(member) = self.members.get_mut(member_id) {
-            let ends = turn.context.now.after(member.session_timeout());
+            let ends = session_end(turn, member.session_timeout());
             member.session_ends = Some(ends);
             turn.wake_at(ends);
         }
@@ -317,6 +322,19 @@ impl ClassicGroup {
                 .collect(),
         };
         metadata_record(group_id, Some(value))
+    }
+}
+
+/// When a session of this length ends that begins now. Rounding it up lets many members that began it one after the
+/// other be looked at together.
+fn session_end(turn: &Turn<'_>, span: Duration) -> Instant {
+    let Instant(end) = turn.context.now.after(span);
+    let beyond = end.as_nanos() % SESSION_GRAIN.as_nanos();
+    let beyond = Duration::from_nanos(u64::try_from(beyond).unwrap_or(0));
+    if beyond.is_zero() {
+        Instant(end)
+    } else {
+        Instant(end.saturating_add(SESSION_GRAIN.saturating_sub(beyond)))
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) fn prepare(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<
     }
     group.pending_sync.clear();
     group.sync_deadline = None;
+    group.rebalance_began.get_or_insert(turn.context.now);
     let is_initial = group.state == State::Empty;
     group.move_to(State::PreparingRebalance, turn);
     if is_initial {
@@ -61,6 +62,7 @@ fn complete(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
     let absent: Vec<Str> = absent.map(|member| member.id.clone()).collect();
     for id in &absent {
         group.remove(id, turn);
+        turn.counters.classic_rebalances_missed += 1;
     }
     if group.members.is_empty() {
         become_empty(group, group_id, turn);
@@ -75,6 +77,7 @@ fn complete(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
 /// Nobody is left.
 fn become_empty(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
     next_generation(group);
+    group.rebalance_began = None;
     group.protocol = None;
     group.subscribed_topics = group.compute_subscribed_topics();
     group.move_to(State::Empty, turn);
@@ -227,6 +230,7 @@ fn expire_sessions(group: &mut ClassicGroup, group_id: &Str, now: Instant, turn:
             member.session_ends = None;
         } else {
             group.remove(id, turn);
+            turn.counters.classic_sessions_expired += 1;
             removed = true;
         }
     }
@@ -244,6 +248,7 @@ fn expire_syncs(group: &mut ClassicGroup, group_id: &Str, now: Instant, turn: &m
     let absent = std::mem::take(&mut group.pending_sync);
     for id in &absent {
         group.remove(id, turn);
+        turn.counters.classic_rebalances_missed += 1;
     }
     if !absent.is_empty() {
         prepare(group, group_id, turn);

@@ -109,6 +109,10 @@ fn assign(
     }
     turn.write(record);
     group.move_to(State::Stable, turn);
+    if let Some(began) = group.rebalance_began.take() {
+        turn.counters
+            .classic_rebalanced(turn.context.now.since(began));
+    }
     let ids: Vec<Str> = group.members.keys().cloned().collect();
     for id in &ids {
         let member = group.members.get_mut(id).expect("its id was just read");

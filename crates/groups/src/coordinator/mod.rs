@@ -13,6 +13,7 @@ use protocol::Str;
 use crate::config::GroupConfig;
 use crate::consumer::ConsumerGroup;
 use crate::context::{Caller, Context, Instant};
+use crate::counters::Counters;
 use crate::decision::{Decision, Request};
 use crate::group::{Group, GroupKind, Turn};
 use crate::record::GroupRecord;
@@ -28,6 +29,7 @@ pub struct GroupCoordinator {
     groups: BTreeMap<Str, Group>,
     /// When which group is looked at: its [`Group::wake_at`].
     deadlines: BTreeSet<(Instant, Str)>,
+    counters: Counters,
     /// Offsets that have expired.
     retention: Sweep,
     /// Topics that have come, gone or grown.
@@ -54,6 +56,7 @@ impl GroupCoordinator {
             config,
             groups: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            counters: Counters::default(),
             retention: Sweep::default(),
             topics: Sweep::default(),
         }
@@ -111,6 +114,12 @@ impl GroupCoordinator {
         records
     }
 
+    /// What was done since this coordinator was made.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     /// Counts the groups, one by one.
     #[must_use]
     pub fn census(&self) -> Census {
@@ -139,6 +148,7 @@ impl GroupCoordinator {
             context,
             config: &self.config,
             out,
+            counters: &mut self.counters,
             wake_at: None,
         };
         let result = work(group, &mut turn);

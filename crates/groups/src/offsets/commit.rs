@@ -117,6 +117,8 @@ fn take(
         turn.out.records.truncate(first);
         return refuse(request, ErrorCode::InvalidCommitOffsetSize);
     }
+    let committed = turn.out.records.len() - first;
+    turn.counters.offsets_committed += committed as u64;
     OffsetCommitResponse {
         topics,
         ..OffsetCommitResponse::default()

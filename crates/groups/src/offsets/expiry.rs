@@ -18,6 +18,7 @@ pub(crate) fn expire(group: &Group, turn: &mut Turn<'_>) -> bool {
         for (partition, committed) in partitions {
             if !is_kept && has_expired(committed, from, turn) {
                 turn.write(tombstone(&group.id, topic, *partition));
+                turn.counters.offsets_expired += 1;
             } else {
                 all = false;
             }
@@ -48,6 +49,7 @@ pub(crate) fn forget_deleted_topics(group: &Group, turn: &mut Turn<'_>) {
         for (partition, committed) in partitions {
             if committed.is_stale(current) {
                 turn.write(tombstone(&group.id, topic, *partition));
+                turn.counters.offsets_of_deleted_topics += 1;
             }
         }
     }

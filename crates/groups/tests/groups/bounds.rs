@@ -280,13 +280,47 @@ fn nothing_of_a_frame_is_kept() {
 }
 
 #[test]
-fn metrics_see_groups_and_offsets() {
-    let mut world = World::new(GroupConfig::default());
-    ask(&mut world, 9, Request::OffsetCommit(commit("g", "")));
-    ask(&mut world, 9, Request::OffsetCommit(commit("g", "")));
-    ask(&mut world, 3, Request::JoinGroup(join("h", "")));
+fn a_group_that_is_too_large_for_a_new_limit_shrinks() {
+    let config = GroupConfig {
+        initial_rebalance_delay: Duration::from_secs(1),
+        ..GroupConfig::default()
+    };
+    let mut world = World::new(config);
+    for _ in 0..3 {
+        ask(&mut world, 3, Request::JoinGroup(join("g", "")));
+    }
+    let mut replies = Vec::new();
+    while replies.is_empty() {
+        world.now += Duration::from_secs(1);
+        replies = world.settle();
+    }
+    let leader = replies.iter().find_map(|(_, reply)| match reply {
+        Reply::JoinGroup(joined) if !joined.members.is_empty() => Some(joined.clone()),
+        _ => None,
+    });
+    let leader = leader.expect("somebody leads");
+    let sync = Request::SyncGroup(SyncGroupRequest {
+        group_id: Str::from_static("g"),
+        generation_id: leader.generation_id,
+        member_id: leader.member_id.clone(),
+        ..SyncGroupRequest::default()
+    });
+    assert_eq!(ask(&mut world, 5, sync), Some(ErrorCode::None));
+    world.config.classic_members_max = 2;
+    world.restart();
     let census = world.coordinator.census();
-    assert_eq!(census.offsets, 1);
-    assert_eq!(census.classic["Empty"], 1);
     assert_eq!(census.classic["PreparingRebalance"], 1);
+    let ids: Vec<Str> = leader
+        .members
+        .into_iter()
+        .map(|member| member.member_id)
+        .collect();
+    let again = |world: &mut World, id: &str| ask(world, 3, Request::JoinGroup(join("g", id)));
+    assert_eq!(again(&mut world, &ids[0]), None);
+    assert_eq!(again(&mut world, &ids[1]), None);
+    assert_eq!(
+        again(&mut world, &ids[2]),
+        Some(ErrorCode::GroupMaxSizeReached)
+    );
+    assert_eq!(world.coordinator.census().classic["CompletingRebalance"], 1);
 }
