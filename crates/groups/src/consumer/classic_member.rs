@@ -110,7 +110,7 @@ fn join(
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
     let mut subscribed = Member::clone(&before);
     take_over(&mut subscribed, request, &subscription, caller);
-    let changed = subscribe(&mut draft, &before, &subscribed);
+    let changed = subscribe(&mut draft, &before, &subscribed)?;
     target::follow(&mut draft, config, turn.context, changed);
     let after = reconcile(&mut draft, &claim, changed, turn)?;
     let protocol_name = classic_protocols(&after)

@@ -25,6 +25,10 @@ use crate::group::{Group, Turn};
 /// the session, and clients give up when they are told so.
 const MISSED_HEARTBEATS_MAX: u32 = 2;
 
+/// What the subscriptions of one group's members may take in memory: 300 bytes each of a hundred thousand. Kafka has no
+/// bound.
+const MEMBERS_LEN_MAX_BYTES: usize = 32 * 1024 * 1024;
+
 /// ConsumerGroupHeartbeat. The group may be of any kind; one that did not exist was just made, and is forgotten if it
 /// is vacant once the records are applied.
 pub(crate) fn heartbeat(
@@ -135,7 +139,7 @@ fn stay(
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
     let mut subscribed = Member::clone(&before);
     take_over(&mut subscribed, request, caller);
-    let changed = subscribe(&mut draft, &before, &subscribed);
+    let changed = subscribe(&mut draft, &before, &subscribed)?;
     target::follow(&mut draft, config, turn.context, changed);
     let after = reconcile(&mut draft, &claim, changed, turn)?;
     let is_full_request = request.rebalance_timeout_ms != -1
@@ -367,15 +371,25 @@ fn take_over(member: &mut Member, request: &ConsumerGroupHeartbeatRequest, calle
 }
 
 /// Writes what a member subscribes to if that is new. Returns whether it is to other topics.
-pub(super) fn subscribe(draft: &mut Draft, before: &Member, after: &Member) -> bool {
+pub(super) fn subscribe(
+    draft: &mut Draft,
+    before: &Member,
+    after: &Member,
+) -> Result<bool, Refusal> {
     let is_new = draft.state.member(&after.member_id).is_none();
     if before == after && !is_new {
-        return false;
+        return Ok(false);
     }
     let record = after.metadata_record(&draft.group_id);
     draft.write(record);
+    if draft.state.members_len_bytes > MEMBERS_LEN_MAX_BYTES {
+        return Err(Refusal::new(
+            ErrorCode::GroupMaxSizeReached,
+            "The subscriptions of the group's members take too much memory.",
+        ));
+    }
     let was_nothing = is_new && (!after.names.is_empty() || after.regex().is_some());
-    was_nothing || before.names != after.names || before.regex() != after.regex()
+    Ok(was_nothing || before.names != after.names || before.regex() != after.regex())
 }
 
 /// Moves a member on, and returns it as it is then.

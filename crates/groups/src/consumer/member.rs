@@ -115,6 +115,24 @@ impl Member {
         self.regex.as_ref().filter(|regex| !regex.is_empty())
     }
 
+    /// Bytes that its texts take, roughly: what a client can make as large as it likes.
+    pub(super) fn len_bytes(&self) -> usize {
+        let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len());
+        let names: usize = self.names.iter().map(|name| name.len()).sum();
+        let protocols = self.classic.iter().flat_map(|classic| {
+            let protocols = classic.supported_protocols.iter();
+            protocols.map(|protocol| protocol.name.len() + protocol.metadata.len())
+        });
+        self.member_id.len()
+            + text(&self.instance_id)
+            + text(&self.rack_id)
+            + self.client_id.len()
+            + names
+            + text(&self.regex)
+            + text(&self.assignor)
+            + protocols.sum::<usize>()
+    }
+
     /// Whether it has all that there is to have at this epoch of the target assignment.
     pub(super) fn is_reconciled_to(&self, target_epoch: i32) -> bool {
         self.state == MemberState::Stable && self.epoch == target_epoch

@@ -51,6 +51,8 @@ pub(super) struct State {
     assignors: Map<Str, usize>,
     classic_protocols: Map<Str, usize>,
     pub(super) classic_members: usize,
+    /// Bytes of all members' texts.
+    pub(super) members_len_bytes: usize,
     /// What expressions stand for.
     pub(super) resolved: Map<Str, Rc<ConsumerGroupRegularExpressionValue>>,
 }
@@ -207,6 +209,7 @@ impl State {
     }
 
     fn count(&mut self, member: &Member) {
+        self.members_len_bytes += member.len_bytes();
         if let Some(instance_id) = &member.instance_id {
             self.statics
                 .insert_mut(instance_id.clone(), member.member_id.clone());
@@ -232,6 +235,7 @@ impl State {
     }
 
     fn discount(&mut self, member: &Member) {
+        self.members_len_bytes -= member.len_bytes();
         let is_mine = |owner: Option<&Str>| owner == Some(&member.member_id);
         if let Some(instance_id) = &member.instance_id
             && is_mine(self.statics.get(&**instance_id))

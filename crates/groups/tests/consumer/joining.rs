@@ -245,6 +245,27 @@ fn a_full_group_takes_nobody_else() {
 }
 
 #[test]
+fn what_members_say_takes_bounded_memory() {
+    let mut world = World::new();
+    world.topic("orders", 1);
+    let names: Vec<String> = (0..4_000).map(|name| format!("{name:0>200}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut taken = 0;
+    loop {
+        match world.error(join(&format!("member-{taken}"), &names)) {
+            ErrorCode::None => taken += 1,
+            error => {
+                assert_eq!(error, ErrorCode::GroupMaxSizeReached);
+                break;
+            }
+        }
+        assert!(taken < 100, "no bound");
+    }
+    assert!(taken > 10);
+    assert_eq!(world.describe().members.len(), taken);
+}
+
+#[test]
 fn the_assignor_that_most_members_ask_for_is_used() {
     let mut world = World::new();
     world.topic("orders", 1);
