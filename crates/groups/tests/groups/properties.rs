@@ -371,6 +371,10 @@ impl Client {
             Some(ErrorCode::None) => {
                 self.member_id = response.member_id;
                 self.generation = response.generation_id;
+                if self.owned_before.0 == self.generation {
+                    // Nothing has changed hands: a commit that is late within a generation is the client's affair.
+                    self.owned_before.1.clear();
+                }
                 self.members = response
                     .members
                     .into_iter()
