@@ -12,6 +12,7 @@ mod consume;
 mod delete_records;
 mod failure;
 mod format;
+mod groups;
 mod lines;
 mod logs;
 mod output;
@@ -51,6 +52,7 @@ fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Topics { command } => topics::run(connect()?, command, output),
         Command::Configs { command } => configs::run(connect()?, command, output),
         Command::Partitions { command } => partitions::run(connect()?, command, output),
+        Command::Groups { command } => groups::run(connect()?, command, output),
         Command::Records { command } => delete_records::run(connect()?, command, output),
         Command::Produce(options) => produce::run(connect()?, options, output),
         Command::Consume(options) => consume::run(connect()?, options, output),

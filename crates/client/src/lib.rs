@@ -16,7 +16,7 @@
 //! - A connection that failed in the middle of a frame is never used again.
 //! - There is one connection for each node id, also where several nodes share an address.
 //!
-//! It deliberately has no consumer groups, transactions, fetch sessions, TLS or SASL, and no pauses for a throttle
+//! It administers groups and deliberately joins none; it has no transactions, fetch sessions, TLS or SASL, and no pauses for a throttle
 //! time: brokers hold the connection back themselves (KIP-219).
 
 mod admin;
@@ -35,8 +35,9 @@ mod retry;
 mod visit;
 
 pub use admin::{
-    ConfigChange, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym,
-    CreatedTopic, LogDir, LogDirReplica, NewTopic, Reassignment,
+    Committed, CommittedOffsets, ConfigChange, ConfigDetail, ConfigEntry, ConfigResource,
+    ConfigSource, ConfigSynonym, CreatedTopic, GroupDescription, GroupMember, ListedGroup, LogDir,
+    LogDirReplica, NewTopic, Reassignment,
 };
 pub use client::Client;
 pub use cluster::{Cluster, Leader, NodeAddress, PartitionDescription, TopicDescription};

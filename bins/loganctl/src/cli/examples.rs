@@ -7,6 +7,7 @@ Examples:
   loganctl consume flights --from-beginning --until-end
   loganctl configs set --topic flights retention.ms=3600000
   loganctl partitions list flights
+  loganctl groups describe billing
   loganctl logs verify /var/lib/logan
   loganctl --bootstrap-server broker-1:9092,broker-2:9092 topics list --output json
 
@@ -120,6 +121,44 @@ Examples:
   loganctl partitions move flights --partition 0,1 --to 100000 --no-wait
   loganctl partitions move flights --partition 2 --to-directory /mnt/disk2/logan
   loganctl partitions move flights --cancel";
+
+pub(crate) const GROUPS: &str = "\
+Examples:
+  loganctl groups list
+  loganctl groups describe billing
+  loganctl groups describe billing --watch 2s
+  loganctl groups reset-offsets billing --topic flights --to-time 10m --dry-run
+  loganctl groups delete billing";
+
+pub(crate) const GROUPS_LIST: &str = "\
+Examples:
+  loganctl groups list
+  loganctl groups list --output json | jq -r '.[] | select(.state == \"Stable\").group'";
+
+pub(crate) const GROUPS_DESCRIBE: &str = "\
+One row for each partition that the group has or has committed: how far it is, how far the partition is, how many records are
+between them, and whose the partition is. With --watch it is asked again and again, and a column says how the lag changed.
+
+Examples:
+  loganctl groups describe billing
+  loganctl groups describe billing audit --members
+  loganctl groups describe billing --watch 2s
+  loganctl groups describe billing --output json | jq '[.[].lag] | add'";
+
+pub(crate) const GROUPS_RESET: &str = "\
+The group must have no members. Offsets beyond the ends of a partition are moved to them.
+
+Examples:
+  loganctl groups reset-offsets billing --to-earliest                    all topics that it has committed
+  loganctl groups reset-offsets billing --topic flights --to-latest
+  loganctl groups reset-offsets billing --topic flights --partition 0 --to-offset 4711
+  loganctl groups reset-offsets billing --topic flights --shift-by=-100
+  loganctl groups reset-offsets billing --topic flights --to-time 2026-11-21T08:00:00Z --dry-run";
+
+pub(crate) const GROUPS_DELETE: &str = "\
+Examples:
+  loganctl groups delete billing
+  loganctl groups delete billing audit";
 
 pub(crate) const RECORDS: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 
 mod admin;
 mod examples;
+mod groups;
 mod logs;
 mod records;
 mod topics;
@@ -17,6 +18,7 @@ pub(crate) use admin::{
     ConfigsCommand, DeleteRecordsOptions, MoveOptions, PartitionsCommand, RecordsCommand,
     ResourceOptions,
 };
+pub(crate) use groups::{GroupsCommand, ResetOptions};
 pub(crate) use logs::{DumpOptions, LogsCommand, RepairOptions, VerifyOptions};
 pub(crate) use records::{
     AcksOption, BytesFormat, CodecOption, ConsumeOptions, Field, InputFormat, ProduceOptions, Start,
@@ -103,6 +105,12 @@ pub(crate) enum Command {
     Partitions {
         #[command(subcommand)]
         command: PartitionsCommand,
+    },
+    /// List and describe consumer groups, move their offsets, and delete them
+    #[command(after_help = examples::GROUPS)]
+    Groups {
+        #[command(subcommand)]
+        command: GroupsCommand,
     },
     /// Delete records
     #[command(after_help = examples::RECORDS)]

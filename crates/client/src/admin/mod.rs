@@ -1,12 +1,13 @@
 //! Administration: what Kafka's admin API offers for topics, configurations, partitions and their places on disk.
 //!
 //! Each call sends one API in the newest version that both sides know. Requests about a broker go to that broker, those
-//! about records to the leaders, and those that change the cluster to whichever broker is at hand: Kafka's brokers and
+//! about records to the leaders, those about groups to their coordinators, and those that change the cluster to whichever broker is at hand: Kafka's brokers and
 //! Logan's shards hand them on to the one that decides.
 //!
-//! Deliberately absent: groups, transactions, users and quotas.
+//! Deliberately absent: transactions, users and quotas.
 
 mod configs;
+mod groups;
 mod log_dirs;
 mod partitions;
 mod producer_ids;
@@ -17,6 +18,7 @@ mod topics;
 pub use configs::{
     ConfigChange, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym,
 };
+pub use groups::{Committed, CommittedOffsets, GroupDescription, GroupMember, ListedGroup};
 pub use log_dirs::{LogDir, LogDirReplica};
 pub use reassign::Reassignment;
 pub use topics::{CreatedTopic, NewTopic};

@@ -56,18 +56,15 @@ func (it *handler) handle(session sarama.ConsumerGroupSession, claim sarama.Cons
 		return
 	}
 	var line member.Line
-	for range 500 {
+	for message != nil {
 		line.Add(message.Partition, message.Offset)
 		session.MarkMessage(message, "")
 		select {
-		case next, ok := <-claim.Messages():
-			if ok {
-				message = next
-				continue
-			}
+		// A channel that is closed gives nil.
+		case message = <-claim.Messages():
 		default:
+			message = nil
 		}
-		break
 	}
 	line.Print()
 	session.Commit()

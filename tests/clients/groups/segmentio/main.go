@@ -1,5 +1,5 @@
 // A member of a group, with segmentio/kafka-go. What it prints is described in `run`. Its Reader does not say which
-// partitions it has, so neither does this; it hands out records one at a time.
+// partitions it has, so neither does this.
 package main
 
 import (
@@ -14,6 +14,23 @@ import (
 
 	"logan/tests/clients/groups/member"
 )
+
+// What the Reader has within a moment.
+func gather(until context.Context, reader *kafka.Reader) []kafka.Message {
+	until, cancel := context.WithTimeout(until, 50*time.Millisecond)
+	defer cancel()
+	var messages []kafka.Message
+	for until.Err() == nil {
+		message, err := reader.FetchMessage(until)
+		if err == nil {
+			messages = append(messages, message)
+		} else if until.Err() == nil {
+			fmt.Fprintln(os.Stderr, "refused", err)
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	return messages
+}
 
 func main() {
 	options := member.Parse()
@@ -34,18 +51,15 @@ func main() {
 	until, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	for until.Err() == nil {
-		message, err := reader.FetchMessage(until)
-		if err != nil {
-			if until.Err() == nil {
-				fmt.Fprintln(os.Stderr, "refused", err)
-				time.Sleep(50 * time.Millisecond)
-			}
+		messages := gather(until, reader)
+		var line member.Line
+		for _, message := range messages {
+			line.Add(int32(message.Partition), message.Offset)
+		}
+		if !line.Print() {
 			continue
 		}
-		var line member.Line
-		line.Add(int32(message.Partition), message.Offset)
-		line.Print()
-		if err := reader.CommitMessages(context.Background(), message); err != nil {
+		if err := reader.CommitMessages(context.Background(), messages...); err != nil {
 			fmt.Fprintln(os.Stderr, "refused", err)
 		}
 	}
