@@ -77,7 +77,7 @@ impl ConsumerGroup {
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
             subscribed_topic_names: member.names.iter().cloned().collect(),
-            subscribed_topic_regex: member.regex().cloned(),
+            subscribed_topic_regex: member.regex.clone(),
             assignment: described(&held, topics),
             target_assignment: target
                 .map(|target| described(target, topics))

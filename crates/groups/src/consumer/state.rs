@@ -29,8 +29,12 @@ use crate::record::GroupRecord;
 
 type Map<K, V> = RedBlackTreeMap<K, V>;
 
+/// The epoch of a group that nothing has happened to, as in Kafka since 4.1: its first member is assigned even if it
+/// subscribes to nothing.
+const FIRST_EPOCH: i32 = 1;
+
 /// The durable state.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     /// Whether the log says anything about the group.
     pub(super) exists: bool,
@@ -55,6 +59,29 @@ pub(super) struct State {
     pub(super) members_len_bytes: usize,
     /// What expressions stand for.
     pub(super) resolved: Map<Str, Rc<ConsumerGroupRegularExpressionValue>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            exists: false,
+            epoch: FIRST_EPOCH,
+            metadata_hash: 0,
+            target_epoch: 0,
+            target_timestamp: 0,
+            members: Map::new(),
+            targets: Map::new(),
+            statics: Map::new(),
+            owners: Map::new(),
+            names: Map::new(),
+            regexes: Map::new(),
+            assignors: Map::new(),
+            classic_protocols: Map::new(),
+            classic_members: 0,
+            members_len_bytes: 0,
+            resolved: Map::new(),
+        }
+    }
 }
 
 impl State {

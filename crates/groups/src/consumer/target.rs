@@ -40,8 +40,7 @@ pub(super) fn follow(
         || draft.looked.topics_version != version
     {
         let hash = metadata_hash(&draft.state, context.topics);
-        let is_new = draft.state.epoch == 0;
-        if subscription_changed || is_new || hash != draft.state.metadata_hash {
+        if subscription_changed || hash != draft.state.metadata_hash {
             draft.bump_epoch(hash);
         }
         draft.looked.topics_version = version;

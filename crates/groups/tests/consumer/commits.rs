@@ -64,13 +64,13 @@ fn a_commit_must_come_from_a_member_at_its_epoch() {
     world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
     for version in [9, 10] {
-        assert_eq!(commit(&mut world, version, "a", 1, 0), ErrorCode::None);
+        assert_eq!(commit(&mut world, version, "a", 2, 0), ErrorCode::None);
         assert_eq!(
-            commit(&mut world, version, "a", 2, 0),
+            commit(&mut world, version, "a", 3, 0),
             ErrorCode::StaleMemberEpoch
         );
         assert_eq!(
-            commit(&mut world, version, "b", 1, 0),
+            commit(&mut world, version, "b", 2, 0),
             ErrorCode::UnknownMemberId
         );
         assert_eq!(
@@ -79,7 +79,7 @@ fn a_commit_must_come_from_a_member_at_its_epoch() {
         );
     }
     assert_eq!(
-        commit(&mut world, 8, "a", 1, 0),
+        commit(&mut world, 8, "a", 2, 0),
         ErrorCode::UnsupportedVersion
     );
     assert_eq!(world.error(beat("a", -1)), ErrorCode::None);
@@ -96,28 +96,28 @@ fn a_late_commit_is_taken_for_what_the_member_has_still() {
     let topic = world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
     world.heartbeat(join("b", &["orders"]));
-    world.heartbeat(beat("a", 1));
-    let mut done = beat("a", 1);
+    world.heartbeat(beat("a", 2));
+    let mut done = beat("a", 2);
     done.topic_partitions = owned(topic, &[0]);
-    assert_eq!(world.heartbeat(done).member_epoch, 2);
-    world.heartbeat(beat("b", 2));
+    assert_eq!(world.heartbeat(done).member_epoch, 3);
+    world.heartbeat(beat("b", 3));
     // The reply with epoch 2 is on its way: what it has had since epoch 1 it may commit under that.
-    assert_eq!(commit(&mut world, 9, "a", 1, 0), ErrorCode::None);
+    assert_eq!(commit(&mut world, 9, "a", 2, 0), ErrorCode::None);
     // What it gave away may have been read on by the other.
     assert_eq!(
-        commit(&mut world, 9, "a", 1, 1),
+        commit(&mut world, 9, "a", 2, 1),
         ErrorCode::StaleMemberEpoch
     );
     // And what the other got at epoch 2 it never had before.
     assert_eq!(
-        commit(&mut world, 9, "b", 1, 1),
+        commit(&mut world, 9, "b", 2, 1),
         ErrorCode::StaleMemberEpoch
     );
-    assert_eq!(commit(&mut world, 9, "b", 2, 1), ErrorCode::None);
+    assert_eq!(commit(&mut world, 9, "b", 3, 1), ErrorCode::None);
     world.restart();
-    assert_eq!(commit(&mut world, 9, "a", 1, 0), ErrorCode::None);
+    assert_eq!(commit(&mut world, 9, "a", 2, 0), ErrorCode::None);
     assert_eq!(
-        commit(&mut world, 9, "a", 1, 1),
+        commit(&mut world, 9, "a", 2, 1),
         ErrorCode::StaleMemberEpoch
     );
 }
@@ -128,9 +128,9 @@ fn a_member_fetches_offsets_at_its_epoch_and_an_administrator_at_none() {
     world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
     assert_eq!(fetch(&mut world, None, -1), ErrorCode::None);
-    assert_eq!(fetch(&mut world, Some("a"), 1), ErrorCode::None);
+    assert_eq!(fetch(&mut world, Some("a"), 2), ErrorCode::None);
     assert_eq!(fetch(&mut world, Some("a"), 0), ErrorCode::StaleMemberEpoch);
-    assert_eq!(fetch(&mut world, Some("b"), 1), ErrorCode::UnknownMemberId);
+    assert_eq!(fetch(&mut world, Some("b"), 2), ErrorCode::UnknownMemberId);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
     world.topic("orders", 1);
     world.restart();
     world.heartbeat(join("a", &["orders"]));
-    assert_eq!(commit(&mut world, 9, "a", 1, 0), ErrorCode::None);
+    assert_eq!(commit(&mut world, 9, "a", 2, 0), ErrorCode::None);
     let expired = |world: &World| {
         world
             .log
@@ -153,7 +153,7 @@ fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
     };
     for _ in 0..60 {
         world.pass(Duration::from_secs(5));
-        world.heartbeat(beat("a", 1));
+        world.heartbeat(beat("a", 2));
     }
     assert!(
         !expired(&world),

@@ -12,20 +12,20 @@ fn an_epoch_that_is_not_the_members_is_fenced() {
     let mut world = World::new();
     let topic = world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
-    assert_eq!(world.error(beat("b", 1)), ErrorCode::UnknownMemberId);
-    assert_eq!(world.error(beat("a", 2)), ErrorCode::FencedMemberEpoch);
+    assert_eq!(world.error(beat("b", 2)), ErrorCode::UnknownMemberId);
+    assert_eq!(world.error(beat("a", 3)), ErrorCode::FencedMemberEpoch);
     world.topic("orders", 3);
-    assert_eq!(world.heartbeat(beat("a", 1)).member_epoch, 2);
+    assert_eq!(world.heartbeat(beat("a", 2)).member_epoch, 3);
     // The reply was lost: the member asks again as before, and shows that it has nothing that is not its own.
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::FencedMemberEpoch);
-    let mut again = beat("a", 1);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::FencedMemberEpoch);
+    let mut again = beat("a", 2);
     again.topic_partitions = owned(topic, &[0, 1]);
-    assert_eq!(world.heartbeat(again.clone()).member_epoch, 2);
+    assert_eq!(world.heartbeat(again.clone()).member_epoch, 3);
     again.topic_partitions = owned(topic, &[0, 7]);
     assert_eq!(world.error(again), ErrorCode::FencedMemberEpoch);
     world.topic("orders", 4);
-    world.heartbeat(beat("a", 2));
-    let mut older = beat("a", 1);
+    world.heartbeat(beat("a", 3));
+    let mut older = beat("a", 2);
     older.topic_partitions = owned(topic, &[0]);
     assert_eq!(world.error(older), ErrorCode::FencedMemberEpoch);
 }
@@ -96,15 +96,15 @@ fn who_does_not_give_partitions_away_in_time_is_given_up() {
     world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
     world.heartbeat(join("b", &["orders"]));
-    assert_eq!(assigned(&world.heartbeat(beat("a", 1))), Some(vec![0]));
+    assert_eq!(assigned(&world.heartbeat(beat("a", 2))), Some(vec![0]));
     world.pass(Duration::from_millis(59_999));
     // Heartbeats alone do not help.
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::None);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::None);
     assert_eq!(world.describe().members.len(), 2);
     world.pass(Duration::from_millis(1));
     assert_eq!(world.describe().members.len(), 1);
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::UnknownMemberId);
-    assert_eq!(assigned(&world.heartbeat(beat("b", 2))), Some(vec![0, 1]));
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::UnknownMemberId);
+    assert_eq!(assigned(&world.heartbeat(beat("b", 3))), Some(vec![0, 1]));
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn who_gave_its_partitions_away_is_not_given_up() {
     let topic = world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
     world.heartbeat(join("b", &["orders"]));
-    world.heartbeat(beat("a", 1));
-    let mut done = beat("a", 1);
+    world.heartbeat(beat("a", 2));
+    let mut done = beat("a", 2);
     done.topic_partitions = owned(topic, &[0]);
     world.heartbeat(done);
     world.pass(Duration::from_secs(120));
@@ -132,9 +132,9 @@ fn sessions_begin_anew_when_the_broker_returns() {
     world.pass(Duration::from_secs(44));
     world.restart();
     world.pass(Duration::from_secs(44));
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::None);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::None);
     world.pass(Duration::from_secs(46));
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::UnknownMemberId);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::UnknownMemberId);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn members_that_are_given_up_together_cost_one_epoch() {
     world.restart();
     world.pass(Duration::from_secs(46));
     let group = world.describe();
-    assert_eq!((group.members.len(), group.group_epoch), (0, 4));
+    assert_eq!((group.members.len(), group.group_epoch), (0, 5));
     assert_eq!(code(group.error_code), ErrorCode::None);
 }
 
@@ -163,5 +163,5 @@ fn a_group_that_is_configured_by_itself_has_its_own_session() {
     let response = world.heartbeat(join("a", &["orders"]));
     assert_eq!(response.heartbeat_interval_ms, 250);
     world.pass(Duration::from_secs(11));
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::UnknownMemberId);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::UnknownMemberId);
 }

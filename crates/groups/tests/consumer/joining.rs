@@ -16,7 +16,7 @@ fn the_first_member_gets_everything_at_once() {
     let response = world.heartbeat(join("a", &["orders"]));
     assert_eq!(code(response.error_code), ErrorCode::None);
     assert_eq!(response.member_id, Some(Str::from_static("a")));
-    assert_eq!(response.member_epoch, 1);
+    assert_eq!(response.member_epoch, 2);
     assert_eq!(response.heartbeat_interval_ms, 5_000);
     assert_eq!(assigned(&response), Some(vec![0, 1, 2]));
     // Kafka's records in Kafka's order.
@@ -45,23 +45,38 @@ fn the_first_member_gets_everything_at_once() {
     };
     assert_eq!(member.subscribed_topic_names, [Str::from_static("orders")]);
     assert_eq!(member.rebalance_timeout_ms, 60_000);
-    assert_eq!(group.epoch, 1);
+    assert_eq!(group.epoch, 2);
     assert_ne!(group.metadata_hash, 0);
     assert_eq!(target.topic_partitions[0].partitions, [0, 1, 2]);
-    assert_eq!(epoch.assignment_epoch, 1);
+    assert_eq!(epoch.assignment_epoch, 2);
     assert_eq!(epoch.assignment_timestamp, 1_700_000_000_000);
     assert_eq!(
         (current.member_epoch, current.previous_member_epoch),
-        (1, 0)
+        (2, 0)
     );
     assert_eq!(current.state, 0);
     assert_eq!(current.assigned_partitions[0].topic_id, topic);
     assert_eq!(
         current.assigned_partitions[0].assignment_epochs,
-        Some(vec![1, 1, 1])
+        Some(vec![2, 2, 2])
     );
     assert_eq!(world.state(), "Stable");
     world.check_replay();
+}
+
+#[test]
+fn a_member_that_subscribes_to_nothing_is_a_member() {
+    let mut world = World::new();
+    let response = world.heartbeat(join("a", &[]));
+    assert_eq!(
+        (response.member_epoch, assigned(&response)),
+        (1, Some(vec![]))
+    );
+    assert_eq!(world.state(), "Stable");
+    world.check_replay();
+    world.restart();
+    assert_eq!(world.error(beat("a", 1)), ErrorCode::None);
+    assert_eq!(world.describe().group_epoch, 1);
 }
 
 #[test]
@@ -70,10 +85,10 @@ fn a_heartbeat_without_news_writes_nothing_and_assigns_nothing() {
     world.topic("orders", 3);
     world.heartbeat(join("a", &["orders"]));
     let before = world.log.len();
-    let response = world.heartbeat(beat("a", 1));
+    let response = world.heartbeat(beat("a", 2));
     assert_eq!(
         (code(response.error_code), response.member_epoch),
-        (ErrorCode::None, 1)
+        (ErrorCode::None, 2)
     );
     assert_eq!(response.assignment, None);
     assert_eq!(world.log.len(), before);
@@ -85,7 +100,7 @@ fn a_full_request_is_told_its_assignment() {
     let topic = world.topic("orders", 2);
     world.heartbeat(join("a", &["orders"]));
     let mut full = join("a", &["orders"]);
-    full.member_epoch = 1;
+    full.member_epoch = 2;
     full.topic_partitions = owned(topic, &[0, 1]);
     assert_eq!(assigned(&world.heartbeat(full)), Some(vec![0, 1]));
 }
@@ -97,25 +112,25 @@ fn a_partition_changes_hands_only_after_its_owner_gave_it_away() {
     world.heartbeat(join("a", &["orders"]));
     // The second member gets nothing yet, at the new epoch.
     let second = world.heartbeat(join("b", &["orders"]));
-    assert_eq!((second.member_epoch, assigned(&second)), (2, Some(vec![])));
+    assert_eq!((second.member_epoch, assigned(&second)), (3, Some(vec![])));
     assert_eq!(world.state(), "Reconciling");
     // The first is told to keep one, at its old epoch.
-    let first = world.heartbeat(beat("a", 1));
-    assert_eq!((first.member_epoch, assigned(&first)), (1, Some(vec![0])));
+    let first = world.heartbeat(beat("a", 2));
+    assert_eq!((first.member_epoch, assigned(&first)), (2, Some(vec![0])));
     // As long as it does not say that it gave the other away, nothing moves.
-    let first = world.heartbeat(beat("a", 1));
-    assert_eq!((first.member_epoch, assigned(&first)), (1, None));
-    assert_eq!(assigned(&world.heartbeat(beat("b", 2))), None);
-    let mut still = beat("a", 1);
+    let first = world.heartbeat(beat("a", 2));
+    assert_eq!((first.member_epoch, assigned(&first)), (2, None));
+    assert_eq!(assigned(&world.heartbeat(beat("b", 3))), None);
+    let mut still = beat("a", 2);
     still.topic_partitions = owned(topic, &[0, 1]);
-    assert_eq!(world.heartbeat(still).member_epoch, 1);
-    assert_eq!(assigned(&world.heartbeat(beat("b", 2))), None);
+    assert_eq!(world.heartbeat(still).member_epoch, 2);
+    assert_eq!(assigned(&world.heartbeat(beat("b", 3))), None);
     // Then it moves on to the new epoch, and the other is free.
-    let mut done = beat("a", 1);
+    let mut done = beat("a", 2);
     done.topic_partitions = owned(topic, &[0]);
-    assert_eq!(world.heartbeat(done).member_epoch, 2);
-    let second = world.heartbeat(beat("b", 2));
-    assert_eq!((second.member_epoch, assigned(&second)), (2, Some(vec![1])));
+    assert_eq!(world.heartbeat(done).member_epoch, 3);
+    let second = world.heartbeat(beat("b", 3));
+    assert_eq!((second.member_epoch, assigned(&second)), (3, Some(vec![1])));
     assert_eq!(world.state(), "Stable");
     world.check_replay();
 }
@@ -128,17 +143,17 @@ fn assignments_are_gathered_for_the_interval() {
     world.pass(Duration::from_millis(400));
     // Within a second of the last assignment: members are taken up, their partitions follow.
     let second = world.heartbeat(join("b", &["orders"]));
-    assert_eq!((second.member_epoch, assigned(&second)), (1, Some(vec![])));
+    assert_eq!((second.member_epoch, assigned(&second)), (2, Some(vec![])));
     let third = world.heartbeat(join("c", &["orders"]));
-    assert_eq!((third.member_epoch, assigned(&third)), (1, Some(vec![])));
+    assert_eq!((third.member_epoch, assigned(&third)), (2, Some(vec![])));
     assert_eq!(world.state(), "Assigning");
     world.pass(Duration::from_millis(599));
-    assert_eq!(assigned(&world.heartbeat(beat("a", 1))), None);
+    assert_eq!(assigned(&world.heartbeat(beat("a", 2))), None);
     world.pass(Duration::from_millis(1));
     // One assignment for both.
-    assert_eq!(assigned(&world.heartbeat(beat("a", 1))), Some(vec![0, 1]));
+    assert_eq!(assigned(&world.heartbeat(beat("a", 2))), Some(vec![0, 1]));
     let described = world.describe();
-    assert_eq!((described.group_epoch, described.assignment_epoch), (3, 3));
+    assert_eq!((described.group_epoch, described.assignment_epoch), (4, 4));
     let assignments = world.log.iter().filter(|record| {
         matches!(
             record,
@@ -158,7 +173,7 @@ fn members_of_version_0_may_leave_their_id_to_the_coordinator() {
     };
     let member_id = response.member_id.expect("it was given one");
     assert_eq!(member_id.len(), 22);
-    assert_eq!(world.error(beat(&member_id, 1)), ErrorCode::None);
+    assert_eq!(world.error(beat(&member_id, 2)), ErrorCode::None);
     assert_eq!(
         world.error(join("", &["orders"])),
         ErrorCode::InvalidRequest
@@ -240,7 +255,7 @@ fn a_full_group_takes_nobody_else() {
         world.error(join("b", &["orders"])),
         ErrorCode::GroupMaxSizeReached
     );
-    assert_eq!(world.error(beat("a", 1)), ErrorCode::None);
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::None);
     assert_eq!(world.error(join("a", &["orders"])), ErrorCode::None);
 }
 
@@ -284,30 +299,30 @@ fn topics_that_change_raise_the_epoch_at_the_next_heartbeat() {
     world.topic("others", 1);
     world.heartbeat(join("a", &["orders", "later"]));
     world.topic("others", 2);
-    let response = world.heartbeat(beat("a", 1));
-    assert_eq!(response.member_epoch, 1, "topics of others change nothing");
-    world.topic("orders", 3);
-    let response = world.heartbeat(beat("a", 1));
-    assert_eq!(
-        (response.member_epoch, assigned(&response)),
-        (2, Some(vec![0, 1, 2]))
-    );
-    world.topic("later", 1);
     let response = world.heartbeat(beat("a", 2));
-    assert_eq!(
-        (response.member_epoch, assigned(&response)),
-        (3, Some(vec![0, 1, 2, 0]))
-    );
-    // A topic that is gone has to be given away like any other.
-    world.delete_topic("later");
-    let response = world.heartbeat(beat("a", 3));
+    assert_eq!(response.member_epoch, 2, "topics of others change nothing");
+    world.topic("orders", 3);
+    let response = world.heartbeat(beat("a", 2));
     assert_eq!(
         (response.member_epoch, assigned(&response)),
         (3, Some(vec![0, 1, 2]))
     );
-    let mut done = beat("a", 3);
+    world.topic("later", 1);
+    let response = world.heartbeat(beat("a", 3));
+    assert_eq!(
+        (response.member_epoch, assigned(&response)),
+        (4, Some(vec![0, 1, 2, 0]))
+    );
+    // A topic that is gone has to be given away like any other.
+    world.delete_topic("later");
+    let response = world.heartbeat(beat("a", 4));
+    assert_eq!(
+        (response.member_epoch, assigned(&response)),
+        (4, Some(vec![0, 1, 2]))
+    );
+    let mut done = beat("a", 4);
     done.topic_partitions = owned(topic, &[0, 1, 2]);
-    assert_eq!(world.heartbeat(done).member_epoch, 4);
+    assert_eq!(world.heartbeat(done).member_epoch, 5);
     world.check_replay();
 }
 
@@ -318,17 +333,17 @@ fn who_subscribes_to_less_gives_the_rest_away_at_once() {
     let orders = world.topic("orders", 1);
     world.topic("payments", 1);
     world.heartbeat(join("a", &["orders", "payments"]));
-    let mut less = beat("a", 1);
+    let mut less = beat("a", 2);
     less.subscribed_topic_names = Some(vec![Str::from_static("orders")]);
     let response = world.heartbeat(less);
     assert_eq!(
         (response.member_epoch, assigned(&response)),
-        (1, Some(vec![0]))
+        (2, Some(vec![0]))
     );
     world.pass(Duration::from_secs(1));
-    let mut done = beat("a", 1);
+    let mut done = beat("a", 2);
     done.topic_partitions = owned(orders, &[0]);
-    assert_eq!(world.heartbeat(done).member_epoch, 2);
+    assert_eq!(world.heartbeat(done).member_epoch, 3);
 }
 
 #[test]
@@ -339,12 +354,12 @@ fn a_group_is_described_with_what_members_have_and_are_to_have() {
     world.heartbeat(join("b", &["orders"]));
     let group = world.describe();
     assert_eq!(group.group_id, Str::from_static(GROUP));
-    assert_eq!((group.group_epoch, group.assignment_epoch), (2, 2));
+    assert_eq!((group.group_epoch, group.assignment_epoch), (3, 3));
     assert_eq!(group.assignor_name, Str::from_static("uniform"));
     let [a, b] = group.members.as_slice() else {
         unreachable!("two members");
     };
-    assert_eq!((a.member_epoch, b.member_epoch), (1, 2));
+    assert_eq!((a.member_epoch, b.member_epoch), (2, 3));
     assert_eq!(a.client_host, Str::from_static("/127.0.0.1"));
     assert_eq!((a.member_type, b.member_type), (1, 1));
     assert_eq!(a.assignment.topic_partitions[0].partitions, [0, 1]);

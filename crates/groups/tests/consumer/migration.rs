@@ -361,7 +361,7 @@ fn a_classic_member_joins_a_consumer_group() {
     let mut classic = Classic::new();
     assert_eq!(classic.join(&mut world), ErrorCode::None);
     assert_eq!(classic.sync(&mut world), ErrorCode::None);
-    assert_eq!((classic.generation, classic.owned.len()), (2, 0));
+    assert_eq!((classic.generation, classic.owned.len()), (3, 0));
     // A leader of its own would not be understood here, nor would another type.
     let mut other = classic.join_request();
     other.member_id = Str::default();
@@ -382,10 +382,10 @@ fn a_classic_member_joins_a_consumer_group() {
     // It waits for what the other has still.
     assert_eq!(classic.beat(&mut world), ErrorCode::None);
     let topic = world.cluster_topic("orders");
-    world.heartbeat(beat("new", 1));
-    let mut done = beat("new", 1);
+    world.heartbeat(beat("new", 2));
+    let mut done = beat("new", 2);
     done.topic_partitions = owned(topic, &[0, 1]);
-    assert_eq!(world.heartbeat(done).member_epoch, 2);
+    assert_eq!(world.heartbeat(done).member_epoch, 3);
     classic.follow(&mut world);
     assert_eq!(classic.owned, [2, 3]);
     assert_eq!(classic.leave(&mut world), ErrorCode::None);

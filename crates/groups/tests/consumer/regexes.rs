@@ -39,7 +39,7 @@ fn an_expression_subscribes_to_what_it_matches() {
     let response = world.heartbeat(join_by("a", "orders-.*"));
     assert_eq!(
         (response.member_epoch, assigned(&response)),
-        (1, Some(vec![0, 0]))
+        (2, Some(vec![0, 0]))
     );
     assert_eq!(
         resolved(&world),
@@ -59,20 +59,20 @@ fn new_topics_are_matched_at_the_next_refresh() {
     world.topic("orders-us", 1);
     world.pass(Duration::from_secs(5));
     assert_eq!(
-        world.heartbeat(beat("a", 1)).member_epoch,
-        1,
+        world.heartbeat(beat("a", 2)).member_epoch,
+        2,
         "not so often"
     );
     world.pass(Duration::from_secs(5));
-    let response = world.heartbeat(beat("a", 1));
+    let response = world.heartbeat(beat("a", 2));
     assert_eq!(
         (response.member_epoch, assigned(&response)),
-        (2, Some(vec![0, 0]))
+        (3, Some(vec![0, 0]))
     );
     // Nothing new, nothing written.
     let before = world.log.len();
     world.pass(Duration::from_secs(20));
-    world.heartbeat(beat("a", 2));
+    world.heartbeat(beat("a", 3));
     assert_eq!(world.log.len(), before);
 }
 
@@ -82,7 +82,7 @@ fn an_expression_that_nobody_uses_is_forgotten() {
     world.topic("orders", 1);
     world.heartbeat(join_by("a", "ord.*"));
     world.heartbeat(join_by("b", "ord.*"));
-    let mut by_name = beat("a", 1);
+    let mut by_name = beat("a", 2);
     by_name.subscribed_topic_regex = Some(Str::default());
     by_name.subscribed_topic_names = Some(vec![Str::from_static("orders")]);
     assert_eq!(world.error(by_name), ErrorCode::None);

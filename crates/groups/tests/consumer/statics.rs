@@ -26,14 +26,14 @@ fn a_static_member_that_comes_back_has_what_it_had_and_nobody_rebalances() {
     assert_eq!(world.describe().members.len(), 1, "its place is kept");
     world.pass(Duration::from_secs(30));
     let back = world.heartbeat(with_instance(join("a2", &["orders"]), "one"));
-    assert_eq!((back.member_epoch, assigned(&back)), (1, Some(vec![0, 1])));
-    assert_eq!(world.describe().group_epoch, 1, "no rebalance");
+    assert_eq!((back.member_epoch, assigned(&back)), (2, Some(vec![0, 1])));
+    assert_eq!(world.describe().group_epoch, 2, "no rebalance");
     assert_eq!(
-        world.error(with_instance(beat("a", 1), "one")),
+        world.error(with_instance(beat("a", 2), "one")),
         ErrorCode::FencedInstanceId
     );
     assert_eq!(
-        world.error(with_instance(beat("a2", 1), "one")),
+        world.error(with_instance(beat("a2", 2), "one")),
         ErrorCode::None
     );
     world.check_replay();
@@ -61,11 +61,11 @@ fn an_instance_id_in_use_is_not_given_to_another() {
     );
     assert_eq!(world.log.len(), before);
     assert_eq!(
-        world.error(with_instance(beat("a", 1), "one")),
+        world.error(with_instance(beat("a", 2), "one")),
         ErrorCode::None
     );
     assert_eq!(
-        world.error(with_instance(beat("a", 1), "two")),
+        world.error(with_instance(beat("a", 2), "two")),
         ErrorCode::UnknownMemberId
     );
 }
@@ -78,10 +78,10 @@ fn a_crashed_static_member_is_replaced_before_its_session_ends() {
     // It has missed two heartbeats, which nobody does who lives.
     world.pass(Duration::from_millis(10_001));
     let back = world.heartbeat(with_instance(join("new", &["orders"]), "one"));
-    assert_eq!((back.member_epoch, assigned(&back)), (1, Some(vec![0, 1])));
+    assert_eq!((back.member_epoch, assigned(&back)), (2, Some(vec![0, 1])));
     assert_eq!(world.describe().members.len(), 1);
     assert_eq!(
-        world.error(with_instance(beat("dead", 1), "one")),
+        world.error(with_instance(beat("dead", 2), "one")),
         ErrorCode::FencedInstanceId
     );
 }
