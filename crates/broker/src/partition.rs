@@ -90,14 +90,19 @@ impl<I: Io> Partition<I> {
     pub(crate) async fn hand_over(self: &Rc<Self>) -> Result<LastKnown, Fenced> {
         self.is_leaving.set(true);
         self.release();
+        self.drained().await;
+        self.log.hand_over().await
+    }
+
+    /// Waits until everything that was submitted is in the log, or held.
+    pub(crate) async fn drained(&self) {
         loop {
             let drained = self.drained.notified();
             if !self.draining.get() {
-                break;
+                return;
             }
             drained.await;
         }
-        self.log.hand_over().await
     }
 
     /// Appends batches that came before the log was here, before any others.
@@ -202,6 +207,11 @@ impl<I: Io> Partition<I> {
     #[must_use]
     pub(crate) fn hold(&self) -> bool {
         self.is_held.set(!self.is_leaving.get());
+        self.is_held.get()
+    }
+
+    /// Whether appends wait for another log.
+    pub(crate) fn is_held(&self) -> bool {
         self.is_held.get()
     }
 

@@ -98,8 +98,16 @@ impl<I: Io> Shard<I> {
                 index,
             })
         });
-        let here: Vec<Rc<Partition<I>>> = keys.filter_map(|key| self.partition(key).ok()).collect();
-        self.end_coordinators(|key| here.iter().all(|partition| partition.key != key));
+        // One whose log is about to be replaced comes back with the other log.
+        let here: Vec<Rc<Partition<I>>> = keys
+            .filter_map(|key| self.partition(key).ok())
+            .filter(|partition| !partition.is_held())
+            .collect();
+        let is_current = |it: &Coordinator<I>| {
+            here.iter()
+                .any(|partition| Rc::ptr_eq(partition, it.partition()))
+        };
+        self.end_all(|coordinator| !is_current(coordinator));
         for partition in here {
             if self.coordinators.of(partition.key).is_none() {
                 self.start_coordinator(partition);
@@ -109,8 +117,12 @@ impl<I: Io> Shard<I> {
 
     /// Ends the coordinators of partitions that are about to be let go of.
     pub(crate) fn end_coordinators(&self, is_gone: impl Fn(PartitionKey) -> bool) {
+        self.end_all(|coordinator| is_gone(coordinator.key()));
+    }
+
+    fn end_all(&self, is_gone: impl Fn(&Coordinator<I>) -> bool) {
         let coordinators = self.coordinators.all();
-        for coordinator in coordinators.iter().filter(|it| is_gone(it.key())) {
+        for coordinator in coordinators.iter().filter(|it| is_gone(it)) {
             self.coordinators
                 .by_partition
                 .borrow_mut()

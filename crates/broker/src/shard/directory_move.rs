@@ -46,6 +46,8 @@ pub(crate) struct DirectoryMove<I: Io> {
     pub(super) key: PartitionKey,
     /// The index of the directory that it goes to.
     pub(super) target: usize,
+    /// The partition with the log that is copied.
+    source: Rc<Partition<I>>,
     /// Where its future log is.
     path: PathBuf,
     /// Its future log, once it is open.
@@ -64,7 +66,7 @@ enum Halt {
     Cancelled,
     /// The shard ends. The next start goes on.
     Draining,
-    /// The partition has gone to another shard, which goes on.
+    /// The partition has gone to another shard, perhaps and back. Who has it now goes on.
     Elsewhere,
     /// Something is broken.
     Failed(String),
@@ -156,6 +158,7 @@ pub(crate) async fn begin<I: Io>(
     let moving = Rc::new(DirectoryMove {
         key,
         target,
+        source: Rc::clone(&partition),
         path,
         future: RefCell::default(),
         is_begun_here: !is_found,
@@ -354,7 +357,10 @@ fn check<I: Io>(shard: &Shard<I>, moving: &DirectoryMove<I>) -> Result<Rc<Partit
         return Err(Halt::Failed(reason));
     }
     match shard.partition(moving.key) {
+        // It may have been on another shard in the meantime.
+        Ok(partition) if !Rc::ptr_eq(&partition, &moving.source) => Err(Halt::Elsewhere),
         Ok(partition) => Ok(partition),
+        Err(_) if shard.arriving.borrow().contains_key(&moving.key) => Err(Halt::Elsewhere),
         Err(ErrorCode::KafkaStorageError) => Err(Halt::Failed("the partition is offline".into())),
         Err(_) => Err(match shard.view().owner(moving.key) {
             Some(owner) if owner != shard.id() => Halt::Elsewhere,
@@ -410,12 +416,15 @@ async fn swap<I: Io>(
     let Some(partition_epoch) = partition_epoch else {
         return Err(Halt::Cancelled);
     };
+    // A coordinator of groups is loaded anew from the other log, which has to have all that this one has decided.
+    shard.end_coordinators(|key| key == moving.key);
+    partition.drained().await;
     if !partition.hold() {
         return Ok(false);
     }
     let completed = complete(partition, future).await;
     if !matches!(completed, Ok(true)) {
-        partition.release();
+        go_on(shard, partition);
         return completed;
     }
     let change = DirectoryChange {
@@ -437,7 +446,7 @@ async fn swap<I: Io>(
             partition
                 .log
                 .fence("its move to another directory is undecided");
-            partition.release();
+            go_on(shard, partition);
             return Err(Halt::Draining);
         }
         _ => {}
@@ -445,8 +454,14 @@ async fn swap<I: Io>(
     tracing::warn!(dir = %moving.path.display(), reason = refusal.message, "a move is put off");
     // It is closed; the next turn opens it again.
     moving.future.take();
-    partition.release();
+    go_on(shard, partition);
     Ok(false)
+}
+
+/// Lets appends and groups go on with the log that was there before.
+fn go_on<I: Io>(shard: &Rc<Shard<I>>, partition: &Rc<Partition<I>>) {
+    partition.release();
+    shard.follow_groups();
 }
 
 /// Copies what is left, while no appends come. Returns `false` when the disk is full.

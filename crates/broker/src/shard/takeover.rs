@@ -326,6 +326,7 @@ impl<I: Io> Shard<I> {
                     .borrow_mut()
                     .insert(key, Rc::clone(&successor));
                 partition.succeed(&successor);
+                self.follow_groups();
                 if let Err(error) = log.delete().await {
                     tracing::error!(dir = %log.dir().display(), %error, "cannot remove a log that has moved");
                 }
