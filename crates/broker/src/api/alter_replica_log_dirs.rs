@@ -1,5 +1,7 @@
 //! AlterReplicaLogDirs (key 34, versions 1 and 2): partitions are to be in other log directories of this machine.
 //!
+//! A partition that is not there is refused, and put there when it is created.
+//!
 //! The answer says that a move has begun; DescribeLogDirs shows the copies while they grow. Whichever node id a client
 //! asks, the machine is meant.
 //!
@@ -18,6 +20,7 @@ use protocol::messages::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse
 use types::{ErrorCode, Uuid};
 
 use super::{Call, Finished, Outcome};
+use crate::controller::Command;
 use crate::message::PartitionKey;
 use crate::shard::{Shard, directory_move};
 
@@ -70,9 +73,23 @@ async fn begin<I: Io>(
         return Err(ErrorCode::KafkaStorageError);
     }
     let topic_id = shard.view().topic(topic, Uuid::ZERO).map(|topic| topic.id);
-    let topic_id = topic_id.ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    let key = PartitionKey { topic_id, index };
-    directory_move::begin_anywhere(shard, key, target, None).await
+    let begun = match topic_id {
+        Some(topic_id) => {
+            let key = PartitionKey { topic_id, index };
+            directory_move::begin_anywhere(shard, key, target, None).await
+        }
+        None => Err(ErrorCode::UnknownTopicOrPartition),
+    };
+    if begun == Err(ErrorCode::UnknownTopicOrPartition) {
+        // As in Kafka, refused and remembered.
+        let wish = Command::WishDirectory {
+            topic: topic.as_str().to_owned(),
+            partition: index,
+            directory: shard.setup.directories[target].id,
+        };
+        shard.decide(wish).await;
+    }
+    begun
 }
 
 /// `results` are in the order of topics.

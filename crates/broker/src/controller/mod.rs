@@ -6,6 +6,7 @@
 //! The queue is bounded by the control credits of the other shards and by the connections of this one.
 
 mod configs;
+mod directories;
 mod moves;
 mod store;
 
@@ -34,6 +35,7 @@ use types::{ErrorCode, Uuid};
 use crate::mesh::ReturnAddress;
 use crate::message::{Control, Reply};
 use crate::shard::{Shard, lifecycle};
+use directories::WishedDirectories;
 use moves::MoveVerdict;
 use store::MetadataStore;
 
@@ -69,6 +71,12 @@ pub(crate) enum Command {
     Rebalance(Vec<PartitionMove>),
     /// The copy of a log in another directory is complete: it is the partition's from now on.
     ChangeDirectory(DirectoryChange),
+    /// Put a partition that is not there yet into this directory when it is created.
+    WishDirectory {
+        topic: String,
+        partition: i32,
+        directory: Uuid,
+    },
     /// Accept no more commands and close the metadata log.
     Close,
 }
@@ -85,6 +93,7 @@ pub(crate) enum CommandResult {
     Reassigned(Vec<MoveVerdict>),
     Rebalanced,
     ChangedDirectory,
+    WishedDirectory,
     Closed,
     /// The whole command is refused.
     Refused(Refusal),
@@ -131,6 +140,7 @@ pub(crate) struct Decider<I: Io> {
     removed_topics: FxHashSet<Uuid>,
     /// Whether the checkpoints on disk may have lines of deleted topics: a log of the same name would be held against them.
     has_foreign_checkpoints: bool,
+    wished_directories: WishedDirectories,
 }
 
 impl<I: Io> Decider<I> {
@@ -163,6 +173,7 @@ impl<I: Io> Decider<I> {
             machine,
             removed_topics: replay.removed_topics.into_iter().collect(),
             has_foreign_checkpoints: true,
+            wished_directories: WishedDirectories::default(),
         };
         let refused = |refusal: Refusal| std::io::Error::other(refusal.message);
         let bootstrap = decide_bootstrap(&decider.image, setup.cluster_id, SUPPORTED_FEATURES)
@@ -255,7 +266,7 @@ impl<I: Io> Decider<I> {
         match self.decide(command) {
             Err(refusal) => CommandResult::Refused(refusal),
             Ok(Decision { records, reply }) if records.is_empty() => reply,
-            Ok(Decision { records, reply }) => match self.write(&records).await {
+            Ok(Decision { mut records, reply }) => match self.write_new(&mut records).await {
                 Ok(()) => {
                     self.publish().await;
                     if matches!(reply, CommandResult::DeletedTopics(_)) {
@@ -272,7 +283,7 @@ impl<I: Io> Decider<I> {
         }
     }
 
-    /// Carries out a command that moves partitions: it is decided in steps.
+    /// Carries out a command that is not decided in one step, or changes no metadata.
     ///
     /// # Errors
     /// Any other command, given back.
@@ -293,6 +304,15 @@ impl<I: Io> Decider<I> {
                 .rebalance(moves)
                 .await
                 .map_or_else(CommandResult::Refused, |()| CommandResult::Rebalanced)),
+            Command::WishDirectory {
+                topic,
+                partition,
+                directory,
+            } => {
+                self.wished_directories
+                    .remember(&topic, partition, directory);
+                Ok(CommandResult::WishedDirectory)
+            }
             other => Err(other),
         }
     }
@@ -300,27 +320,6 @@ impl<I: Io> Decider<I> {
     /// Takes the lines of deleted topics out of the checkpoints. Without that no topic is created.
     pub(crate) async fn forget_checkpoints(&mut self) {
         self.has_foreign_checkpoints = !lifecycle::checkpoint_now(&self.shard).await;
-    }
-
-    /// Brings what the decision needs to know of the log directories up to date.
-    async fn look_at_directories(&mut self, command: &Command) -> std::result::Result<(), Refusal> {
-        match command {
-            Command::CreateTopics { .. } | Command::CreatePartitions { .. } => {}
-            // The checkpoints have to know the copy before the metadata does, or a crash would lose its log start.
-            Command::ChangeDirectory(_) => {
-                if !lifecycle::checkpoint_now(&self.shard).await {
-                    let message = "The checkpoints cannot be written.";
-                    return Err(Refusal::new(ErrorCode::OperationNotAttempted, message));
-                }
-            }
-            _ => return Ok(()),
-        }
-        let directories = self.shard.measured_directories().await;
-        // Without any, the metadata log has failed too, and refuses.
-        if !directories.is_empty() {
-            self.machine.directories = directories;
-        }
-        Ok(())
     }
 
     fn decide(&self, command: Command) -> std::result::Result<Decision<CommandResult>, Refusal> {
@@ -365,7 +364,10 @@ impl<I: Io> Decider<I> {
                 decide_directory_change(&self.image, &self.machine, &change)?
                     .map(|()| CommandResult::ChangedDirectory)
             }
-            Command::Close | Command::Reassign { .. } | Command::Rebalance(_) => Decision {
+            Command::Close
+            | Command::Reassign { .. }
+            | Command::Rebalance(_)
+            | Command::WishDirectory { .. } => Decision {
                 records: Vec::new(),
                 reply: CommandResult::Closed,
             },
@@ -387,6 +389,13 @@ impl<I: Io> Decider<I> {
             machine: &self.machine,
         };
         decide_create_topics(&self.image, topics, &rules)
+    }
+
+    /// As [`Decider::write`]; new partitions go where they were wished.
+    async fn write_new(&mut self, records: &mut [MetadataRecord]) -> Result<()> {
+        self.wished_directories
+            .fulfil(&self.image, &self.machine, records);
+        self.write(records).await
     }
 
     /// Makes records durable and applies them.
