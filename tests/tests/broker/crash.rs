@@ -55,6 +55,16 @@ fn nothing_acknowledged_is_lost_by_a_kill_while_logs_move_between_directories() 
     let paths = ["one", "two"].map(|name| directory.path().join(name));
     let launch = Launch::in_directories(&[&paths[0], &paths[1]]);
     live_through_kills(&launch, &paths);
+    let broker = launch.start();
+    // Each move is undone or completed, and what was wished last goes on.
+    let is_quiet = tests::within(RETRY_MAX, || {
+        let logs = log_dirs::logs(&broker, TOPIC);
+        logs.len() == usize::try_from(PARTITIONS).expect("few")
+    });
+    let logs = log_dirs::logs(&broker, TOPIC);
+    assert!(is_quiet, "{logs:?}");
+    assert!(logs.keys().all(|(_, is_future)| !is_future), "{logs:?}");
+    assert_eq!(broker.stop().code(), 0);
     for path in &paths {
         for entry in fs::read_dir(path).expect("a log directory") {
             let name = entry.expect("an entry").file_name();

@@ -10,6 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use client::{Acks, Client, Producer, ProducerConfig};
+use protocol::messages::AlterPartitionReassignmentsRequest;
+use protocol::messages::alter_partition_reassignments_request::{
+    ReassignablePartition, ReassignableTopic,
+};
 use records::{Compression, NewRecord};
 use tempfile::TempDir;
 use tests::{
@@ -18,13 +22,22 @@ use tests::{
 };
 use types::{ErrorCode, PartitionIndex, TimestampMs};
 
+use crate::groups::{commit, committed, coordinator};
 use crate::log_dirs::{described, logs, place_of, wish};
 
 const TOPIC: &str = "kept";
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
 const PARTITION: PartitionIndex = PartitionIndex(0);
 
 /// How long a move, or a broker that notices something, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Several segments, whose records are old and stay all the same.
+const CONFIGS: [(&str, &str); 3] = [
+    ("segment.bytes", "1048576"),
+    ("file.delete.delay.ms", "0"),
+    ("retention.ms", "-1"),
+];
 
 const DISK_BYTES: u64 = 64 << 20;
 
@@ -95,8 +108,7 @@ fn produce_until(client: Client, stop: &AtomicBool) -> u64 {
 fn a_log_moves_back_and_forth_while_it_is_written() {
     let (_directory, paths) = two_directories();
     let broker = launch(&paths).start();
-    let configs = [("segment.bytes", "1048576"), ("file.delete.delay.ms", "0")];
-    create_topic(&broker, TOPIC, 1, &configs);
+    create_topic(&broker, TOPIC, 1, &CONFIGS);
     let stop = Arc::new(AtomicBool::new(false));
     let producer = {
         let (client, stop) = (broker.impatient_client(), Arc::clone(&stop));
@@ -121,6 +133,113 @@ fn a_log_moves_back_and_forth_while_it_is_written() {
     let broker = launch(&paths).start();
     assert!(read_values(&mut broker.client(), TOPIC, PARTITION) == expected);
     assert_eq!(place(&broker, 0).as_deref(), Some(paths[0].as_path()));
+}
+
+/// Moves the partition to a shard, which has the id -1 - `shard` in every mode.
+fn move_to_shard(broker: &Broker, shard: i32) {
+    let request = AlterPartitionReassignmentsRequest {
+        timeout_ms: 60_000,
+        topics: vec![ReassignableTopic {
+            name: TOPIC.into(),
+            partitions: vec![ReassignablePartition {
+                partition_index: PARTITION.0,
+                replicas: Some(vec![-1 - shard]),
+            }],
+        }],
+        ..AlterPartitionReassignmentsRequest::default()
+    };
+    let response = broker.wire().call(0, &request);
+    let code = response.responses[0].partitions[0].error_code;
+    assert_eq!((response.error_code, code), (0, 0), "{response:?}");
+}
+
+#[test]
+fn a_log_moves_between_directories_and_shards_at_once_while_it_is_written() {
+    let (_directory, paths) = two_directories();
+    let broker = launch(&paths).start();
+    create_topic(&broker, TOPIC, 1, &CONFIGS);
+    let stop = Arc::new(AtomicBool::new(false));
+    let producer = {
+        let (client, stop) = (broker.client(), Arc::clone(&stop));
+        thread::spawn(move || produce_until(client, &stop))
+    };
+    for round in 0..6 {
+        let target = &paths[(round + 1) % 2];
+        let wished = wish(&mut broker.client(), TOPIC, 0, target).expect("the broker answers");
+        assert_eq!(wished, ErrorCode::None);
+        for shard in [1, 0, 1, 0] {
+            move_to_shard(&broker, shard);
+        }
+        let arrived = within(PATIENCE, || place(&broker, 0).as_ref() == Some(target));
+        assert!(arrived, "round {round}: {}", broker.log());
+    }
+    stop.store(true, Ordering::Relaxed);
+    let sent = producer.join().expect("no append was refused for good");
+    let expected: Vec<_> = (0..sent).map(value_of).collect();
+    assert!(read_values(&mut broker.client(), TOPIC, PARTITION) == expected);
+    let removed = within(PATIENCE, || partitions_in(&paths[1]).is_empty());
+    assert!(removed, "{:?}", partitions_in(&paths[1]));
+    assert_eq!(partitions_in(&paths[0]), [format!("{TOPIC}-0")]);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_wish_for_a_partition_that_is_not_there_is_refused_and_counts_when_it_is_created() {
+    let (_directory, paths) = two_directories();
+    let broker = launch(&paths).start();
+    let mut client = broker.client();
+    for (partition, path) in (0..).zip([&paths[1], &paths[1], &paths[1], &paths[0]]) {
+        let wished = wish(&mut client, TOPIC, partition, path).expect("the broker answers");
+        assert_eq!(wished, ErrorCode::UnknownTopicOrPartition);
+    }
+    create_topic(&broker, TOPIC, 3, &[]);
+    for partition in 0..3 {
+        assert_eq!(place(&broker, partition).as_ref(), Some(&paths[1]));
+    }
+    client
+        .create_partitions(TOPIC, 4, &[], false)
+        .expect("one partition more");
+    assert_eq!(place(&broker, 3).as_ref(), Some(&paths[0]));
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn committed_offsets_move_with_the_log_that_has_them() {
+    let (_directory, paths) = two_directories();
+    let launch = launch(&paths).with("offsets.topic.num.partitions", "1");
+    let broker = launch.start();
+    create_topic(&broker, TOPIC, 1, &[]);
+    let mut wire = coordinator(&broker, "group");
+    // While the log changes its place the coordinator is loaded anew.
+    let mut commit = |offset| {
+        within(PATIENCE, || {
+            commit(&mut wire, "group", TOPIC, &[offset]) == [ErrorCode::None]
+        })
+    };
+    let mut offset = 0;
+    for round in 0..6 {
+        let here = place_of(&mut broker.client(), OFFSETS_TOPIC, 0).expect("the broker answers");
+        let target = paths.iter().find(|path| Some(*path) != here.as_ref());
+        let target = target.expect("there are two");
+        let wished = wish(&mut broker.client(), OFFSETS_TOPIC, 0, target);
+        assert_eq!(wished.expect("the broker answers"), ErrorCode::None);
+        let arrived = within(PATIENCE, || {
+            offset += 1;
+            assert!(commit(offset), "round {round}");
+            let place = place_of(&mut broker.client(), OFFSETS_TOPIC, 0);
+            place.expect("the broker answers").as_ref() == Some(target)
+        });
+        assert!(arrived, "round {round}: {}", broker.log());
+        offset += 1;
+        assert!(commit(offset), "round {round}");
+    }
+    let mut wire = coordinator(&broker, "group");
+    assert_eq!(committed(&mut wire, "group", TOPIC, 1), [offset]);
+    drop(broker.kill());
+    let broker = launch.start();
+    let mut wire = coordinator(&broker, "group");
+    assert_eq!(committed(&mut wire, "group", TOPIC, 1), [offset]);
+    assert_eq!(broker.stop().code(), 0);
 }
 
 #[test]

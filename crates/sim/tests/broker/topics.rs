@@ -1,7 +1,7 @@
 //! Topics that are created, written, deleted and created again while their broker crashes: what was acknowledged holds.
 
 use std::cell::{Cell, RefCell};
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -332,4 +332,60 @@ fn a_topic_whose_directory_keeps_its_name_is_deleted_all_the_same() {
         let outcome = simulation.run(delete_stubbornly(&simulation, then));
         outcome.expect("it ends");
     }
+}
+
+/// While the checkpoints may have lines of a deleted topic, no topic is created: its logs would be held against them.
+async fn delete_without_checkpoints(simulation: &Simulation) {
+    let (machine, clients) = (simulation.machine(), simulation.machine());
+    let config = NodeConfig {
+        shards: 2,
+        directories: 2,
+        credits: None,
+        overrides: Vec::new(),
+    };
+    let node = Node::start(&machine, &config).await;
+    let shared = Shared {
+        rng: simulation.rng(1),
+        io: clients.shard(0),
+        node: RefCell::new(Some(Rc::new(node.expect("it starts")))),
+        changes: Cell::default(),
+    };
+    let mut known = Known::default();
+    let created = shared.create("stubborn", &mut known).await;
+    created.expect("a new topic");
+    shared.write("stubborn", &mut known).await.expect("stored");
+    // A disk that is full has not failed.
+    let fault = Fault::new(Operation::Write).on("offset-checkpoint");
+    machine.disk().inject(fault.error(ErrorKind::StorageFull));
+    let deleted = shared.delete("stubborn", &mut known).await;
+    deleted.expect("the topic is gone");
+    for name in ["stubborn", "another"] {
+        let refused = shared.create(name, &mut Known::default()).await;
+        let refused = refused.expect_err("its offsets may be another's");
+        assert_eq!(refused.to_string(), "Some(KafkaStorageError)");
+    }
+    machine.disk().repair();
+    let created = shared.create("stubborn", &mut known).await;
+    created.expect("the checkpoints are written");
+    shared
+        .look("stubborn", &mut known)
+        .await
+        .expect("it is new");
+    // A directory that has failed is left to itself, and blocks nobody.
+    let fault = Fault::new(Operation::Write).on("/data-1/");
+    machine.disk().inject(fault);
+    let deleted = shared.delete("stubborn", &mut known).await;
+    deleted.expect("the topic is gone");
+    let created = shared.create("another", &mut known).await;
+    created.expect("it goes where it can");
+    let written = shared.write("another", &mut known).await;
+    written.expect("its partitions are online");
+}
+
+#[test]
+fn no_topic_is_created_until_the_checkpoints_of_deleted_ones_are_written() {
+    let simulation = Simulation::new(7);
+    simulation.set_time_max(Duration::from_secs(600));
+    let outcome = simulation.run(delete_without_checkpoints(&simulation));
+    outcome.expect("it ends");
 }

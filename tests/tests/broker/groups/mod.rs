@@ -47,7 +47,7 @@ fn until(what: &str, condition: impl FnMut() -> bool) {
 }
 
 /// A connection to a group's coordinator, once there is one.
-fn coordinator(broker: &Broker, group: &str) -> Wire {
+pub(crate) fn coordinator(broker: &Broker, group: &str) -> Wire {
     let request = FindCoordinatorRequest {
         coordinator_keys: vec![group.into()],
         ..FindCoordinatorRequest::default()
@@ -150,7 +150,7 @@ fn commit_request(group: &str, topic: &str, offsets: &[i64]) -> OffsetCommitRequ
 }
 
 /// Commits offsets of the first partitions as nobody's member; the code of each.
-fn commit(wire: &mut Wire, group: &str, topic: &str, offsets: &[i64]) -> Vec<ErrorCode> {
+pub(crate) fn commit(wire: &mut Wire, group: &str, topic: &str, offsets: &[i64]) -> Vec<ErrorCode> {
     let response = wire.call(COMMIT, &commit_request(group, topic, offsets));
     let topics = response.topics.iter();
     let partitions = topics.flat_map(|topic| &topic.partitions);
@@ -158,7 +158,7 @@ fn commit(wire: &mut Wire, group: &str, topic: &str, offsets: &[i64]) -> Vec<Err
 }
 
 /// The committed offsets of the first partitions; -1 where there is none.
-fn committed(wire: &mut Wire, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
+pub(crate) fn committed(wire: &mut Wire, group: &str, topic: &str, partitions: i32) -> Vec<i64> {
     let request = OffsetFetchRequest {
         groups: vec![OffsetFetchRequestGroup {
             group_id: group.into(),
