@@ -119,7 +119,7 @@ impl Join<'_> {
         if group.pending.contains_key(id) {
             if instance_id.is_some() {
                 // Ids are given out to dynamic members alone. Kafka fails here, with this code.
-                self.refuse(id.clone(), ErrorCode::UnknownServerError, turn);
+                self.refuse(Str::default(), ErrorCode::UnknownServerError, turn);
             } else {
                 self.add(group, id.detached(), turn);
             }

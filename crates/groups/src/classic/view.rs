@@ -28,7 +28,8 @@ impl ClassicGroup {
         self.protocol_type.clone().unwrap_or_default()
     }
 
-    /// What DescribeGroups says of it. Subscriptions and assignments are shown while they are settled.
+    /// What DescribeGroups says of it. Subscriptions are shown while the protocol is settled, assignments until they are
+    /// replaced.
     pub(crate) fn describe(&self, group_id: &Str) -> DescribedGroup {
         let protocol = match self.state {
             State::Stable => self.protocol.clone(),
@@ -44,9 +45,7 @@ impl ClassicGroup {
                 member_metadata: settled
                     .map(|name| member.metadata(name))
                     .unwrap_or_default(),
-                member_assignment: settled
-                    .map(|_| member.assignment.clone())
-                    .unwrap_or_default(),
+                member_assignment: member.assignment.clone(),
             }
         });
         DescribedGroup {

@@ -40,16 +40,19 @@ fn delete_topic(
     turn: &mut Turn<'_>,
     topic: &OffsetDeleteRequestTopic,
 ) -> OffsetDeleteResponseTopic {
-    let error = if turn.context.topics.by_name(&topic.name).is_none() {
-        ErrorCode::UnknownTopicOrPartition
-    } else if group.is_subscribed(&topic.name) {
-        ErrorCode::GroupSubscribedToTopic
-    } else {
-        ErrorCode::None
-    };
+    let found = turn.context.topics.by_name(&topic.name);
+    let partition_count = found.map_or(0, |found| found.partitions);
+    let is_subscribed = group.is_subscribed(&topic.name);
     let committed = group.offsets.topics.get(&topic.name);
     let partitions = topic.partitions.iter().map(|partition| {
         let index = partition.partition_index;
+        let error = if !(0..partition_count).contains(&index) {
+            ErrorCode::UnknownTopicOrPartition
+        } else if is_subscribed {
+            ErrorCode::GroupSubscribedToTopic
+        } else {
+            ErrorCode::None
+        };
         let is_there = committed.is_some_and(|committed| committed.contains_key(&index));
         if error == ErrorCode::None && is_there {
             turn.write(tombstone(&group.id, &topic.name, index));
