@@ -10,6 +10,7 @@
 
 mod apply;
 mod assignment;
+mod balance;
 mod batch;
 mod broker;
 mod configs;
@@ -29,6 +30,10 @@ pub mod snapshot;
 mod topic_name;
 
 pub use assignment::ManualAssignment;
+pub use balance::{
+    BalanceRules, Balancer, Measured, NANOS_PER_BYTE, PartitionLoad, WORK_DIFFERENCE_MIN, Weighed,
+    decide_balance,
+};
 pub use broker::{
     PRODUCER_ID_BLOCK_SIZE, ProducerIdBlock, decide_bootstrap, decide_producer_ids,
     decide_register_broker,

@@ -147,9 +147,15 @@ fn check_replicas(replicas: &[TargetReplica]) -> Result<Vec<ReplicaPlace>, Refus
     for replica in replicas {
         let named = replica.named;
         let place = replica.place.ok_or_else(|| {
-            refuse(format!(
-                "The manual partition assignment includes broker {named}, but no such broker is registered."
-            ))
+            // -1 - k is shard k for every client.
+            refuse(match -1 - named.0 {
+                shard @ 0.. => format!(
+                    "The manual partition assignment includes shard {shard}, but no such shard runs."
+                ),
+                _ => format!(
+                    "The manual partition assignment includes broker {named}, but no such broker is registered."
+                ),
+            })
         })?;
         if !seen.insert(named) {
             return Err(refuse(format!(
