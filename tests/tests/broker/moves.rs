@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use bytes::Bytes;
 use client::Acks;
+use protocol::Records;
 use protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
@@ -13,21 +15,23 @@ use protocol::messages::elect_leaders_request::TopicPartitions;
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use protocol::messages::metadata_request::MetadataRequestTopic;
+use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{
     AlterPartitionReassignmentsRequest, ApiVersionsRequest, ElectLeadersRequest, FetchRequest,
-    ListPartitionReassignmentsRequest, MetadataRequest,
+    ListPartitionReassignmentsRequest, MetadataRequest, ProduceRequest, ProduceResponse,
 };
 use records::Compression;
 use tests::{
     Broker, Launch, Wire, batch_of, create_topic, error_of, read_values, temporary_directory,
 };
-use types::{ErrorCode, PartitionIndex};
+use types::{ErrorCode, PartitionIndex, Uuid};
 
 const TOPIC: &str = "moving";
 const PARTITIONS: i32 = 6;
 const NODE: i32 = 0;
 const SHARD_1: i32 = NODE + 100_000;
 const FETCH_VERSION: i16 = 17;
+const PRODUCE_VERSION: i16 = 13;
 
 /// Partition, replicas and what is expected.
 type Case<'a> = (i32, Option<&'a [i32]>, ErrorCode);
@@ -302,5 +306,140 @@ fn a_fetch_that_waits_in_a_session_is_told_the_new_leader() {
     assert_eq!((leader.leader_id, leader.leader_epoch), (SHARD_1, 1));
     let endpoint = told.node_endpoints.iter().find(|it| it.node_id == SHARD_1);
     assert!(endpoint.is_some(), "{told:?}");
+    assert_eq!(broker.stop().code(), 0);
+}
+
+fn batch(value: &[u8]) -> Bytes {
+    batch_of(Compression::None, &[value])
+}
+
+/// A produce request of some batches, each for a partition.
+fn batches(topic_id: Uuid, batches: &[(i32, &Bytes)]) -> ProduceRequest {
+    let partition = |(index, batch): &(i32, &Bytes)| PartitionProduceData {
+        index: *index,
+        records: Some(Records::from_chunks(vec![Bytes::clone(batch)])),
+    };
+    ProduceRequest {
+        acks: -1,
+        timeout_ms: 30_000,
+        topic_data: vec![TopicProduceData {
+            topic_id,
+            partition_data: batches.iter().map(partition).collect(),
+            ..TopicProduceData::default()
+        }],
+        ..ProduceRequest::default()
+    }
+}
+
+fn codes(response: &ProduceResponse) -> Vec<ErrorCode> {
+    let answers = response.responses.iter();
+    let answers = answers.flat_map(|it| &it.partition_responses);
+    answers.map(|it| error_of(it.error_code)).collect()
+}
+
+const OK: ErrorCode = ErrorCode::None;
+const ELSEWHERE: ErrorCode = ErrorCode::NotLeaderOrFollower;
+
+/// Two shards with a partition each: which one is on shard 0, and which on shard 1.
+fn one_each(broker: &Broker) -> (i32, i32) {
+    let leaders = leaders(broker);
+    let on = |node| leaders.iter().find(|(_, (leader, _))| *leader == node);
+    let of = |node| *on(node).expect("each shard has one").0;
+    (of(NODE), of(SHARD_1))
+}
+
+#[test]
+fn a_connection_by_what_has_moved_lately_is_served_from_anywhere() {
+    let directory = temporary_directory();
+    let broker = Launch::in_directory(directory.path()).start();
+    create_topic(&broker, TOPIC, 2, &[]);
+    let topic_id = broker.client().describe_topic(TOPIC).expect("there").id;
+    let (here, there) = one_each(&broker);
+    reassign(
+        &mut aware(&broker),
+        1,
+        &[(here, Some(&[SHARD_1]), OK), (there, Some(&[NODE]), OK)],
+    );
+    // The client believes that both are where they were, and has a connection for each.
+    for stale in [here, there] {
+        let mut wire = aware(&broker);
+        for partition in [stale, 1 - stale, stale] {
+            let response = wire.call(
+                PRODUCE_VERSION,
+                &batches(topic_id, &[(partition, &batch(b"x"))]),
+            );
+            assert_eq!(codes(&response), [OK], "{response:?}");
+        }
+    }
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_connection_that_is_asked_again_for_what_it_refused_goes_to_the_leader() {
+    let directory = temporary_directory();
+    let broker = Launch::in_directory(directory.path()).start();
+    create_topic(&broker, TOPIC, 2, &[]);
+    let topic_id = broker.client().describe_topic(TOPIC).expect("there").id;
+    let (here, there) = one_each(&broker);
+    let mut wire = aware(&broker);
+    let [a, b, c, d, e] = [b"a", b"b", b"c", b"d", b"e"].map(|value| batch(value));
+    let mut send = |wanted: &[(i32, &Bytes)]| {
+        let response = wire.call(PRODUCE_VERSION, &batches(topic_id, wanted));
+        (codes(&response), response)
+    };
+    // It is meant for shard 1 but begins with a partition of shard 0, as if that had just been moved.
+    assert_eq!(send(&[(here, &a)]).0, [OK]);
+    // Batches that were under way together are each refused once, and the leader is named.
+    let (refused, response) = send(&[(there, &b)]);
+    assert_eq!(refused, [ELSEWHERE]);
+    let told = &response.responses[0].partition_responses[0].current_leader;
+    assert_eq!(told.leader_id, SHARD_1);
+    assert_eq!(send(&[(here, &c), (there, &d)]).0, [OK, ELSEWHERE]);
+    // Coming again they show which shard is meant.
+    assert_eq!(send(&[(there, &b)]).0, [OK]);
+    assert_eq!(send(&[(there, &d)]).0, [OK]);
+    assert_eq!(send(&[(here, &e)]).0, [ELSEWHERE]);
+    let values = |index| read_values(&mut broker.client(), TOPIC, PartitionIndex(index));
+    assert_eq!(values(here), [b"a", b"c"]);
+    assert_eq!(values(there), [b"b", b"d"]);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_consumer_on_the_wrong_shard_gets_to_the_right_one() {
+    let directory = temporary_directory();
+    let broker = Launch::in_directory(directory.path()).start();
+    create_topic(&broker, TOPIC, 2, &[]);
+    let topic_id = broker.client().describe_topic(TOPIC).expect("there").id;
+    let (here, there) = one_each(&broker);
+    produce(&broker, there, b"there");
+    let mut wire = aware(&broker);
+    let response = wire.call(PRODUCE_VERSION, &batches(topic_id, &[(here, &batch(b"x"))]));
+    assert_eq!(codes(&response), [OK]);
+    let request = FetchRequest {
+        replica_id: -1,
+        session_epoch: -1,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        topics: vec![FetchTopic {
+            topic_id,
+            partitions: vec![FetchPartition {
+                partition: there,
+                current_leader_epoch: -1,
+                last_fetched_epoch: -1,
+                log_start_offset: -1,
+                partition_max_bytes: 1 << 20,
+                ..FetchPartition::default()
+            }],
+            ..FetchTopic::default()
+        }],
+        ..FetchRequest::default()
+    };
+    let mut code = || {
+        let response = wire.call(FETCH_VERSION, &request);
+        error_of(response.responses[0].partitions[0].error_code)
+    };
+    let found: Vec<_> = (0..6).map(|_| code()).collect();
+    assert_eq!(found, [ELSEWHERE, ELSEWHERE, ELSEWHERE, ELSEWHERE, OK, OK]);
     assert_eq!(broker.stop().code(), 0);
 }

@@ -288,6 +288,11 @@ impl<I: Io> Call<I> {
         self.connection.audience.get() == Audience::Shards
     }
 
+    /// Whether the shard of a connection depends on what it asks for.
+    fn may_migrate(&self) -> bool {
+        self.redirects() && !self.shard.advertise().has_port_per_shard()
+    }
+
     fn reply(&self, decoded: Option<Permit>) -> ReplyTo {
         ReplyTo {
             key: self.key,

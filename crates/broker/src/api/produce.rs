@@ -26,8 +26,10 @@ use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
 
 use super::{Call, Finished, Outcome};
 use crate::advertise::Audience;
+use crate::connection::Connection;
 use crate::errors;
 use crate::groups::is_internal;
+use crate::load::timed;
 use crate::mesh::PendingReply;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey, Reply, Request};
 use crate::partition::{Partition, Submitted};
@@ -46,6 +48,9 @@ const DECOMPRESSED_SLICE_BYTES: usize = 256 << 10;
 
 /// The slices of a batch that does not count as long.
 const SHORT_BATCH_SLICES: usize = 16;
+
+/// Where a batch's checksum is.
+const CRC: std::ops::Range<usize> = 17..21;
 
 /// Where the low byte of a batch's attributes is, and its bits that name the codec.
 const ATTRIBUTES_LOW_BYTE: usize = 22;
@@ -116,7 +121,8 @@ pub(super) async fn handle<I: Io>(
         refuse_all,
         all_in_sync: request.acks == -1,
         // A producer that does not wait for answers would not learn who leads.
-        redirects: wait_durable && call.redirects(),
+        redirects: wait_durable && call.redirects() && call.connection.is_settled.get(),
+        connection: &call.connection,
         steps: Steps::new(&shard.io),
     };
     let mut topics = Vec::with_capacity(request.topic_data.len());
@@ -130,21 +136,33 @@ pub(super) async fn handle<I: Io>(
 }
 
 /// With a node id for each shard, a connection that has not shown yet which shard it means follows its first
-/// produced partition.
+/// produced partition that every client knows the place of; later, a batch that was refused on it.
 fn foreign_target<I: Io>(call: &Call<I>, request: &ProduceRequest) -> Option<ShardId> {
-    if !call.redirects() || call.connection.is_settled.replace(true) {
+    let (shard, connection) = (&call.shard, &call.connection);
+    if !call.may_migrate() {
         return None;
     }
-    let view = call.shard.view();
-    let owner = request.topic_data.iter().find_map(|topic| {
-        let id = view.topic(&topic.name, topic.topic_id)?.id;
-        let keys = topic.partition_data.iter().map(|data| PartitionKey {
-            topic_id: id,
-            index: data.index,
-        });
-        keys.into_iter().find_map(|key| view.owner(key))
-    })?;
-    (owner != call.shard.id()).then_some(owner)
+    let is_settled = connection.is_settled.get();
+    if is_settled && connection.refused_batches.is_empty() {
+        return None;
+    }
+    let view = shard.view();
+    let mut wanted = request.topic_data.iter().flat_map(|topic| {
+        let id = view.topic(&topic.name, topic.topic_id).map(|it| it.id);
+        topic.partition_data.iter().filter_map(move |data| {
+            let index = data.index;
+            let key = id.map(|topic_id| PartitionKey { topic_id, index })?;
+            Some((key, data.records.as_ref().map_or(0, crc_of)))
+        })
+    });
+    if !is_settled {
+        let mut telling = wanted.filter(|(key, _)| !shard.has_moved_lately(*key));
+        return connection.settle(shard.id(), telling.find_map(|(key, _)| view.owner(key)));
+    }
+    wanted.find_map(|(key, crc)| {
+        let owner = view.owner(key).filter(|owner| *owner != shard.id());
+        owner.filter(|_| connection.refused_batches.were(key, crc, 1))
+    })
 }
 
 /// One pass over a request, in its order.
@@ -158,6 +176,7 @@ struct Pass<'a, I: Io> {
     all_in_sync: bool,
     /// Whether batches for other shards are refused with their leader's address.
     redirects: bool,
+    connection: &'a Connection,
     steps: Steps<I>,
 }
 
@@ -221,14 +240,26 @@ impl<I: Io> Pass<'_, I> {
         if self.all_in_sync && image.isr.len() < settings.in_sync_min {
             return Progress::Refused(ErrorCode::NotEnoughReplicas.into());
         }
+        let crc = data.records.as_ref().map_or(0, crc_of);
         if owner != self.shard.id() && self.redirects {
-            return misdirected(owner, image.leader_epoch);
+            return self.misdirected((key, crc), (owner, image.leader_epoch));
         }
-        let job = match self.validated(key, &settings.rules, data.records).await {
+        let validating = self.validated(key, &settings.rules, data.records);
+        // Work that the partition takes along when it moves: where it is not at home, others check its batches.
+        let validated = if self.shard.measures_load.get() {
+            let (validated, busy) = timed(&self.shard.io, validating).await;
+            if let Ok(partition) = self.shard.partition(key) {
+                partition.meter.count_busy(busy);
+            }
+            validated
+        } else {
+            validating.await
+        };
+        let job = match validated {
             Ok(job) => job,
             Err(failure) => return Progress::Refused(failure),
         };
-        self.place(job).await
+        self.place(job, crc).await
     }
 
     /// Checks the batch and makes it ready to be appended.
@@ -329,7 +360,7 @@ impl<I: Io> Pass<'_, I> {
 
     /// Gives the batch its place with the shard that owns the partition by now: checking it and waiting for a credit
     /// take time, in which the partition may have moved.
-    async fn place(&mut self, mut job: AppendJob) -> Progress<I> {
+    async fn place(&mut self, mut job: AppendJob, crc: u32) -> Progress<I> {
         let (shard, key) = (self.shard, job.key);
         let mut reservation = None;
         for _ in 0..OWNERS_TRIED_MAX {
@@ -342,7 +373,7 @@ impl<I: Io> Pass<'_, I> {
                 return self.append(job).await;
             }
             if self.redirects {
-                return misdirected(owner, image.leader_epoch);
+                return self.misdirected((key, crc), (owner, image.leader_epoch));
             }
             if reservation.is_none() {
                 // The batch is a slice of this shard's receive buffer or of the request's frame, which both end with
@@ -361,6 +392,20 @@ impl<I: Io> Pass<'_, I> {
             }
         }
         Progress::Refused(ErrorCode::NotLeaderOrFollower.into())
+    }
+
+    /// The refusal of a batch for another shard, which says which one.
+    fn misdirected(
+        &self,
+        (key, crc): (PartitionKey, u32),
+        leader: (ShardId, LeaderEpoch),
+    ) -> Progress<I> {
+        let now = self.shard.io.now();
+        self.connection.refused_batches.note(key, crc, now);
+        Progress::Refused(Failure {
+            leader: Some(leader),
+            ..ErrorCode::NotLeaderOrFollower.into()
+        })
     }
 
     async fn append(&self, job: AppendJob) -> Progress<I> {
@@ -384,12 +429,11 @@ fn refused_internal(topic: &str) -> Failure {
     }
 }
 
-/// The refusal of a batch for another shard, which says which one.
-fn misdirected<I: Io>(owner: ShardId, epoch: LeaderEpoch) -> Progress<I> {
-    Progress::Refused(Failure {
-        leader: Some((owner, epoch)),
-        ..ErrorCode::NotLeaderOrFollower.into()
-    })
+/// The checksum that a batch says it has: nearly always another for another batch.
+fn crc_of(records: &Records) -> u32 {
+    let first = records.chunks().first().and_then(|chunk| chunk.get(CRC));
+    let crc = first.and_then(|crc| crc.try_into().ok());
+    crc.map_or(0, u32::from_be_bytes)
 }
 
 /// Whether what should be a batch says that it has another codec than its topic wants.

@@ -11,6 +11,7 @@
 
 mod inbound;
 mod outbound;
+mod refusals;
 mod sweep;
 
 use std::cell::{Cell, RefCell};
@@ -33,6 +34,7 @@ use crate::slice::TimeSlice;
 
 pub(crate) use inbound::{Frame, Inbound, Progress, ReceiveBuffers};
 pub(crate) use outbound::{Held, Outbound, Pending, Response};
+use refusals::Refusals;
 pub(crate) use sweep::sweep_connections;
 
 /// A connection that the router, or another shard, gives to this one.
@@ -66,8 +68,13 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) outbound: Outbound,
     pub(crate) software: RefCell<Option<ClientSoftware>>,
-    /// Whether its shard was chosen by what it asked for; it moves at most once.
+    /// Whether its shard was chosen by what it asked for. Until then it is served from wherever it is, as one that sees
+    /// one node is; afterwards it moves again only if the choice was wrong.
     pub(crate) is_settled: Cell<bool>,
+    /// Batches that were refused because other shards lead their partitions.
+    pub(crate) refused_batches: Refusals,
+    /// Fetches, likewise.
+    pub(crate) refused_fetches: Refusals,
     /// Whether the client is told of the machine or of its shards.
     pub(crate) audience: Cell<Audience>,
     progress: Progress,
@@ -90,6 +97,12 @@ impl Connection {
     pub(crate) fn introduce(&self, software: ClientSoftware, advertise: &Advertise) {
         self.audience.set(advertise.audience(Some(&software)));
         self.software.replace(Some(software));
+    }
+
+    /// Settles the connection with the shard that it is meant for, if that is known; returns it if it is not `here`.
+    pub(crate) fn settle(&self, here: ShardId, meant: Option<ShardId>) -> Option<ShardId> {
+        self.is_settled.set(meant.is_some());
+        meant.filter(|meant| *meant != here)
     }
 
     /// Asks the connection to read no more and to end when everything is answered; long polls end at once.
@@ -173,6 +186,8 @@ async fn serve_from<I: Io>(
         peer,
         outbound: Outbound::new(shard.limits.responses_per_connection_max),
         is_settled: Cell::new(is_settled),
+        refused_batches: Refusals::default(),
+        refused_fetches: Refusals::default(),
         audience: Cell::new(shard.advertise().audience(software.as_ref())),
         software: RefCell::new(software),
         progress: Progress::default(),

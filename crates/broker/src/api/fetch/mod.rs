@@ -23,7 +23,7 @@ use protocol::messages::fetch_response::{
     EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use protocol::messages::{FetchRequest, FetchResponse};
-use types::{ErrorCode, Uuid};
+use types::{ErrorCode, ShardId, Uuid};
 
 use super::{Call, Finished, Outcome};
 use crate::connection::Connection;
@@ -35,6 +35,10 @@ pub(crate) use session::FetchSessions;
 
 /// Client-supplied waits are cut to this; Kafka has no bound, and nothing waits for longer usefully.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
+
+/// So often a partition is refused before its leader's shard gets the connection: a client that learns of leaders from
+/// metadata only asks some times more where they were.
+const REFUSED_FETCHES: u32 = 4;
 
 /// From this version on the answer names the leader where the client was wrong about it (KIP-951).
 const LEADERS_SINCE: i16 = 16;
@@ -51,17 +55,13 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
         }
     };
     // With a node id for each shard, the first partition shows which shard the connection is meant for.
-    if call.redirects() && !call.connection.is_settled.replace(true) {
-        let view = shard.view();
-        let owner = plan
-            .partitions
-            .iter()
-            .find_map(|partition| view.owner(partition.wanted.key));
-        if let Some(owner) = owner.filter(|owner| *owner != shard.id()) {
-            return Outcome::Migrate(owner);
-        }
+    if call.may_migrate()
+        && let Some(owner) = foreign_target(&call, &plan)
+    {
+        return Outcome::Migrate(owner);
     }
-    let plan = plan.settled(&shard, call.redirects());
+    let redirects = call.redirects() && call.connection.is_settled.get();
+    let plan = plan.settled(&shard, redirects);
     let wait = u64::try_from(request.max_wait_ms)
         .map_or(Duration::ZERO, Duration::from_millis)
         .min(WAIT_MAX);
@@ -87,6 +87,32 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
         let (collected, permit) = fetch.run().await;
         Finished::AnswerWith(fetch.respond(collected), permit)
     }))
+}
+
+/// The shard that a connection is meant for, if it is another one: the first fetch shows it of a partition that the client
+/// knows the place of, and later a partition that is asked for again and again although its leader was named.
+fn foreign_target<I: Io>(call: &Call<I>, plan: &Plan) -> Option<ShardId> {
+    let connection = &call.connection;
+    let is_settled = connection.is_settled.get();
+    if is_settled && connection.refused_fetches.is_empty() {
+        return None;
+    }
+    let (shard, view) = (&call.shard, call.shard.view());
+    let mut wanted = plan.partitions.iter().map(|it| &it.wanted);
+    if !is_settled {
+        let owner = wanted.find_map(|it| {
+            let image = view.partition(it.key)?;
+            let is_known = it.current_leader_epoch == image.leader_epoch;
+            let tells = is_known || !shard.has_moved_lately(it.key);
+            image.shard.filter(|_| tells)
+        });
+        return connection.settle(shard.id(), owner);
+    }
+    wanted.find_map(|it| {
+        let is_repeated = connection.refused_fetches.were(it.key, 0, REFUSED_FETCHES);
+        let owner = view.owner(it.key).filter(|owner| *owner != shard.id());
+        owner.filter(|_| is_repeated)
+    })
 }
 
 /// A fetch under way.
@@ -217,6 +243,10 @@ impl<I: Io> Fetch<I> {
             result.error,
             Some(ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch)
         );
+        if result.error == Some(ErrorCode::NotLeaderOrFollower) {
+            let now = self.shard.io.now();
+            self.connection.refused_fetches.note(key, 0, now);
+        }
         if self.version >= LEADERS_SINCE && is_misdirected {
             let view = self.shard.view();
             if let Some((owner, epoch)) = view
