@@ -13,6 +13,7 @@
 //! own beside these.
 
 mod advertise;
+mod anywhere;
 mod api;
 mod budget;
 mod connection;
@@ -20,6 +21,7 @@ mod controller;
 mod errors;
 mod groups;
 mod limits;
+mod load;
 mod lookup;
 mod mesh;
 mod message;

@@ -1,19 +1,20 @@
 //! Reads and look-ups of partitions that this shard owns, for its own clients and for other shards.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use io::Io;
 use storage::ReadRequest;
-use types::{ErrorCode, LeaderEpoch, Offset, ShardId, TimestampMs};
+use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 
+use crate::anywhere::Asking;
 use crate::errors;
+use crate::load::timed;
 use crate::message::{
     DeleteRecordsJob, DeleteRecordsResult, FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult,
     PartitionKey, ProducersResult, ReadJob, ReadResult, Reply, Request,
 };
 use crate::partition::Partition;
-use crate::shard::{OWNERS_TRIED_MAX, Shard};
+use crate::shard::Shard;
 use crate::slice::Steps;
 
 /// Reads several partitions one after the other, all together at most `max_bytes`. Only the first that has records
@@ -47,8 +48,19 @@ pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
             Ok(partition) => partition,
             Err(code) => return ReadResult::failed(code),
         };
-        match read_partition(&partition, job).await {
-            Ok(result) => return result,
+        let reading = read_partition(&partition, job);
+        let result = if shard.measures_load.get() {
+            let (result, busy) = timed(&shard.io, reading).await;
+            partition.meter.count_busy(busy);
+            result
+        } else {
+            reading.await
+        };
+        match result {
+            Ok(result) => {
+                partition.meter.count_out(result.len_bytes());
+                return result;
+            }
             // The log has moved to another directory under the read.
             Err(_) if partition.has_successor() => {}
             Err(code) => return ReadResult::failed(code),
@@ -166,150 +178,111 @@ impl From<storage::TimestampOffset> for FoundOffset {
     }
 }
 
+/// Looks up offsets of partitions that this shard owns.
+pub(crate) async fn offsets_of<I: Io>(shard: &Shard<I>, jobs: &[OffsetsJob]) -> Vec<OffsetsResult> {
+    let mut results = Vec::with_capacity(jobs.len());
+    let mut steps = Steps::new(&shard.io);
+    for job in jobs {
+        steps.step().await;
+        results.push(offsets(shard, *job).await);
+    }
+    results
+}
+
 /// Looks up offsets of any shard's partitions, in the order of the jobs. Partitions that move meanwhile are followed.
 pub(crate) async fn offsets_anywhere<I: Io>(
     shard: &Shard<I>,
     jobs: &[OffsetsJob],
 ) -> Vec<OffsetsResult> {
-    let mut results: Vec<OffsetsResult> = vec![Err(ErrorCode::NotLeaderOrFollower); jobs.len()];
-    let has_moved = |result: &OffsetsResult| matches!(result, Err(ErrorCode::NotLeaderOrFollower));
-    for _ in 0..OWNERS_TRIED_MAX {
-        let places: Vec<usize> = (0..jobs.len())
-            .filter(|place| has_moved(&results[*place]))
-            .collect();
-        if places.is_empty() {
-            break;
-        }
-        ask_owners(shard, jobs, &places, &mut results).await;
+    let ask_here = async |jobs: Vec<OffsetsJob>| offsets_of(shard, &jobs).await;
+    let answers = |reply| match reply {
+        Reply::Offsets(answers) => Some(answers),
+        _ => None,
+    };
+    let asking = Asking {
+        key_of: |job: &OffsetsJob| job.key,
+        request: Request::Offsets,
+        answers,
+    };
+    asking.anywhere(shard, jobs, ask_here).await
+}
+
+/// The producers of partitions that this shard owns.
+pub(crate) async fn producers<I: Io>(
+    shard: &Shard<I>,
+    keys: &[PartitionKey],
+) -> Vec<ProducersResult> {
+    let mut results = Vec::with_capacity(keys.len());
+    let mut steps = Steps::new(&shard.io);
+    for key in keys {
+        steps.step().await;
+        let partition = shard.partition_here(*key).await;
+        results.push(partition.map(|it| it.log.active_producers()));
     }
     results
 }
 
-async fn ask_owners<I: Io>(
-    shard: &Shard<I>,
-    jobs: &[OffsetsJob],
-    places: &[usize],
-    results: &mut [OffsetsResult],
-) {
-    let view = shard.view();
-    let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
-    let mut steps = Steps::new(&shard.io);
-    for &place in places {
-        steps.step().await;
-        match view.owner(jobs[place].key) {
-            Some(owner) if owner == shard.id() => {
-                results[place] = offsets(shard, jobs[place]).await;
-            }
-            Some(owner) => foreign.entry(owner).or_default().push(place),
-            None => results[place] = Err(ErrorCode::UnknownTopicOrPartition),
-        }
-    }
-    let mut pending = Vec::with_capacity(foreign.len());
-    for (owner, places) in foreign {
-        let jobs = places.iter().map(|place| jobs[*place]).collect();
-        pending.push((
-            places,
-            shard.mesh.request(owner, Request::Offsets(jobs)).await,
-        ));
-    }
-    for (places, reply) in pending {
-        let Some(Reply::Offsets(answers)) = reply.await else {
-            for place in places {
-                results[place] = Err(ErrorCode::KafkaStorageError);
-            }
-            continue;
-        };
-        for (place, answer) in places.into_iter().zip(answers) {
-            results[place] = answer;
-        }
-    }
-}
-
-/// The producers of partitions that this shard owns.
-pub(crate) fn producers<I: Io>(shard: &Shard<I>, keys: &[PartitionKey]) -> Vec<ProducersResult> {
-    let of = |key: &PartitionKey| Ok(shard.partition(*key)?.log.active_producers());
-    keys.iter().map(of).collect()
-}
-
-/// The producers of any shard's partitions, in the order of the keys.
+/// The producers of any shard's partitions, in the order of the keys. Partitions that move meanwhile are followed.
 pub(crate) async fn producers_anywhere<I: Io>(
     shard: &Shard<I>,
     keys: &[PartitionKey],
 ) -> Vec<ProducersResult> {
-    let view = shard.view();
-    let mut results: Vec<ProducersResult> =
-        vec![Err(ErrorCode::UnknownTopicOrPartition); keys.len()];
-    let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
-    for (place, key) in keys.iter().enumerate() {
-        match view.owner(*key) {
-            Some(owner) if owner == shard.id() => {
-                results[place] = producers(shard, &[*key]).remove(0);
-            }
-            Some(owner) => foreign.entry(owner).or_default().push(place),
-            None => {}
-        }
-    }
-    for (owner, places) in foreign {
-        let keys = places.iter().map(|place| keys[*place]).collect();
-        let reply = shard.mesh.request(owner, Request::Producers(keys)).await;
-        let answers = match reply.await {
-            Some(Reply::Producers(answers)) => answers,
-            _ => vec![Err(ErrorCode::KafkaStorageError); places.len()],
-        };
-        for (place, answer) in places.into_iter().zip(answers) {
-            results[place] = answer;
-        }
+    let ask_here = async |keys: Vec<PartitionKey>| producers(shard, &keys).await;
+    let answers = |reply| match reply {
+        Reply::Producers(answers) => Some(answers),
+        _ => None,
+    };
+    let asking = Asking {
+        key_of: |key: &PartitionKey| *key,
+        request: Request::Producers,
+        answers,
+    };
+    asking.anywhere(shard, keys, ask_here).await
+}
+
+/// Moves the log start offsets of partitions of this shard. They are durable after [`Shard::save_log_starts`].
+pub(crate) async fn delete_records<I: Io>(
+    shard: &Shard<I>,
+    jobs: &[DeleteRecordsJob],
+) -> Vec<DeleteRecordsResult> {
+    let mut results = Vec::with_capacity(jobs.len());
+    let mut steps = Steps::new(&shard.io);
+    for job in jobs {
+        steps.step().await;
+        let partition = shard.partition_here(job.key).await;
+        results.push(partition.and_then(|it| delete_from(&it, job.before)));
     }
     results
 }
 
-/// Moves the log start offset of a partition of this shard. It is durable after [`Shard::save_log_starts`].
-///
 /// # Errors
 /// POLICY_VIOLATION where the topic is compacted only, OFFSET_OUT_OF_RANGE beyond the high watermark.
-pub(crate) fn delete_records<I: Io>(
-    shard: &Shard<I>,
-    job: DeleteRecordsJob,
-) -> DeleteRecordsResult {
-    let log = &shard.partition(job.key)?.log;
+fn delete_from<I: Io>(partition: &Partition<I>, before: Offset) -> DeleteRecordsResult {
+    let log = &partition.log;
     if !log.config().deletes {
         return Err(ErrorCode::PolicyViolation);
     }
-    log.delete_records(job.before)
+    log.delete_records(before)
         .map_err(|error| errors::delete_records(&error))
 }
 
-/// Deletes records of any shard's partitions and makes that durable; results are in the order of the jobs.
+/// Deletes records of any shard's partitions and makes that durable; results are in the order of the jobs. Partitions that
+/// move meanwhile are followed.
 pub(crate) async fn delete_records_anywhere<I: Io>(
     shard: &Rc<Shard<I>>,
     jobs: &[DeleteRecordsJob],
 ) -> Vec<DeleteRecordsResult> {
-    let view = shard.view();
-    let unknown = Err(ErrorCode::UnknownTopicOrPartition);
-    let mut results: Vec<DeleteRecordsResult> = vec![unknown; jobs.len()];
-    let mut foreign: BTreeMap<ShardId, Vec<usize>> = BTreeMap::new();
-    for (place, job) in jobs.iter().enumerate() {
-        match view.owner(job.key) {
-            Some(owner) if owner == shard.id() => results[place] = delete_records(shard, *job),
-            Some(owner) => foreign.entry(owner).or_default().push(place),
-            None => {}
-        }
-    }
-    let mut pending = Vec::with_capacity(foreign.len());
-    for (owner, places) in foreign {
-        let jobs = places.iter().map(|place| jobs[*place]).collect();
-        let request = Request::DeleteRecords(jobs);
-        pending.push((places, shard.mesh.request(owner, request).await));
-    }
-    for (places, reply) in pending {
-        let answers = match reply.await {
-            Some(Reply::DeletedRecords(answers)) => answers,
-            _ => vec![Err(ErrorCode::KafkaStorageError); places.len()],
-        };
-        for (place, answer) in places.into_iter().zip(answers) {
-            results[place] = answer;
-        }
-    }
+    let ask_here = async |jobs: Vec<DeleteRecordsJob>| delete_records(shard, &jobs).await;
+    let answers = |reply| match reply {
+        Reply::DeletedRecords(answers) => Some(answers),
+        _ => None,
+    };
+    let asking = Asking {
+        key_of: |job: &DeleteRecordsJob| job.key,
+        request: Request::DeleteRecords,
+        answers,
+    };
+    let mut results = asking.anywhere(shard, jobs, ask_here).await;
     if results.iter().any(Result::is_ok) && !shard.save_log_starts().await {
         for result in results.iter_mut().filter(|result| result.is_ok()) {
             *result = Err(ErrorCode::KafkaStorageError);

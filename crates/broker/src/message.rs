@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use io::{Instant, Io};
-use metadata::{MetadataImage, PartitionMove};
+use metadata::{Measured, MetadataImage, PartitionMove};
 use protocol::Str;
 use protocol::messages::ListGroupsRequest;
 use records::ValidBatch;
@@ -83,6 +83,8 @@ pub(crate) enum Control<I: Io> {
     Migrate(Box<Migration<I>>),
     /// Report how far recovery has to look back.
     Checkpoint,
+    /// Say what each partition has cost since this was asked last.
+    MeasureLoad,
     /// Make the log start offsets of all logs durable, for the controller's shard.
     SaveCheckpoints,
     /// The log directory of this index has failed, and why.
@@ -111,6 +113,7 @@ pub(crate) enum Reply {
     Released(Vec<HandedOver>),
     Group(Box<Answered>),
     ListedGroups(ListedGroups),
+    Loads(Vec<Measured>),
 }
 
 /// That partitions are about to move.
@@ -310,6 +313,7 @@ impl<I: Io> std::fmt::Debug for Control<I> {
             Self::Decide(_) => "Decide",
             Self::Migrate(_) => "Migrate",
             Self::Checkpoint => "Checkpoint",
+            Self::MeasureLoad => "MeasureLoad",
             Self::SaveCheckpoints => "SaveCheckpoints",
             Self::DirectoryFailed(..) => "DirectoryFailed",
             Self::Drain => "Drain",

@@ -16,7 +16,9 @@ use storage::{Fenced, LastKnown, Log, LogConfig};
 use types::{ErrorCode, LeaderEpoch};
 
 use crate::errors;
+use crate::load::LoadMeter;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey};
+use crate::shard::Shard;
 
 /// How often the deletion of a log is tried before its topic's deletion is answered.
 const DELETE_ATTEMPTS_MAX: u32 = 3;
@@ -28,6 +30,7 @@ const DELETE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 pub(crate) struct Partition<I: Io> {
     pub(crate) key: PartitionKey,
     pub(crate) log: Log<I>,
+    pub(crate) meter: LoadMeter,
     io: I,
     leader_epoch: Cell<LeaderEpoch>,
     config: RefCell<LogConfig>,
@@ -60,7 +63,7 @@ pub(crate) enum Submitted<I: Io> {
 
 impl<I: Io> Partition<I> {
     pub(crate) fn new(
-        io: I,
+        shard: &Shard<I>,
         key: PartitionKey,
         leader_epoch: LeaderEpoch,
         config: LogConfig,
@@ -69,7 +72,8 @@ impl<I: Io> Partition<I> {
         Rc::new(Self {
             key,
             log,
-            io,
+            meter: LoadMeter::new(&shard.measures_load),
+            io: shard.io.clone(),
             leader_epoch: Cell::new(leader_epoch),
             config: RefCell::new(config),
             queue: RefCell::default(),
@@ -275,10 +279,11 @@ impl<I: Io> Partition<I> {
     }
 
     fn append(self: &Rc<Self>, job: &AppendJob) -> Landing<I> {
-        let appended = self
-            .log
-            .append(&job.batch, &job.valid, self.leader_epoch(), job.now)
-            .map_err(|error| errors::append(&error))?;
+        let epoch = self.leader_epoch();
+        let append = || self.log.append(&job.batch, &job.valid, epoch, job.now);
+        let appended = self.meter.spend(&self.io, append);
+        let appended = appended.map_err(|error| errors::append(&error))?;
+        self.meter.count_in(job.batch.len());
         let at = AppendedAt {
             base_offset: appended.base_offset,
             next_offset: types::Offset(appended.last_offset.0 + 1),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use config::BrokerConfig;
 use io::sync::{Notified, Notify, Semaphore, oneshot};
-use io::{Io, Receiver as _, Sender as _, Task as _, TaskClass};
+use io::{Instant, Io, Receiver as _, Sender as _, Task as _, TaskClass};
 use metadata::{MetadataImage, Refusal};
 use records::Scratch;
 use rustc_hash::FxHashMap;
@@ -32,6 +32,7 @@ use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
 use crate::topics::View;
 
+mod balancing;
 mod cleaning;
 pub(crate) mod directories;
 pub(crate) mod directory_move;
@@ -211,6 +212,12 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) moving: Semaphore,
     /// Set when nothing may change them any more: the logs are being closed.
     pub(crate) moves_are_over: Cell<bool>,
+    /// When partitions moved that did so lately, to whichever shard.
+    moved: RefCell<FxHashMap<PartitionKey, Instant>>,
+    /// Whether partitions measure what they cost, for the balancer.
+    pub(crate) measures_load: Rc<Cell<bool>>,
+    /// The broker's configuration has changed.
+    reconfigured: Notify,
     ended: Notify,
 }
 
@@ -256,6 +263,9 @@ impl<I: Io> Shard<I> {
             draining: Notify::new(),
             checkpointing: Semaphore::new(1),
             checkpoints: Cell::default(),
+            moved: RefCell::default(),
+            measures_load: Rc::default(),
+            reconfigured: Notify::new(),
             ended: Notify::new(),
             log_limit: LogLimit::default(),
             io,
@@ -424,6 +434,7 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
                 strays::resume(&shard, wishes);
                 decider.forget_checkpoints().await;
                 shard.spawn(TaskClass::Control, decider.run());
+                shard.spawn(TaskClass::Background, balancing::balance(Rc::clone(&shard)));
                 shard.spawn(
                     TaskClass::Background,
                     lifecycle::write_checkpoints(Rc::clone(&shard)),

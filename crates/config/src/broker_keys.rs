@@ -158,6 +158,16 @@ keys! {
         [], "The default of the topic key `segment.bytes`.";
     "log.segment.delete.delay.ms" => log_segment_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `file.delete.delay.ms`.";
+    "logan.balancer.enable" => logan_balancer_enable: bool = Some("false"), Any, Dynamic, Honoured,
+        [], "Whether partitions move between the shards of the process so that all shards have about as much work, as bytes and time are measured.";
+    "logan.balancer.interval.ms" => logan_balancer_interval_ms: i64 = Some("60000"), between(100, 86_400_000), Dynamic, Honoured,
+        [], "How often the balancer looks at the load of all partitions.";
+    "logan.balancer.moves.max" => logan_balancer_moves_max: i32 = Some("4"), between(1, 1000), Dynamic, Honoured,
+        [], "The most partitions that the balancer moves at each look.";
+    "logan.balancer.partition.pause.ms" => logan_balancer_partition_pause_ms: i64 = Some("600000"), at_least(0), Dynamic, Honoured,
+        [], "How long the balancer leaves a partition where it has moved it to.";
+    "logan.balancer.threshold.percent" => logan_balancer_threshold_percent: i32 = Some("20"), between(1, 1000), Dynamic, Honoured,
+        [], "How far the busiest and the least busy shard may differ before the balancer moves anything, in percent of an average shard's work.";
     "logan.cache.bytes" => logan_cache_bytes: i64 = Some("-1"), at_least(-1), Restart, Honoured,
         [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory.";
     "logan.delete.bytes.per.second" => logan_delete_bytes_per_second: i64 = Some("1073741824"), at_least(1_048_576), Restart, Honoured,

@@ -3,6 +3,7 @@
 mod admin;
 mod alterations;
 mod apis;
+mod balancer;
 mod batches;
 mod compaction;
 mod configuration;

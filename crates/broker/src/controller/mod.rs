@@ -67,7 +67,6 @@ pub(crate) enum Command {
         deadline: Instant,
     },
     /// Move partitions as the balancer wants it.
-    #[expect(dead_code, reason = "the balancer is its only sender")]
     Rebalance(Vec<PartitionMove>),
     /// The copy of a log in another directory is complete: it is the partition's from now on.
     ChangeDirectory(DirectoryChange),

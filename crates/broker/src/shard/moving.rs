@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -29,6 +30,10 @@ use crate::topics::View;
 
 /// How often a request follows a partition that moves while the request is on its way.
 pub(crate) const OWNERS_TRIED_MAX: usize = 8;
+
+/// Clients look at the metadata this often, unless they are told otherwise (`metadata.max.age.ms`): who has not been
+/// refused may believe for so long that a partition is where it was.
+const CLIENTS_KNOW_AFTER: Duration = Duration::from_secs(300);
 
 /// A partition that its old owner has not let go of yet.
 pub(super) struct Arriving<I: Io> {
@@ -80,6 +85,20 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// Whether clients may still take another shard for the owner of a partition.
+    pub(crate) fn has_moved_lately(&self, key: PartitionKey) -> bool {
+        let moved = self.moved.borrow();
+        let at = moved.get(&key);
+        at.is_some_and(|at| self.io.now().saturating_since(*at) < CLIENTS_KNOW_AFTER)
+    }
+
+    fn note_moved(&self, announcement: &Announcement) {
+        let now = self.io.now();
+        let mut moved = self.moved.borrow_mut();
+        moved.retain(|_, at| now.saturating_since(*at) < CLIENTS_KNOW_AFTER);
+        moved.extend(announcement.moves.iter().map(|it| (it.into(), now)));
+    }
+
     /// Aims at the new owners of partitions that are about to move, and expects those that are to be this shard's.
     pub(crate) async fn announce(&self, announcement: &Announcement) {
         for moved in &announcement.moves {
@@ -93,6 +112,7 @@ impl<I: Io> Shard<I> {
                     .insert(moved.into(), Rc::new(arriving));
             }
         }
+        self.note_moved(announcement);
         let before = self.view();
         let view = View::new(
             Arc::clone(&announcement.image),

@@ -56,15 +56,18 @@ pub(super) async fn serve_requests<I: Io>(
                 });
             }
             Request::Producers(keys) => {
-                let producers = lookup::producers(&shard, &keys);
-                shard.mesh.reply_to(to, Reply::Producers(producers));
+                let asked = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let producers = lookup::producers(&asked, &keys).await;
+                    asked.mesh.reply_to(to, Reply::Producers(producers));
+                });
             }
             Request::DeleteRecords(jobs) => {
-                let jobs = jobs.iter();
-                let results = jobs
-                    .map(|job| lookup::delete_records(&shard, *job))
-                    .collect();
-                shard.mesh.reply_to(to, Reply::DeletedRecords(results));
+                let asked = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let results = lookup::delete_records(&asked, &jobs).await;
+                    asked.mesh.reply_to(to, Reply::DeletedRecords(results));
+                });
             }
             Request::Group(job) => {
                 let asking = shard.ask_here(job.key, job.asked);
@@ -136,10 +139,7 @@ async fn answer_read<I: Io>(
 }
 
 async fn answer_offsets<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, jobs: Vec<OffsetsJob>) {
-    let mut results = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        results.push(lookup::offsets(&shard, job).await);
-    }
+    let results = lookup::offsets_of(&shard, &jobs).await;
     shard.mesh.reply_to(to, Reply::Offsets(results));
 }
 
@@ -236,6 +236,7 @@ pub(super) async fn serve_control<I: Io>(
                     asked.mesh.reply_to(to, Reply::Checkpoints(checkpoints));
                 });
             }
+            Control::MeasureLoad => shard.mesh.reply_to(to, Reply::Loads(shard.loads())),
             Control::SaveCheckpoints => {
                 let saver = Rc::clone(&shard);
                 shard.spawn(TaskClass::Control, async move {

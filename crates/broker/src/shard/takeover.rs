@@ -57,6 +57,11 @@ impl<I: Io> Shard<I> {
         if self.id() == CONTROLLER && !Rc::ptr_eq(&before.config, &view.config) {
             self.setup.on_change.changed(&view.config);
         }
+        self.measures_load
+            .set(view.config.values.logan_balancer_enable);
+        if !Rc::ptr_eq(&before.config, &view.config) {
+            self.reconfigured.notify_all();
+        }
         self.tell_coordinators(&before, &view);
         self.follow_groups();
         self.follow(&before, &view).await;
@@ -163,13 +168,8 @@ impl<I: Io> Shard<I> {
                 if let Some(offset) = cleaner_offset {
                     log.set_cleaner_offset(offset);
                 }
-                let partition = Partition::new(
-                    self.io.clone(),
-                    key,
-                    image.leader_epoch,
-                    settings.log.clone(),
-                    log,
-                );
+                let partition =
+                    Partition::new(self, key, image.leader_epoch, settings.log.clone(), log);
                 self.offline.borrow_mut().remove(&key);
                 self.partitions.borrow_mut().insert(key, partition);
             }

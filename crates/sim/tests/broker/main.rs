@@ -5,6 +5,7 @@ mod alterations;
 mod client;
 mod directories;
 mod inboxes;
+mod lookups;
 mod moves;
 mod node;
 mod oracle;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use sim::{Machine, Simulation, Syncs, for_each_seed};
 
 use crate::node::NodeConfig;
-use crate::scenario::{Crash, Plan, Summary};
+use crate::scenario::{Crash, Moves, Plan, Summary};
 
 const SEEDS: u64 = 8;
 
@@ -49,7 +50,7 @@ fn plan(seed: u64) -> Plan {
         crashes: &[Crash::PowerCut, Crash::Kill, Crash::Drain],
         bad_network: false,
         bad_disk: false,
-        moves: false,
+        moves: Moves::Nobody,
         directory_moves: false,
         is_aware: false,
     }

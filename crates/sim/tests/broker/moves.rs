@@ -2,31 +2,83 @@
 
 use std::cell::Cell;
 use std::io::{Error, Result};
+use std::rc::Rc;
 use std::time::Duration;
 
+use ::io::{Io as _, TaskClass};
 use broker::MeshCredits;
+use futures_util::future::LocalBoxFuture;
 use protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
 use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::{AlterPartitionReassignmentsRequest, MetadataRequest};
-use sim::{Simulation, for_each_seed};
+use sim::{Simulation, Task, for_each_seed};
 use types::ErrorCode;
 
 use crate::client::{Client, TOPIC};
+use crate::lookups;
 use crate::node::NodeConfig;
 use crate::oracle::Verdict;
-use crate::scenario::{self, Crash, Plan, Shared, Summary};
+use crate::scenario::{self, Crash, Moves, Plan, Shared, Summary};
 
 const SEEDS: u64 = 12;
+/// Clients that ask for offsets and producers meanwhile: more than there are credits where these are few.
+const LOOKERS: usize = 4;
 const REASSIGNMENTS_VERSION: i16 = 0;
 const METADATA_VERSION: i16 = 9;
 const TIMEOUT_MS: i32 = 30_000;
 /// The node ids of shards lie this far apart.
 const SHARD_ID_STRIDE: i32 = 100_000;
 
+/// Starts what moves partitions or watches them move, and what asks for them meanwhile.
+pub(crate) fn start(shared: &Rc<Shared>, plan: &Plan) -> Vec<Task> {
+    let (mover, count) = (Rc::clone(shared), plan.partitions);
+    let spawn = |task| shared.io.spawn(TaskClass::Foreground, task);
+    let moving: LocalBoxFuture<'static, ()> = match plan.moves {
+        Moves::Nobody => return Vec::new(),
+        Moves::Operator => Box::pin(async move { keep_moving(&mover, count).await }),
+        Moves::Balancer => Box::pin(async move { keep_watching(&mover).await }),
+    };
+    let mut tasks = vec![spawn(moving)];
+    for _ in 0..LOOKERS {
+        let looker = Rc::clone(shared);
+        tasks.push(spawn(Box::pin(async move {
+            lookups::keep_looking_up(&looker, count).await
+        })));
+    }
+    tasks
+}
+
+/// Counts moves by their epochs until the scenario is over.
+async fn keep_watching(shared: &Shared) {
+    while !shared.is_over.get() {
+        if let Ok(mut client) = shared.connect_known().await
+            && let Ok(response) = client.call(METADATA_VERSION, &metadata()).await
+        {
+            let partitions = response.topics.iter().flat_map(|it| &it.partitions);
+            let epochs: i32 = partitions.map(|it| it.leader_epoch).sum();
+            let moves = u64::try_from(epochs).expect("epochs begin at 0");
+            shared.count(|summary| summary.moves = summary.moves.max(moves));
+        }
+        shared.pause(40).await;
+    }
+}
+
+fn metadata() -> MetadataRequest {
+    MetadataRequest {
+        topics: Some(vec![MetadataRequestTopic {
+            name: Some(TOPIC.into()),
+            ..MetadataRequestTopic::default()
+        }]),
+        ..MetadataRequest::default()
+    }
+}
+
 /// Moves partitions until the scenario is over.
-pub(crate) async fn keep_moving(shared: &Shared, partitions: i32) {
+async fn keep_moving(shared: &Shared, partitions: i32) {
+    // Connections show the shard that they are meant for as long as everybody knows where partitions are.
+    shared.pause(200).await;
     let epochs: Vec<Cell<i32>> = (0..partitions).map(|_| Cell::new(0)).collect();
     while !shared.is_over.get() {
         let Ok(mut client) = shared.connect_known().await else {
@@ -89,14 +141,7 @@ async fn check_owners(
     targets: &[(usize, usize)],
     epochs: &[Cell<i32>],
 ) -> Result<Verdict> {
-    let request = MetadataRequest {
-        topics: Some(vec![MetadataRequestTopic {
-            name: Some(TOPIC.into()),
-            ..MetadataRequestTopic::default()
-        }]),
-        ..MetadataRequest::default()
-    };
-    let response = client.call(METADATA_VERSION, &request).await?;
+    let response = client.call(METADATA_VERSION, &metadata()).await?;
     let first = response.brokers.first().map_or(0, |it| it.node_id);
     let topic = response.topics.first();
     for partition in topic.into_iter().flat_map(|topic| &topic.partitions) {
@@ -138,7 +183,7 @@ fn plan(seed: u64, crashes: &'static [Crash]) -> Plan {
         crashes,
         bad_network: false,
         bad_disk: false,
-        moves: true,
+        moves: Moves::Operator,
         directory_moves: false,
         is_aware,
     }
@@ -160,6 +205,7 @@ fn partitions_that_move_lose_nothing_and_keep_their_order() {
         let summary = run(seed, &plan);
         assert!(summary.acknowledged > 0, "producers go on");
         assert!(summary.moves > 5, "partitions move");
+        assert!(summary.lookups > 50, "they are asked for");
         if !plan.is_aware {
             assert_eq!(summary.errors, 0, "who sees one node sees no move");
         }
@@ -185,5 +231,50 @@ fn partitions_that_move_survive_bad_disks_too() {
         let overrides = &mut plan.node.overrides;
         overrides.push("logan.disk.reserve.bytes=65536".to_owned());
         run(seed, &plan);
+    });
+}
+
+/// As [`plan`], with the balancer as the one that moves, and a load that it has to do with.
+fn balanced(seed: u64, crashes: &'static [Crash]) -> Plan {
+    let mut plan = Plan {
+        moves: Moves::Balancer,
+        partitions: 5,
+        producers: 10,
+        ..plan(seed, crashes)
+    };
+    plan.node.overrides.extend(
+        [
+            "logan.balancer.enable=true",
+            "logan.balancer.interval.ms=100",
+            "logan.balancer.partition.pause.ms=0",
+            "logan.balancer.threshold.percent=5",
+        ]
+        .map(str::to_owned),
+    );
+    plan
+}
+
+#[test]
+fn a_balancer_that_moves_partitions_harms_nobody() {
+    let moves = Cell::new(0);
+    for_each_seed(0..SEEDS, |seed| {
+        let plan = balanced(seed, &[]);
+        let summary = run(seed, &plan);
+        assert!(summary.acknowledged > 0, "producers go on");
+        if !plan.is_aware {
+            assert_eq!(summary.errors, 0, "who sees one node sees no move");
+        }
+        moves.set(moves.get() + summary.moves);
+    });
+    assert!(moves.get() > 0, "it moves something");
+}
+
+#[test]
+fn a_balancer_survives_crashes_and_power_cuts() {
+    for_each_seed(0..SEEDS, |seed| {
+        run(
+            seed,
+            &balanced(seed, &[Crash::PowerCut, Crash::Kill, Crash::Drain]),
+        );
     });
 }

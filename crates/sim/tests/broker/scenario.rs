@@ -37,6 +37,14 @@ pub(crate) enum Crash {
     Drain,
 }
 
+/// Who moves partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moves {
+    Nobody,
+    Operator,
+    Balancer,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) node: NodeConfig,
@@ -48,8 +56,8 @@ pub(crate) struct Plan {
     pub(crate) bad_network: bool,
     /// Whether writes and syncs of logs fail and the disk fills up.
     pub(crate) bad_disk: bool,
-    /// Whether partitions move between shards all the time.
-    pub(crate) moves: bool,
+    /// Who moves partitions between shards all the time.
+    pub(crate) moves: Moves,
     /// Whether clients name themselves as ones that know shards apart.
     pub(crate) is_aware: bool,
     /// Whether logs move between the directories.
@@ -63,6 +71,8 @@ pub(crate) struct Summary {
     pub(crate) known: u64,
     /// Partitions that were moved.
     pub(crate) moves: u64,
+    /// Look-ups that were answered.
+    pub(crate) lookups: u64,
     /// Requests of producers and consumers that were refused.
     pub(crate) errors: u64,
     /// Logs that were seen in another directory than before.
@@ -86,7 +96,7 @@ struct Producer {
 /// What clients share; it outlives every broker.
 pub(crate) struct Shared {
     pub(crate) rng: Rng,
-    io: SimIo,
+    pub(crate) io: SimIo,
     bad_network: bool,
     is_aware: bool,
     node: RefCell<Option<Rc<Node>>>,
@@ -220,11 +230,7 @@ pub(crate) async fn run(
     start(&shared, machine, plan).await?;
     create_topic(&mut shared.connect().await, TOPIC, plan.partitions).await?;
     let (producers, mut others) = start_clients(&shared, plan);
-    if plan.moves {
-        let (mover, partitions) = (Rc::clone(&shared), plan.partitions);
-        let moving = async move { moves::keep_moving(&mover, partitions).await };
-        others.push(shared.io.spawn(TaskClass::Foreground, moving));
-    }
+    others.extend(moves::start(&shared, plan));
     if plan.directory_moves {
         let (shared, plan) = (Rc::clone(&shared), plan.clone());
         let io = shared.io.clone();
