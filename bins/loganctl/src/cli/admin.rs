@@ -93,7 +93,7 @@ pub(crate) enum PartitionsCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("where").required(true).args(["to", "to_directory", "cancel"])))]
+#[command(group(ArgGroup::new("where").required(true).args(["to", "to_shard", "to_directory", "cancel"])))]
 pub(crate) struct MoveOptions {
     /// The topic
     pub(crate) topic: String,
@@ -114,6 +114,9 @@ pub(crate) struct MoveOptions {
         value_parser = clap::value_parser!(i32).range(0..)
     )]
     pub(crate) to: Vec<i32>,
+    /// The shard of a Logan broker that has the partitions afterwards, whether it shows its shards as nodes or not
+    #[arg(long, value_name = "SHARD", value_parser = clap::value_parser!(i32).range(0..=65_535))]
+    pub(crate) to_shard: Option<i32>,
     /// The log directory of the same broker that holds the partitions afterwards
     #[arg(long, value_name = "PATH")]
     pub(crate) to_directory: Option<String>,

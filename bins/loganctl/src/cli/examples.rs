@@ -114,10 +114,12 @@ Examples:
   loganctl partitions list --output json | jq 'sort_by(-.size_bytes) | .[:10]'";
 
 pub(crate) const PARTITIONS_MOVE: &str = "\
-With shard.advertise=per-shard each shard of a Logan broker is a node; `partitions list` shows ids.
+With shard.advertise=per-shard each shard of a Logan broker is a node; `partitions list` shows ids. The node id of
+shard k is the broker's plus 100000 times k, also where shards are not shown.
 
 Examples:
   loganctl partitions move flights --partition 0 --to 100000
+  loganctl partitions move flights --partition 3 --to-shard 1
   loganctl partitions move flights --partition 0,1 --to 100000 --no-wait
   loganctl partitions move flights --partition 2 --to-directory /mnt/disk2/logan
   loganctl partitions move flights --cancel";

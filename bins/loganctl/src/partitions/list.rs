@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::output::{Column, Tabular, or_dash};
 
 /// Logan shows the shards of a process as nodes whose ids lie this far apart (`docs/adr/0006`).
-const SHARD_ID_STRIDE: i32 = 100_000;
+pub(super) const SHARD_ID_STRIDE: i32 = 100_000;
 
 /// What `partitions list` shows.
 #[derive(Debug, Serialize)]

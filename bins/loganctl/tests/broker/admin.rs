@@ -86,3 +86,69 @@ fn partitions_tell_where_they_live() {
     assert_eq!(table.lines().count(), 3);
     assert_eq!(broker.succeed("partitions list --moving", b""), "");
 }
+
+/// The leader of a partition, and the epoch in which it leads.
+fn leader(broker: &Server, partition: usize) -> (i64, i64) {
+    let topic = json(&broker.succeed("topics describe t -o json", b""));
+    let found = &topic[0]["partitions"][partition];
+    let number = |key: &str| found[key].as_i64().expect("a number");
+    (number("leader"), number("leader_epoch"))
+}
+
+#[test]
+fn partitions_move_between_shards_that_are_shown_as_nodes() {
+    let broker = with_topic();
+    for (target, node) in [
+        ("--to 100000", 100_000),
+        ("--to 0", 0),
+        ("--to-shard 1", 100_000),
+    ] {
+        let words = format!("partitions move t -p 0 {target} -o json");
+        let rows = json(&broker.succeed(&words, b""));
+        assert_eq!(
+            (
+                &rows[0]["leader"],
+                &rows[0]["shard"],
+                &rows[0]["end_offset"]
+            ),
+            (&node.into(), &(node / 100_000).into(), &4.into()),
+            "{words}"
+        );
+    }
+    for (target, said) in [("--to 900000", "900000"), ("--to-shard 9", "shard 9")] {
+        let words = format!("partitions move t -p 0 {target}");
+        let ended = broker.run(&words, b"");
+        assert_eq!(ended.code, 1, "{words}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{words}: {}", ended.stderr);
+        assert_eq!(leader(&broker, 0).0, 100_000);
+    }
+}
+
+#[test]
+fn partitions_move_between_shards_that_are_not_shown() {
+    let broker = Server::start("single");
+    broker.succeed("topics create t -p 1", b"");
+    broker.succeed("produce t", b"a\nb\n");
+    let mut epoch = leader(&broker, 0).1;
+    for target in ["--to 100000", "--to-shard 0", "--to-shard 1"] {
+        broker.succeed(&format!("partitions move t {target}"), b"");
+        epoch += 1;
+        assert_eq!(leader(&broker, 0), (0, epoch), "{target}: it has moved");
+    }
+    broker.succeed("partitions move t --to-shard 1", b"");
+    broker.succeed("partitions move t --to 0", b"");
+    assert_eq!(leader(&broker, 0), (0, epoch), "it is there already");
+    for (target, code, said) in [
+        ("--to 900000", 1, "900000"),
+        ("--to-shard 9", 1, "shard 9"),
+        ("--to 7", 3, "there is no node 7"),
+    ] {
+        let ended = broker.run(&format!("partitions move t {target}"), b"");
+        assert_eq!(ended.code, code, "{target}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{target}: {}", ended.stderr);
+    }
+    assert_eq!(
+        broker.succeed("consume t --from-beginning -e", b""),
+        "a\nb\n"
+    );
+}
