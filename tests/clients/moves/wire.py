@@ -1,4 +1,4 @@
-"""The two admin requests that the runs need, as bytes: clients of Python offer no reassignments.
+"""The three requests that the runs need, as bytes: clients of Python offer no reassignments.
 
     wire.py PORT TOPIC PARTITIONS SHARDS    moves partitions without a pause until the broker goes away
 """
@@ -12,6 +12,8 @@ import sys
 
 TIMEOUT_MS = 30_000
 CREATE_TOPICS, CREATE_TOPICS_VERSION = 19, 4
+LIST_OFFSETS, LIST_OFFSETS_VERSION = 2, 1
+LATEST = -1
 ALTER_REASSIGNMENTS, ALTER_REASSIGNMENTS_VERSION = 45, 0
 
 
@@ -59,6 +61,15 @@ class Admin:
         (code,) = struct.unpack_from(">h", answer, 8 + 2 + len(topic))
         if code:
             raise Refused(f"create: error {code}")
+
+    def ends(self, topic: str, partitions: int) -> list[int]:
+        """The offsets at which partitions end."""
+        wanted = b"".join(struct.pack(">iq", partition, LATEST) for partition in range(partitions))
+        body = struct.pack(">ii", -1, 1) + _string(topic) + struct.pack(">i", partitions) + wanted
+        answer = self._call(LIST_OFFSETS, LIST_OFFSETS_VERSION, body, is_flexible=False)
+        # One topic and its name; then the number of partitions, and of each its index, code, time and offset.
+        found = struct.iter_unpack(">ihqq", answer[4 + 2 + len(topic) + 4:])
+        return [end if code == 0 else -1 for _, code, _, end in sorted(found)]
 
     def move(self, topic: str, targets: dict[int, int]) -> None:
         """Moves partitions to shards. Shard k is replica -1 - k, whatever the mode."""
