@@ -179,7 +179,10 @@ impl From<storage::TimestampOffset> for FoundOffset {
 }
 
 /// Looks up offsets of partitions that this shard owns.
-pub(crate) async fn offsets_of<I: Io>(shard: &Shard<I>, jobs: &[OffsetsJob]) -> Vec<OffsetsResult> {
+pub(crate) async fn all_offsets<I: Io>(
+    shard: &Shard<I>,
+    jobs: &[OffsetsJob],
+) -> Vec<OffsetsResult> {
     let mut results = Vec::with_capacity(jobs.len());
     let mut steps = Steps::new(&shard.io);
     for job in jobs {
@@ -194,7 +197,7 @@ pub(crate) async fn offsets_anywhere<I: Io>(
     shard: &Shard<I>,
     jobs: &[OffsetsJob],
 ) -> Vec<OffsetsResult> {
-    let ask_here = async |jobs: Vec<OffsetsJob>| offsets_of(shard, &jobs).await;
+    let ask_here = async |jobs: Vec<OffsetsJob>| all_offsets(shard, &jobs).await;
     let answers = |reply| match reply {
         Reply::Offsets(answers) => Some(answers),
         _ => None,

@@ -139,7 +139,7 @@ async fn answer_read<I: Io>(
 }
 
 async fn answer_offsets<I: Io>(shard: Rc<Shard<I>>, to: ReturnAddress, jobs: Vec<OffsetsJob>) {
-    let results = lookup::offsets_of(&shard, &jobs).await;
+    let results = lookup::all_offsets(&shard, &jobs).await;
     shard.mesh.reply_to(to, Reply::Offsets(results));
 }
 

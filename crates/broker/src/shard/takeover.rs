@@ -315,13 +315,8 @@ impl<I: Io> Shard<I> {
             Ok(copy) => {
                 let expiration = self.config().values.producer_id_expiration_ms;
                 copy.set_producer_id_expiration(DurationMs(i64::from(expiration)));
-                let successor = Partition::new(
-                    self.io.clone(),
-                    key,
-                    image.leader_epoch,
-                    settings.log.clone(),
-                    copy,
-                );
+                let successor =
+                    Partition::new(self, key, image.leader_epoch, settings.log.clone(), copy);
                 self.partitions
                     .borrow_mut()
                     .insert(key, Rc::clone(&successor));

@@ -113,7 +113,7 @@ fn what_clients_were_told_survives_moves_between_directories_and_shards_at_once(
     let moved = Cell::new(0);
     for_each_seed(0..2 * SEEDS, |seed| {
         let mut plan = Plan {
-            moves: true,
+            moves: Moves::Operator,
             directory_moves: true,
             rounds: 5,
             ..plan(seed)
