@@ -182,8 +182,10 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) decompressing: Semaphore,
     /// ... beside it one that takes long, ...
     pub(crate) decompressing_long: Semaphore,
-    /// ... and one that gets another codec.
+    /// ... and one that gets another codec, ...
     pub(crate) recompressing: Semaphore,
+    /// ... and one of those that takes long.
+    pub(crate) recompressing_long: Semaphore,
     pub(crate) producer_ids: ProducerIds,
     /// The group coordinators whose partitions this shard owns.
     pub(crate) coordinators: Coordinators<I>,
@@ -245,6 +247,7 @@ impl<I: Io> Shard<I> {
             decompressing: Semaphore::new(1),
             decompressing_long: Semaphore::new(1),
             recompressing: Semaphore::new(1),
+            recompressing_long: Semaphore::new(1),
             producer_ids: ProducerIds::new(),
             coordinators: Coordinators::default(),
             snapshotting: Semaphore::new(1),

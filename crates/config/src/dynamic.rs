@@ -110,6 +110,7 @@ pub fn validate_broker_config(
     dynamic: DynamicValues,
 ) -> Result<(), String> {
     check_keys(changed)?;
+    check_lockout(changed)?;
     config
         .with_dynamic(dynamic)
         .map(drop)
@@ -123,6 +124,18 @@ pub fn validate_broker_config(
             }
             other => other.to_string(),
         })
+}
+
+/// Refuses what nobody could take back, since nobody could connect any more and what clients set beats the file.
+fn check_lockout(values: &BTreeMap<String, String>) -> Result<(), String> {
+    let key = "max.connections";
+    let count = values.get(key).and_then(|value| value.trim().parse().ok());
+    if count == Some(0) {
+        return Err(format!(
+            "Invalid value 0 for configuration {key}: nobody could connect to change it again; stop the broker instead"
+        ));
+    }
+    Ok(())
 }
 
 fn check_keys(values: &BTreeMap<String, String>) -> Result<(), String> {

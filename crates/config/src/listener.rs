@@ -224,7 +224,7 @@ fn check_protocols(opened: &[Endpoint], map: &str) -> Result<(), Fault> {
             Some((_, protocol)) if protocol == "PLAINTEXT" => {}
             Some((_, protocol)) => {
                 return Err((
-                    key,
+                    "listeners",
                     format!(
                         "Listener {name} would speak {protocol}, which this version of Logan does not; map it to PLAINTEXT"
                     ),

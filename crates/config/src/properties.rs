@@ -2,7 +2,7 @@
 //!
 //! Understood: comments (`#`, `!`), blank lines, continuation by a trailing backslash, the separators `=`, `:` and
 //! white space, and the escapes `\t \n \r \f \uXXXX`; any other escaped character stands for itself. Unlike Java's
-//! reader, which assumes ISO 8859-1, text is UTF-8, and a line without a key is refused instead of defining "".
+//! reader, which assumes ISO 8859-1, text is UTF-8 where it can be, and a line without a key is refused instead of defining "".
 //! This module knows nothing about which keys exist.
 //!
 //! Source: `java.util.Properties#load`.
@@ -29,6 +29,13 @@ pub struct SyntaxError {
     pub line: usize,
     /// What is wrong, and what would be right.
     pub problem: String,
+}
+
+/// The text of a file: UTF-8, or else ISO 8859-1, of which every byte is a character.
+#[must_use]
+pub fn decode(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes)
+        .unwrap_or_else(|error| error.as_bytes().iter().copied().map(char::from).collect())
 }
 
 /// Splits a text into its properties.

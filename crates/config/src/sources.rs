@@ -94,11 +94,11 @@ impl Sources {
     /// [`ConfigError::Read`] and [`ConfigError::Syntax`], naming the file.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read {
             path: name.clone(),
             source,
         })?;
-        Self::from_text(&name, &text)
+        Self::from_text(&name, &properties::decode(bytes))
     }
 
     /// Reads a text as if it stood in the file `name`.

@@ -2,6 +2,7 @@
 
 use config::{
     BrokerConfig, ConfigError, ConfigSource, Listener, Origin, ShardCores, Sources, Warning,
+    properties,
 };
 
 fn load(text: &str) -> Result<BrokerConfig, ConfigError> {
@@ -383,4 +384,16 @@ fn describing_the_broker_shows_where_values_come_from() {
         ConfigSource::DefaultConfig
     );
     assert!(!entry("message.max.bytes").read_only);
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_read_as_iso_8859_1() {
+    assert_eq!(
+        properties::decode("k=\u{fc}".to_owned().into_bytes()),
+        "k=\u{fc}"
+    );
+    assert_eq!(
+        properties::decode(b"# f\xfcr\nk=\xe9".to_vec()),
+        "# f\u{fc}r\nk=\u{e9}"
+    );
 }

@@ -123,6 +123,8 @@ fn impossible_values_are_refused_with_the_key() {
             "a-host:5",
             "host names are resolved at the start",
         ),
+        ("max.connections", "0", "nobody could connect"),
+        ("max.connections", "1", ""),
     ] {
         let changed = values(&[(key, value)]);
         let verdict = validate_broker_config(&file, &changed, dynamic(&[], &[(key, value)]));

@@ -46,6 +46,9 @@ const IDS_SINCE: i16 = 13;
 /// Decompressed bytes that are checked before the shard serves others: about 100 µs of work.
 const DECOMPRESSED_SLICE_BYTES: usize = 256 << 10;
 
+/// Decompressed bytes of a batch whose recompression does not count as long.
+const SHORT_RECOMPRESSION_BYTES: usize = 4 << 20;
+
 /// The slices of a batch that does not count as long.
 const SHORT_BATCH_SLICES: usize = 16;
 
@@ -343,19 +346,39 @@ impl<I: Io> Pass<'_, I> {
         result
     }
 
-    /// Recompressing may take long, and codecs cannot do it in slices: a helper thread does.
+    /// Recompressing may take long, and codecs cannot do it in slices: a helper thread does. One batch at a time, and one
+    /// that turns out to be long begins again in a queue of such.
     async fn recompress(
         &self,
         records: &Bytes,
         rules: &ProduceRules,
     ) -> Result<ValidBatch, Failure> {
-        let _turn = self.shard.recompressing.acquire(1).await;
-        let (records, rules, now) = (records.clone(), *rules, self.now);
+        let shard = self.shard;
+        if rules.decompressed_max_bytes > SHORT_RECOMPRESSION_BYTES {
+            let _turn = shard.recompressing.acquire(1).await;
+            let short = ProduceRules {
+                decompressed_max_bytes: SHORT_RECOMPRESSION_BYTES,
+                ..*rules
+            };
+            match self.recompress_within(records, short).await? {
+                Err(InvalidBatch::DecompressedTooLarge) => {}
+                result => return result.map_err(|error| failure(&error)),
+            }
+        }
+        let _turn = shard.recompressing_long.acquire(1).await;
+        let result = self.recompress_within(records, *rules).await?;
+        result.map_err(|error| failure(&error))
+    }
+
+    async fn recompress_within(
+        &self,
+        records: &Bytes,
+        rules: ProduceRules,
+    ) -> Result<Result<ValidBatch, InvalidBatch>, Failure> {
+        let (records, now) = (records.clone(), self.now);
         let work = move || validate_produce(&records, &rules, now, &mut Scratch::default());
         let computed = self.shard.io.compute(work).await;
-        let validated =
-            computed.map_err(|_panicked| Failure::from(ErrorCode::UnknownServerError))?;
-        validated.map_err(|error| failure(&error))
+        computed.map_err(|_panicked| ErrorCode::UnknownServerError.into())
     }
 
     /// Gives the batch its place with the shard that owns the partition by now: checking it and waiting for a credit

@@ -12,6 +12,8 @@ use std::io::{Error, ErrorKind, Result, Write as _};
 
 use flate2::write::GzEncoder;
 use lz4_flex::frame::{BlockMode, BlockSize, FrameEncoder, FrameInfo};
+use zstd::stream::raw::CParameter;
+use zstd::stream::write::Encoder as ZstdEncoder;
 
 pub(crate) use stream::{Decompressors, STEP_BYTES, Stream};
 
@@ -116,8 +118,29 @@ pub(crate) fn compress(
     head: Vec<u8>,
 ) -> Result<Vec<u8>> {
     let mut compressor = Compressor::new(codec, levels, head)?;
+    compressor.expect_len(data.len())?;
     compressor.write(data)?;
     compressor.finish()
+}
+
+/// The level of Zstandard from which on its tables would take up to 1 GiB.
+const ZSTD_LARGE_TABLES_FROM: i32 = 17;
+
+/// The logarithms of what Zstandard's tables may have: 4 MiB of window, and 48 MiB beside it.
+const ZSTD_TABLES_MAX: [CParameter; 3] = [
+    CParameter::WindowLog(22),
+    CParameter::HashLog(22),
+    CParameter::ChainLog(23),
+];
+
+fn zstd_encoder(head: Vec<u8>, level: i32) -> Result<ZstdEncoder<'static, Vec<u8>>> {
+    let mut encoder = ZstdEncoder::new(head, level)?;
+    if level >= ZSTD_LARGE_TABLES_FROM {
+        for limit in ZSTD_TABLES_MAX {
+            encoder.set_parameter(limit)?;
+        }
+    }
+    Ok(encoder)
 }
 
 /// Compresses into a buffer, piece by piece.
@@ -127,7 +150,7 @@ pub(crate) enum Compressor {
     Snappy(Vec<u8>),
     Lz4(Box<FrameEncoder<Vec<u8>>>),
     Lz4Searching(::lz4::Encoder<Vec<u8>>),
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+    Zstd(ZstdEncoder<'static, Vec<u8>>),
 }
 
 impl std::fmt::Debug for Compressor {
@@ -173,8 +196,16 @@ impl Compressor {
                     .block_size(BlockSize::Max64KB);
                 Self::Lz4(Box::new(FrameEncoder::with_frame_info(frame, head)))
             }
-            Compression::Zstd => Self::Zstd(zstd::stream::write::Encoder::new(head, levels.zstd)?),
+            Compression::Zstd => Self::Zstd(zstd_encoder(head, levels.zstd)?),
         })
+    }
+
+    /// Says how many bytes will come in all, so that the codec takes no more memory than they need.
+    fn expect_len(&mut self, len_bytes: usize) -> Result<()> {
+        match self {
+            Self::Zstd(encoder) => encoder.set_pledged_src_size(u64::try_from(len_bytes).ok()),
+            _ => Ok(()),
+        }
     }
 
     /// Compresses the next piece. Pieces of [`STEP_BYTES`] give what one piece would.

@@ -63,7 +63,7 @@ impl<I: Io> Log<I> {
 
     /// Closes the log: no more appends, everything on disk, files cut to their true size, indexes and producers saved.
     /// Reads go on. A log that was closed without an error needs no recovery. Cancellation leaves a log that takes no
-    /// appends and needs recovery.
+    /// appends and needs recovery. Nothing is left to be done where the log is deleted meanwhile.
     ///
     /// # Errors
     /// [`Fenced`] when something did not get to disk. The log then needs recovery.
@@ -77,10 +77,23 @@ impl<I: Io> Log<I> {
         }
         // Followers of the high watermark learn that the log has stopped.
         inner.notify_all();
+        let closed = self.close_all().await;
+        if inner.state.borrow().is_deleted() {
+            // Its files have gone meanwhile, and nobody needs them.
+            return Ok(());
+        }
+        closed
+    }
+
+    async fn close_all(&self) -> Result<(), Fenced> {
+        let inner = &self.inner;
         self.flush().await?;
         inner.wait_for_tasks().await;
-        inner.close_files().await.map_err(|error| {
-            inner.fence(format!("close: {error}"));
+        let closed = inner.close_files().await;
+        closed.map_err(|error| {
+            if !inner.state.borrow().is_deleted() {
+                inner.fence(format!("close: {error}"));
+            }
             Fenced::new(format!("close: {error}"))
         })
     }

@@ -376,6 +376,11 @@ impl<I: Io> LogState<I> {
         matches!(self.stop, Some(Stop::Fenced(_) | Stop::Deleted))
     }
 
+    /// Whether its topic has gone.
+    pub(crate) fn is_deleted(&self) -> bool {
+        matches!(self.stop, Some(Stop::Deleted))
+    }
+
     /// Moves the high watermark to where the durability of the topic allows it. Returns whether it moved.
     pub(crate) fn advance_high_watermark(&mut self) -> bool {
         let allowed = match self.config.durability {
