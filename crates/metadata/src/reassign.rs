@@ -14,6 +14,7 @@ use types::{ErrorCode, NodeId, PartitionIndex, ShardId, Uuid};
 use crate::error::Refusal;
 use crate::image::{MetadataImage, PartitionImage};
 use crate::placement::PartitionMove;
+use crate::topic_name::shown;
 
 /// How many partitions change their shard in one step: each waits for the slowest of them.
 pub const MOVES_AT_ONCE: usize = 16;
@@ -100,7 +101,7 @@ fn decide_one(
 ) -> Result<Decided, Refusal> {
     let unknown = |message| Refusal::new(ErrorCode::UnknownTopicOrPartition, message);
     let Some(topic) = image.topic_named(&wanted.topic) else {
-        let message = format!("Unable to find a topic named {}.", &*wanted.topic);
+        let message = format!("Unable to find a topic named {}.", shown(&wanted.topic));
         return Err(unknown(message));
     };
     let Some(partition) = topic.partition(wanted.partition) else {
@@ -217,7 +218,7 @@ pub fn decide_election(
     is_preferred: bool,
 ) -> Result<(), Refusal> {
     let Some(known) = image.topic_named(topic) else {
-        let message = format!("No such topic as {topic}");
+        let message = format!("No such topic as {}", shown(topic));
         return Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, message));
     };
     let Some(found) = known.partition(partition) else {

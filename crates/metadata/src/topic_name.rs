@@ -5,6 +5,12 @@
 /// The longest name of a topic, in bytes: the directory `<topic>-<partition>.<id>-delete` must fit a file name.
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
 
+/// As much of a name as a topic's can have: a sentence for each of many partitions must not repeat more.
+pub(crate) fn shown(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(TOPIC_NAME_BYTES_MAX))
+        .unwrap_or_default()
+}
+
 /// The topic that holds the metadata log. Clients can neither see, create nor delete it.
 pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
 

@@ -14,6 +14,7 @@ mod directories;
 mod directory_moves;
 mod directory_throttles;
 mod dynamic;
+mod excess;
 mod fetches;
 mod floods;
 mod frames;

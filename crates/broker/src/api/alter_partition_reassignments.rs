@@ -4,13 +4,15 @@
 //! is answered, so there is never one to take back. How a client names a shard stands at
 //! [`crate::advertise::Advertise::place_of`].
 //!
+//! A request that names more than [`PARTITIONS_PER_REQUEST_MAX`] partitions is refused as a whole.
+//!
 //! Source: KIP-455, KIP-860; `ReplicationControlManager.alterPartitionReassignments` of Kafka 4.3.1.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use io::Io;
-use metadata::{Reassignment, Refusal, TargetReplica};
+use metadata::{PARTITIONS_PER_REQUEST_MAX, Reassignment, Refusal, TargetReplica};
 use protocol::Str;
 use protocol::messages::alter_partition_reassignments_response::{
     ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -24,6 +26,9 @@ use crate::controller::{Command, CommandResult};
 /// The first version in which a client may forbid that the number of replicas changes.
 const FACTOR_SINCE: i16 = 1;
 
+/// What a request that names too many partitions is told.
+const EXCESSIVE: &str = "Unable to perform excessively large batch operation.";
+
 pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: AlterPartitionReassignmentsRequest,
@@ -34,6 +39,14 @@ pub(super) async fn handle<I: Io>(
         named: NodeId(*id),
         place: shard.advertise().place_of(NodeId(*id), audience),
     };
+    let partitions = request.topics.iter().map(|topic| topic.partitions.len());
+    if partitions.sum::<usize>() > PARTITIONS_PER_REQUEST_MAX {
+        return Outcome::Answer(AlterPartitionReassignmentsResponse {
+            error_code: ErrorCode::PolicyViolation.code(),
+            error_message: Some(EXCESSIVE.into()),
+            ..AlterPartitionReassignmentsResponse::default()
+        });
+    }
     let mut wanted = Vec::new();
     for topic in &request.topics {
         let name = topic.name.detached();

@@ -17,55 +17,78 @@ use types::{ErrorCode, NodeId};
 use super::config_resources::{BROKER, GROUP, TOPIC, unsupported};
 use super::{Call, Outcome};
 use crate::shard::Shard;
+use crate::slice::Steps;
+
+/// The resources that one request may ask for.
+const RESOURCES_MAX: usize = 10_000;
 
 pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: DescribeConfigsRequest,
 ) -> Outcome<DescribeConfigsResponse> {
     let mut seen = HashSet::new();
-    let results = request.resources.iter().map(|resource| {
-        // Repeating one would make the answer many times as large as the request.
-        let is_repeated = !seen.insert((resource.resource_type, &resource.resource_name));
-        let described = if is_repeated {
-            Err((
-                ErrorCode::InvalidRequest,
-                "The request names this resource twice.".to_owned(),
-            ))
+    let mut steps = Steps::new(&call.shard.io);
+    let mut results = Vec::with_capacity(request.resources.len());
+    for resource in &request.resources {
+        steps.step().await;
+        // Repeating one, or asking for groups without end, would make the answer many times as large as the request.
+        let described = if seen.len() == RESOURCES_MAX {
+            let message = format!("The request names more than {RESOURCES_MAX} resources.");
+            Err((ErrorCode::InvalidRequest, message))
+        } else if !seen.insert(identity(resource)) {
+            let message = "The request names this resource twice.".to_owned();
+            Err((ErrorCode::InvalidRequest, message))
         } else {
             describe(&call.shard, resource)
         };
-        let (code, message, entries) = match described {
-            Ok(entries) => (ErrorCode::None, None, entries),
-            Err((code, message)) => {
-                let message = Some(message).filter(|message| !message.is_empty());
-                (code, message.map(Into::into), Vec::new())
-            }
-        };
-        let wanted = |entry: &ConfigEntry| {
-            let keys = resource.configuration_keys.as_deref();
-            keys.is_none_or(|keys| {
-                keys.is_empty() || keys.iter().any(|key| key.as_str() == entry.name)
-            })
-        };
-        let result = |entry| {
-            describe_entry(
-                entry,
-                request.include_synonyms,
-                request.include_documentation,
-            )
-        };
-        DescribeConfigsResult {
-            error_code: code.code(),
-            error_message: message,
-            resource_type: resource.resource_type,
-            resource_name: resource.resource_name.clone(),
-            configs: entries.into_iter().filter(wanted).map(result).collect(),
-        }
-    });
+        results.push(result_of(&request, resource, described));
+    }
     Outcome::Answer(DescribeConfigsResponse {
         throttle_time_ms: 0,
-        results: results.collect(),
+        results,
     })
+}
+
+/// What makes a resource the same as another one: a broker's name is a number, however it is written.
+fn identity(resource: &DescribeConfigsResource) -> (i8, Result<i32, &str>) {
+    let name = resource.resource_name.as_str();
+    let id = match resource.resource_type {
+        BROKER => name.parse().map_err(|_not_a_number| name),
+        _ => Err(name),
+    };
+    (resource.resource_type, id)
+}
+
+fn result_of(
+    request: &DescribeConfigsRequest,
+    resource: &DescribeConfigsResource,
+    described: Result<Vec<ConfigEntry>, (ErrorCode, String)>,
+) -> DescribeConfigsResult {
+    let (code, message, entries) = match described {
+        Ok(entries) => (ErrorCode::None, None, entries),
+        Err((code, message)) => {
+            let message = Some(message).filter(|message| !message.is_empty());
+            (code, message.map(Into::into), Vec::new())
+        }
+    };
+    let wanted = |entry: &ConfigEntry| {
+        let keys = resource.configuration_keys.as_deref();
+        keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| key.as_str() == entry.name))
+    };
+    let result = |entry| {
+        describe_entry(
+            entry,
+            request.include_synonyms,
+            request.include_documentation,
+        )
+    };
+    DescribeConfigsResult {
+        error_code: code.code(),
+        error_message: message,
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        configs: entries.into_iter().filter(wanted).map(result).collect(),
+    }
 }
 
 fn describe<I: Io>(
