@@ -15,6 +15,20 @@ pub struct Counters {
     pub classic_sessions_expired: u64,
     /// Members of classic groups that were removed since they did not join or sync within the rebalance timeout.
     pub classic_rebalances_missed: u64,
+    /// How often the epoch of a consumer group was raised.
+    pub consumer_rebalances: u64,
+    /// How often a consumer group has come to rest: every member has what it is to have.
+    pub consumer_rebalances_ended: u64,
+    /// How long it took, together: each from the first change until the group was at rest.
+    pub consumer_rebalance_time: Duration,
+    /// How long the longest of them took.
+    pub consumer_rebalance_time_max: Duration,
+    /// Partitions that a new target assignment gave to another member, or to the first.
+    pub consumer_partitions_moved: u64,
+    /// Members of consumer groups that were removed since they were not heard of for their session.
+    pub consumer_sessions_expired: u64,
+    /// Members of consumer groups that were removed since they did not give partitions away, or join again, in time.
+    pub consumer_rebalances_missed: u64,
     /// Partitions for which an offset was committed.
     pub offsets_committed: u64,
     /// Committed offsets that were deleted since their retention was over.
@@ -29,5 +43,12 @@ impl Counters {
         self.classic_rebalances += 1;
         self.classic_rebalance_time += took;
         self.classic_rebalance_time_max = self.classic_rebalance_time_max.max(took);
+    }
+
+    /// Counts a consumer group that has come to rest.
+    pub(crate) fn consumer_rebalanced(&mut self, took: Duration) {
+        self.consumer_rebalances_ended += 1;
+        self.consumer_rebalance_time += took;
+        self.consumer_rebalance_time_max = self.consumer_rebalance_time_max.max(took);
     }
 }

@@ -264,6 +264,7 @@ pub(super) fn downgrade(
     for record in draft.records {
         turn.write(record);
     }
+    turn.counters.consumer_rebalances += 1;
     let mut classic = ClassicGroup::restored(&value, turn);
     if rebalance == Rebalance::Needed {
         classic.begin_rebalance(&group.id, turn);

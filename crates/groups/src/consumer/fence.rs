@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use super::member::Member;
+use super::soft::Due;
 use super::state::Draft;
 use super::{Refusal, commit, consumer_of, convert, regexes, target};
 use crate::group::{Group, GroupKind, Turn};
@@ -21,15 +22,19 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
     };
     let mut given_up = Vec::new();
     for member_id in consumer.soft.come_up(now) {
-        match consumer.state.member(&member_id) {
-            None => consumer.soft.forget(&member_id),
-            Some(member)
-                if consumer.soft.is_due(&member_id, now, member.epoch)
-                    && given_up.len() < FENCED_MAX =>
-            {
+        let Some(member) = consumer.state.member(&member_id) else {
+            consumer.soft.forget(&member_id);
+            continue;
+        };
+        match consumer.soft.due(&member_id, now, member.epoch) {
+            Some(due) if given_up.len() < FENCED_MAX => {
+                match due {
+                    Due::Session => turn.counters.consumer_sessions_expired += 1,
+                    Due::Rebalance => turn.counters.consumer_rebalances_missed += 1,
+                }
                 given_up.push(Rc::clone(member));
             }
-            Some(_) => consumer.soft.settle(&member_id, now),
+            Some(_) | None => consumer.soft.settle(&member_id, now),
         }
     }
     consumer.note_deadline(turn);

@@ -37,7 +37,7 @@ use protocol::Str;
 use types::ErrorCode;
 
 use self::member::{Member, MemberState};
-use self::soft::Soft;
+use self::soft::{Rebalance, Soft};
 use self::state::{Draft, State};
 use crate::context::Instant;
 use crate::group::{Group, GroupKind, Turn};
@@ -117,6 +117,30 @@ impl ConsumerGroup {
             .change(&member.member_id, |timers| timers.rebalance = rebalance);
     }
 
+    /// Notes when a rebalance begins and ends, given what the group is about to be.
+    fn watch_rebalance(&mut self, draft: &Draft, turn: &mut Turn<'_>) {
+        let now = turn.context.now;
+        let rebalance = self.soft.rebalance.take();
+        if rebalance.is_none() && draft.epochs_raised == 0 {
+            return;
+        }
+        let known = rebalance
+            .as_ref()
+            .and_then(|rebalance| rebalance.laggard.as_ref());
+        match draft.state.laggard(known) {
+            Some(laggard) => {
+                let began = rebalance.map_or(now, |rebalance| rebalance.began);
+                let laggard = (!laggard.is_empty()).then_some(laggard);
+                self.soft.rebalance = Some(Rebalance { began, laggard });
+            }
+            None if draft.state.members.is_empty() => {}
+            None => {
+                let began = rebalance.map_or(now, |rebalance| rebalance.began);
+                turn.counters.consumer_rebalanced(now.since(began));
+            }
+        }
+    }
+
     /// Tells the coordinator when to look at the group again.
     fn note_deadline(&self, turn: &mut Turn<'_>) {
         if let Some(at) = self.soft.earliest() {
@@ -191,7 +215,12 @@ fn commit<'a>(
     let GroupKind::Consumer(consumer) = &mut group.kind else {
         unreachable!("it was just made one");
     };
-    consumer.soft.looked = draft.looked;
+    consumer.soft.looked.clone_from(&draft.looked);
+    turn.counters.consumer_rebalances += draft.epochs_raised;
+    turn.counters.consumer_partitions_moved += draft.partitions_moved;
+    if !draft.records.is_empty() {
+        consumer.watch_rebalance(&draft, turn);
+    }
     for record in draft.records {
         turn.write(record);
     }

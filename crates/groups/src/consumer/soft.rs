@@ -20,6 +20,25 @@ pub(super) struct Soft {
     members: BTreeMap<Str, Timers>,
     deadlines: BTreeSet<(Instant, Str)>,
     pub(super) looked: Looked,
+    pub(super) rebalance: Option<Rebalance>,
+}
+
+/// A group that is not at rest.
+#[derive(Debug)]
+pub(super) struct Rebalance {
+    /// Since when.
+    pub(super) began: Instant,
+    /// A member that was seen not to have what it is to have: the one to look at first.
+    pub(super) laggard: Option<Str>,
+}
+
+/// Why a member is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It was not heard of.
+    Session,
+    /// It holds others up.
+    Rebalance,
 }
 
 /// What of the cluster's topics has been looked at.
@@ -55,15 +74,19 @@ impl Timers {
             .min()
     }
 
-    fn is_due(&self, now: Instant, epoch: i32) -> bool {
+    fn due(&self, now: Instant, epoch: i32) -> Option<Due> {
+        if self.session.is_some_and(|at| at <= now) {
+            return Some(Due::Session);
+        }
         let rebalance = self
             .rebalance
             .filter(|(_, begun)| *begun == epoch)
             .map(|(at, _)| at);
-        [self.session, rebalance, self.join, self.sync]
+        [rebalance, self.join, self.sync]
             .into_iter()
             .flatten()
             .any(|at| at <= now)
+            .then_some(Due::Rebalance)
     }
 }
 
@@ -78,11 +101,9 @@ impl Soft {
         self.members.get(member_id).map(|timers| timers.seen)
     }
 
-    /// Whether a member, which is at `epoch`, is to be given up at `now`.
-    pub(super) fn is_due(&self, member_id: &str, now: Instant, epoch: i32) -> bool {
-        self.members
-            .get(member_id)
-            .is_some_and(|timers| timers.is_due(now, epoch))
+    /// Why a member, which is at `epoch`, is to be given up at `now`; `None` if it is not.
+    pub(super) fn due(&self, member_id: &str, now: Instant, epoch: i32) -> Option<Due> {
+        self.members.get(member_id)?.due(now, epoch)
     }
 
     /// A member was heard of: its session ends `session` from now.

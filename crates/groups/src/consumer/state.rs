@@ -129,6 +129,23 @@ impl State {
         member.names.iter().chain(resolved)
     }
 
+    /// A member that does not have yet what it is to have, `known` first; an empty id if that is being worked out
+    /// still. `None` if the group is at rest.
+    pub(super) fn laggard(&self, known: Option<&Str>) -> Option<Str> {
+        if self.members.is_empty() {
+            return None;
+        }
+        if self.epoch > self.target_epoch {
+            return Some(Str::default());
+        }
+        let known = known.and_then(|known| self.members.get(&**known));
+        known
+            .into_iter()
+            .chain(self.members.values())
+            .find(|member| !member.is_reconciled_to(self.target_epoch))
+            .map(|member| member.member_id.clone())
+    }
+
     /// The assignor that most members ask for; the first by name of those with equally many.
     pub(super) fn preferred_assignor(&self) -> Option<&Str> {
         let most = *self.assignors.values().max()?;
@@ -382,6 +399,9 @@ pub(super) struct Draft {
     pub(super) state: State,
     pub(super) looked: Looked,
     pub(super) records: Vec<GroupRecord>,
+    /// How often the group epoch was raised, and how many partitions have another owner to come.
+    pub(super) epochs_raised: u64,
+    pub(super) partitions_moved: u64,
 }
 
 impl Draft {
@@ -391,6 +411,8 @@ impl Draft {
             state: state.clone(),
             looked: looked.clone(),
             records: Vec::new(),
+            epochs_raised: 0,
+            partitions_moved: 0,
         }
     }
 
@@ -403,6 +425,7 @@ impl Draft {
     /// Raises the group epoch.
     pub(super) fn bump_epoch(&mut self, metadata_hash: i64) {
         let epoch = self.state.epoch.saturating_add(1);
+        self.epochs_raised += 1;
         self.write(epoch_record(&self.group_id, epoch, metadata_hash));
     }
 

@@ -14,7 +14,7 @@ use twox_hash::XxHash3_64;
 
 use super::regexes;
 use super::state::{Draft, State, target_epoch_record, target_record};
-use crate::assignor::{Assignor, GroupSpec, MemberSpec};
+use crate::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use crate::config::ConsumerGroupConfig;
 use crate::context::{Context, Topic, Topics};
 
@@ -62,18 +62,32 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, context: &Cont
         .unwrap_or(Assignor::Uniform);
     let group_id = draft.group_id.clone();
     let mut records = Vec::new();
+    let mut moved = 0;
     {
         let spec = group_spec(state, context.topics);
         for (member, target) in spec.members.iter().zip(assignor.assign(&spec)) {
             if member.assigned != Some(&target) {
+                moved += gained(member.assigned, &target);
                 records.push(target_record(&group_id, member.member_id, Some(&target)));
             }
         }
     }
     records.push(target_epoch_record(&group_id, state.epoch, now_ms));
+    draft.partitions_moved += moved;
     for record in records {
         draft.write(record);
     }
+}
+
+/// How many partitions are in a target that were not in the one before.
+fn gained(before: Option<&Assignment>, target: &Assignment) -> u64 {
+    let partitions = target.iter().flat_map(|(topic, partitions)| {
+        let had = before.and_then(|before| before.get(topic));
+        partitions
+            .iter()
+            .filter(move |partition| had.is_none_or(|had| had.binary_search(partition).is_err()))
+    });
+    partitions.count() as u64
 }
 
 /// Whether an assignment that was last made at `made_ms` may be made anew. One that lies in the future was made
