@@ -108,7 +108,13 @@ fn a_broker_is_described_once_however_its_number_is_written() {
     let (described, refused) = ((ErrorCode::None, true), (ErrorCode::InvalidRequest, false));
     let names = ["0", "00", "+0", "-0", ""].map(str::to_owned);
     // Nothing is set for all brokers.
-    let expected = [described, refused, refused, refused, (ErrorCode::None, false)];
+    let expected = [
+        described,
+        refused,
+        refused,
+        refused,
+        (ErrorCode::None, false),
+    ];
     assert_eq!(describe(BROKER, &names), expected);
 
     let groups: Vec<String> = (0..=10_000).map(|number| format!("g{number}")).collect();

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use client::Acks;
@@ -23,11 +25,13 @@ use protocol::messages::{
 use records::Compression;
 use tests::{
     Broker, Launch, Wire, batch_of, create_topic, error_of, read_values, temporary_directory,
+    within,
 };
 use types::{ErrorCode, PartitionIndex, Uuid};
 
 const TOPIC: &str = "moving";
 const PARTITIONS: i32 = 6;
+const TIME_MAX: Duration = Duration::from_secs(60);
 const NODE: i32 = 0;
 const SHARD_1: i32 = NODE + 100_000;
 const FETCH_VERSION: i16 = 17;
@@ -208,6 +212,37 @@ fn a_reassignment_moves_a_partition_and_bad_ones_are_refused_by_name() {
     assert_eq!(leaders(&broker), swapped);
     reassign(&mut broker.wire(), 1, &[(0, Some(&[-1]), E::None)]);
     assert_eq!(leaders(&broker)[&0], (NODE, 2));
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn topics_are_created_while_many_partitions_move() {
+    const MANY: i32 = 800;
+    let directory = temporary_directory();
+    let broker = Launch::in_directory(directory.path()).start();
+    create_topic(&broker, TOPIC, MANY, &[]);
+    let is_on_shard_1 = || {
+        let leaders = leaders(&broker);
+        leaders
+            .values()
+            .filter(|(node, _)| *node == SHARD_1)
+            .count()
+    };
+    let before = is_on_shard_1();
+    let cases: Vec<Case<'_>> = (0..MANY)
+        .map(|index| (index, Some(&[SHARD_1][..]), ErrorCode::None))
+        .collect();
+    thread::scope(|scope| {
+        let moving = scope.spawn(|| reassign(&mut aware(&broker), 1, &cases));
+        assert!(within(TIME_MAX, || is_on_shard_1() > before));
+        create_topic(&broker, "meanwhile", 1, &[]);
+        assert!(
+            !moving.is_finished(),
+            "the topic had to wait for all of them"
+        );
+        moving.join().expect("they move");
+    });
+    assert_eq!(is_on_shard_1(), usize::try_from(MANY).expect("positive"));
     assert_eq!(broker.stop().code(), 0);
 }
 

@@ -36,7 +36,7 @@ use crate::mesh::ReturnAddress;
 use crate::message::{Control, Reply};
 use crate::shard::{Shard, lifecycle};
 use directories::WishedDirectories;
-use moves::MoveVerdict;
+use moves::{MoveVerdict, MovesUnderWay, Progress};
 use store::MetadataStore;
 
 /// A change to decide.
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     },
     /// Move partitions as the balancer wants it.
     Rebalance(Vec<PartitionMove>),
+    /// Go on with moves, after others have had their turn.
+    GoOn(MovesUnderWay),
     /// The copy of a log in another directory is complete: it is the partition's from now on.
     ChangeDirectory(DirectoryChange),
     /// Put a partition that is not there yet into this directory when it is created.
@@ -104,6 +106,17 @@ pub(crate) enum Asker {
     Remote(ReturnAddress),
 }
 
+impl Asker {
+    fn answer<I: Io>(self, shard: &Shard<I>, result: CommandResult) {
+        match self {
+            Self::Local(promise) => promise.fulfil(result),
+            Self::Remote(address) => shard
+                .mesh
+                .reply_to(address, Reply::Decided(Box::new(result))),
+        }
+    }
+}
+
 /// The queue of commands.
 #[derive(Default)]
 pub(crate) struct Controller {
@@ -116,6 +129,16 @@ impl Controller {
     pub(crate) fn submit(&self, command: Command, asker: Asker) {
         self.queue.borrow_mut().push_back((command, asker));
         self.arrived.notify_all();
+    }
+
+    /// Refuses what nobody will carry out any more.
+    fn refuse_all<I: Io>(&self, shard: &Shard<I>) {
+        let left = self.queue.take();
+        for (_, asker) in left {
+            let message = "the broker is shutting down";
+            let refusal = Refusal::new(ErrorCode::NotController, message);
+            asker.answer(shard, CommandResult::Refused(refusal));
+        }
     }
 
     async fn next(&self) -> (Command, Asker) {
@@ -209,15 +232,12 @@ impl<I: Io> Decider<I> {
         loop {
             let (command, asker) = shard.controller.next().await;
             let is_last = matches!(command, Command::Close);
-            let result = self.carry_out(command).await;
-            match asker {
-                Asker::Local(promise) => promise.fulfil(result),
-                Asker::Remote(address) => shard
-                    .mesh
-                    .reply_to(address, Reply::Decided(Box::new(result))),
+            match self.carry_out(command).await {
+                Progress::Done(result) => asker.answer(&shard, result),
+                Progress::More(moves) => shard.controller.submit(Command::GoOn(moves), asker),
             }
             if is_last {
-                return;
+                return shard.controller.refuse_all(&shard);
             }
             if let Err(error) = self.store.compact(&self.image).await {
                 tracing::error!(%error, "cannot write a metadata snapshot");
@@ -225,7 +245,21 @@ impl<I: Io> Decider<I> {
         }
     }
 
-    async fn carry_out(&mut self, command: Command) -> CommandResult {
+    async fn carry_out(&mut self, command: Command) -> Progress {
+        let moves = match command {
+            Command::Reassign {
+                wanted,
+                allows_factor_change,
+                deadline,
+            } => self.begin_reassigning(&wanted, allows_factor_change, deadline),
+            Command::Rebalance(moves) => MovesUnderWay::of_balancer(moves),
+            Command::GoOn(moves) => moves,
+            other => return Progress::Done(self.carry_out_whole(other).await),
+        };
+        self.go_on(moves).await
+    }
+
+    async fn carry_out_whole(&mut self, command: Command) -> CommandResult {
         if matches!(command, Command::Close) {
             return match self.store.close().await {
                 Ok(()) => CommandResult::Closed,
@@ -244,10 +278,16 @@ impl<I: Io> Decider<I> {
                 return CommandResult::Refused(refusal);
             }
         }
-        let command = match self.carry_out_moves(command).await {
-            Ok(result) => return result,
-            Err(command) => command,
-        };
+        if let Command::WishDirectory {
+            topic,
+            partition,
+            directory,
+        } = command
+        {
+            self.wished_directories
+                .remember(&topic, partition, directory);
+            return CommandResult::WishedDirectory;
+        }
         if let Err(refusal) = self.look_at_directories(&command).await {
             return CommandResult::Refused(refusal);
         }
@@ -279,40 +319,6 @@ impl<I: Io> Decider<I> {
                     CommandResult::Refused(Refusal::new(ErrorCode::KafkaStorageError, message))
                 }
             },
-        }
-    }
-
-    /// Carries out a command that is not decided in one step, or changes no metadata.
-    ///
-    /// # Errors
-    /// Any other command, given back.
-    async fn carry_out_moves(
-        &mut self,
-        command: Command,
-    ) -> std::result::Result<CommandResult, Command> {
-        match command {
-            Command::Reassign {
-                wanted,
-                allows_factor_change,
-                deadline,
-            } => {
-                let verdicts = self.reassign(&wanted, allows_factor_change, deadline);
-                Ok(CommandResult::Reassigned(verdicts.await))
-            }
-            Command::Rebalance(moves) => Ok(self
-                .rebalance(moves)
-                .await
-                .map_or_else(CommandResult::Refused, |()| CommandResult::Rebalanced)),
-            Command::WishDirectory {
-                topic,
-                partition,
-                directory,
-            } => {
-                self.wished_directories
-                    .remember(&topic, partition, directory);
-                Ok(CommandResult::WishedDirectory)
-            }
-            other => Err(other),
         }
     }
 
@@ -366,6 +372,7 @@ impl<I: Io> Decider<I> {
             Command::Close
             | Command::Reassign { .. }
             | Command::Rebalance(_)
+            | Command::GoOn(_)
             | Command::WishDirectory { .. } => Decision {
                 records: Vec::new(),
                 reply: CommandResult::Closed,

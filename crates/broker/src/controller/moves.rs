@@ -1,7 +1,8 @@
 //! Carrying out moves of partitions between the shards of this machine; `docs/adr/0009` has the whole.
 //!
 //! The records of a move are durable before any shard hears of it: after a crash the partition is where they say. The
-//! old owner closes the log before the new one opens it, so what is on disk fits either.
+//! old owner closes the log before the new one opens it, so what is on disk fits either. Between two steps of many moves other
+//! commands have their turn.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -9,56 +10,120 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use io::{Instant, Io};
-use metadata::{PartitionMove, Reassignment, Refusal, decide_reassignment, next_moves};
+use metadata::{
+    MetadataImage, PartitionMove, Reassignment, Refusal, decide_reassignment, next_moves,
+};
 use types::{ErrorCode, ShardId};
 
-use super::Decider;
+use super::{CommandResult, Decider};
 use crate::message::{Announcement, Control, HandedOver, PartitionKey, Reply};
 
 /// Whether a partition is where it was wanted.
 pub(crate) type MoveVerdict = Result<(), Refusal>;
 
+/// Moves that are carried out some at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct MovesUnderWay {
+    /// Each with its place in `verdicts`.
+    waiting: Vec<(usize, PartitionMove)>,
+    verdicts: Vec<MoveVerdict>,
+    /// Until when a client waits for them; `None` for the balancer, which gives up at the first failure.
+    deadline: Option<Instant>,
+}
+
+impl MovesUnderWay {
+    /// Moves that the balancer wants.
+    pub(super) fn of_balancer(moves: Vec<PartitionMove>) -> Self {
+        Self {
+            verdicts: vec![Ok(()); moves.len()],
+            waiting: moves.into_iter().enumerate().collect(),
+            deadline: None,
+        }
+    }
+
+    /// Takes notice of what has happened since they were decided: partitions may have gone or moved. What the balancer wanted
+    /// of those is left out; a client's wish counts from where they are now.
+    fn fit_to(&mut self, image: &MetadataImage) {
+        let Self {
+            waiting,
+            verdicts,
+            deadline,
+        } = self;
+        waiting.retain_mut(|(place, moved)| {
+            let partition = image.partition(moved.topic_id, moved.partition);
+            let Some(shard) = partition.and_then(|it| it.shard) else {
+                let message = "The topic was deleted before this partition's turn.";
+                verdicts[*place] = Err(Refusal::new(ErrorCode::UnknownTopicOrPartition, message));
+                return false;
+            };
+            let has_moved = std::mem::replace(&mut moved.from, shard) != shard;
+            shard != moved.to && (deadline.is_some() || !has_moved)
+        });
+    }
+
+    fn give_up_after(&mut self, now: Instant) {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        for (place, _) in self.waiting.drain(..) {
+            let message = "The request timed out before this partition's turn; it has not moved.";
+            self.verdicts[place] = Err(Refusal::new(ErrorCode::RequestTimedOut, message));
+        }
+    }
+
+    fn into_result(self) -> CommandResult {
+        if self.deadline.is_some() {
+            return CommandResult::Reassigned(self.verdicts);
+        }
+        match self.verdicts.into_iter().find_map(MoveVerdict::err) {
+            Some(refusal) => CommandResult::Refused(refusal),
+            None => CommandResult::Rebalanced,
+        }
+    }
+}
+
+/// How far a command has come.
+pub(super) enum Progress {
+    Done(CommandResult),
+    /// The rest waits behind the other commands.
+    More(MovesUnderWay),
+}
+
 impl<I: Io> Decider<I> {
-    /// Decides about reassignments, and carries out those that are accepted, some at a time, until the deadline.
-    pub(super) async fn reassign(
-        &mut self,
+    /// Decides about reassignments.
+    pub(super) fn begin_reassigning(
+        &self,
         wanted: &[Reassignment],
         allows_factor_change: bool,
         deadline: Instant,
-    ) -> Vec<MoveVerdict> {
+    ) -> MovesUnderWay {
         let decided = decide_reassignment(&self.image, wanted, allows_factor_change);
-        let (mut verdicts, mut waiting) = (decided.verdicts, decided.moves);
-        while !waiting.is_empty() {
-            let step = next_moves(&mut waiting);
-            let moves: Vec<_> = step.iter().map(|(_, moved)| *moved).collect();
-            let outcome = if self.shard.io.now() < deadline {
-                self.move_together(moves).await
-            } else {
-                let message =
-                    "The request timed out before this partition's turn; it has not moved.";
-                Err(Refusal::new(ErrorCode::RequestTimedOut, message))
-            };
-            for (place, _) in step {
-                verdicts[place].clone_from(&outcome);
-            }
+        MovesUnderWay {
+            waiting: decided.moves,
+            verdicts: decided.verdicts,
+            deadline: Some(deadline),
         }
-        verdicts
     }
 
-    /// Carries out moves that were decided elsewhere, as far as they still fit.
-    pub(super) async fn rebalance(&mut self, moves: Vec<PartitionMove>) -> MoveVerdict {
-        let mut waiting: Vec<_> = moves.into_iter().enumerate().collect();
-        loop {
-            waiting.retain(|(_, moved)| {
-                let partition = self.image.partition(moved.topic_id, moved.partition);
-                partition.is_some_and(|it| it.shard == Some(moved.from)) && moved.from != moved.to
-            });
-            if waiting.is_empty() {
-                return Ok(());
+    /// Carries out the next of these moves, so that other commands can have their turn before the rest.
+    pub(super) async fn go_on(&mut self, mut moves: MovesUnderWay) -> Progress {
+        moves.fit_to(&self.image);
+        moves.give_up_after(self.shard.io.now());
+        let step = next_moves(&mut moves.waiting);
+        if !step.is_empty() {
+            let together = step.iter().map(|(_, moved)| *moved).collect();
+            let outcome = self.move_together(together).await;
+            for (place, _) in step {
+                moves.verdicts[place].clone_from(&outcome);
             }
-            let step = next_moves(&mut waiting);
-            self.move_together(step.into_iter().map(|(_, moved)| moved).collect())
-                .await?;
+            if outcome.is_err() && moves.deadline.is_none() {
+                moves.waiting.clear();
+            }
+        }
+        if moves.waiting.is_empty() {
+            Progress::Done(moves.into_result())
+        } else {
+            Progress::More(moves)
         }
     }
 
