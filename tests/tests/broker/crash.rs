@@ -83,8 +83,9 @@ fn live_through_kills(launch: &Launch, paths: &[PathBuf]) {
         .clone()
         .with("listeners", format!("PLAINTEXT://{address}"));
     let mut broker = launch.start();
-    // Small segments, so that kills hit rolls too.
-    create_topic(&broker, TOPIC, PARTITIONS, &[("segment.bytes", "1048576")]);
+    // Small segments, so that kills hit rolls too. Their records are old, and stay however long this takes.
+    let configs = [("segment.bytes", "1048576"), ("retention.ms", "-1")];
+    create_topic(&broker, TOPIC, PARTITIONS, &configs);
     let stop = Arc::new(AtomicBool::new(false));
     let idempotent = IDEMPOTENT.map(|partition| {
         let (address, stop) = (address.clone(), Arc::clone(&stop));
