@@ -160,6 +160,16 @@ impl Connection {
         }
     }
 
+    /// The socket, for those who go on with an event loop of their own, as the benchmark does.
+    ///
+    /// # Panics
+    /// When a response has not been read.
+    #[must_use]
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.in_flight.is_empty(), "responses would be lost");
+        self.stream
+    }
+
     /// Sends a request and reads its response.
     ///
     /// # Errors
