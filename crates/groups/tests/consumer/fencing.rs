@@ -108,6 +108,25 @@ fn who_does_not_give_partitions_away_in_time_is_given_up() {
 }
 
 #[test]
+fn the_time_to_give_partitions_away_begins_anew_when_the_broker_returns() {
+    let mut config = GroupConfig::default();
+    config.consumer.assignment_interval = Duration::ZERO;
+    config.consumer.session_timeout = Duration::from_secs(600);
+    let mut world = World::with(config);
+    world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    world.heartbeat(join("b", &["orders"]));
+    assert_eq!(assigned(&world.heartbeat(beat("a", 2))), Some(vec![0]));
+    world.pass(Duration::from_secs(50));
+    world.restart();
+    world.pass(Duration::from_millis(59_999));
+    assert_eq!(world.describe().members.len(), 2);
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.describe().members.len(), 1);
+    assert_eq!(world.coordinator.counters().consumer_rebalances_missed, 1);
+}
+
+#[test]
 fn who_gave_its_partitions_away_is_not_given_up() {
     let mut config = GroupConfig::default();
     config.consumer.assignment_interval = Duration::ZERO;

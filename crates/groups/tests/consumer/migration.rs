@@ -328,6 +328,23 @@ fn a_classic_member_that_does_not_join_again_is_given_up() {
 }
 
 #[test]
+fn a_classic_member_that_does_not_fetch_its_assignment_is_given_up() {
+    let mut world = World::new();
+    world.topic("orders", 4);
+    let mut epoch = world.heartbeat(join("new", &["orders"])).member_epoch;
+    let mut classic = Classic::new();
+    assert_eq!(classic.join(&mut world), ErrorCode::None);
+    for _ in 0..4 {
+        assert_eq!(world.describe().members.len(), 2);
+        classic.beat(&mut world);
+        epoch = world.heartbeat(beat("new", epoch)).member_epoch;
+        world.pass(Duration::from_secs(5));
+    }
+    assert_eq!(classic.beat(&mut world), ErrorCode::UnknownMemberId);
+    assert_eq!(world.describe().members.len(), 1);
+}
+
+#[test]
 fn the_policy_says_which_way_groups_may_go() {
     for (policy, upgrade, downgrade) in [
         (MigrationPolicy::Disabled, false, false),
