@@ -6,6 +6,8 @@
 //!
 //! Source: Kafka 4.3.1 `KafkaApis.handleProduceRequest`, `ReplicaManager.appendRecords`; KIP-98, KIP-467, KIP-951.
 
+mod check;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,9 +21,7 @@ use protocol::messages::produce_response::{
 };
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::{Records, Str};
-use records::{
-    Compression, InvalidBatch, ProduceRules, Scratch, ValidBatch, Validation, validate_produce,
-};
+use records::{InvalidBatch, ProduceRules};
 use types::{ErrorCode, LeaderEpoch, ShardId, TimestampMs};
 
 use super::{Call, Finished, Outcome};
@@ -36,6 +36,7 @@ use crate::partition::{Partition, Submitted};
 use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use crate::slice::Steps;
 use crate::topics::TopicSettings;
+use check::{Unfit, check};
 
 /// The first version that may carry Zstandard (KIP-110).
 const ZSTD_SINCE: i16 = 7;
@@ -43,21 +44,8 @@ const ZSTD_SINCE: i16 = 7;
 /// The first version that names topics by their ids.
 const IDS_SINCE: i16 = 13;
 
-/// Decompressed bytes that are checked before the shard serves others: about 100 µs of work.
-const DECOMPRESSED_SLICE_BYTES: usize = 256 << 10;
-
-/// Decompressed bytes of a batch whose recompression does not count as long.
-const SHORT_RECOMPRESSION_BYTES: usize = 4 << 20;
-
-/// The slices of a batch that does not count as long.
-const SHORT_BATCH_SLICES: usize = 16;
-
 /// Where a batch's checksum is.
 const CRC: std::ops::Range<usize> = 17..21;
-
-/// Where the low byte of a batch's attributes is, and its bits that name the codec.
-const ATTRIBUTES_LOW_BYTE: usize = 22;
-const CODEC_MASK: u8 = 0x07;
 
 /// What is known of one partition's batch when the handler returns.
 enum Progress<I: Io> {
@@ -277,17 +265,11 @@ impl<I: Io> Pass<'_, I> {
             ..*rules
         };
         let records = records.unwrap_or_default().into_bytes();
-        let valid = if is_to_be_recompressed(&records, &rules) {
-            self.recompress(&records, &rules).await?
-        } else {
-            let validated = if is_compressed(&records) {
-                self.validate_in_slices(&records, &rules).await
-            } else {
-                let mut scratch = self.shard.scratch.borrow_mut();
-                validate_produce(&records, &rules, self.now, &mut scratch)
-            };
-            validated.map_err(|error| failure(&error))?
-        };
+        let checked = check(self.shard, &records, &rules, self.now).await;
+        let valid = checked.map_err(|unfit| match unfit {
+            Unfit::Invalid(error) => failure(&error),
+            Unfit::Panicked => ErrorCode::UnknownServerError.into(),
+        })?;
         if valid.header.is_transactional() {
             return Err(ErrorCode::TransactionalIdAuthorizationFailed.into());
         }
@@ -299,86 +281,6 @@ impl<I: Io> Pass<'_, I> {
             now: self.now,
             wait_durable: self.wait_durable,
         })
-    }
-
-    /// Decompresses a slice at a time, since a small batch may become very large; the shard serves others in between.
-    /// One batch at a time is under way, because a codec's window may be large; one that turns out to be long begins
-    /// again in a queue of such, so that the others do not wait for it.
-    async fn validate_in_slices(
-        &self,
-        records: &[u8],
-        rules: &ProduceRules,
-    ) -> Result<ValidBatch, InvalidBatch> {
-        let shard = self.shard;
-        {
-            let _turn = shard.decompressing.acquire(1).await;
-            let short = self.validate_slices(records, rules, SHORT_BATCH_SLICES);
-            if let Some(result) = short.await {
-                return result;
-            }
-        }
-        let _turn = shard.decompressing_long.acquire(1).await;
-        let long = self.validate_slices(records, rules, usize::MAX);
-        long.await.expect("it has all the slices that it wants")
-    }
-
-    /// `None` when the batch takes more than `slices_max`.
-    async fn validate_slices(
-        &self,
-        records: &[u8],
-        rules: &ProduceRules,
-        slices_max: usize,
-    ) -> Option<Result<ValidBatch, InvalidBatch>> {
-        let scratch = self.shard.scratch.take();
-        let mut validation = Validation::new(records, rules, self.now, scratch);
-        let mut slices = 0;
-        let result = loop {
-            if slices == slices_max {
-                break None;
-            }
-            slices += 1;
-            match validation.advance(DECOMPRESSED_SLICE_BYTES) {
-                None => self.shard.io.reschedule().await,
-                result => break result,
-            }
-        };
-        self.shard.scratch.replace(validation.into_scratch());
-        result
-    }
-
-    /// Recompressing may take long, and codecs cannot do it in slices: a helper thread does. One batch at a time, and one
-    /// that turns out to be long begins again in a queue of such.
-    async fn recompress(
-        &self,
-        records: &Bytes,
-        rules: &ProduceRules,
-    ) -> Result<ValidBatch, Failure> {
-        let shard = self.shard;
-        if rules.decompressed_max_bytes > SHORT_RECOMPRESSION_BYTES {
-            let _turn = shard.recompressing.acquire(1).await;
-            let short = ProduceRules {
-                decompressed_max_bytes: SHORT_RECOMPRESSION_BYTES,
-                ..*rules
-            };
-            match self.recompress_within(records, short).await? {
-                Err(InvalidBatch::DecompressedTooLarge) => {}
-                result => return result.map_err(|error| failure(&error)),
-            }
-        }
-        let _turn = shard.recompressing_long.acquire(1).await;
-        let result = self.recompress_within(records, *rules).await?;
-        result.map_err(|error| failure(&error))
-    }
-
-    async fn recompress_within(
-        &self,
-        records: &Bytes,
-        rules: ProduceRules,
-    ) -> Result<Result<ValidBatch, InvalidBatch>, Failure> {
-        let (records, now) = (records.clone(), self.now);
-        let work = move || validate_produce(&records, &rules, now, &mut Scratch::default());
-        let computed = self.shard.io.compute(work).await;
-        computed.map_err(|_panicked| ErrorCode::UnknownServerError.into())
     }
 
     /// Gives the batch its place with the shard that owns the partition by now: checking it and waiting for a credit
@@ -457,23 +359,6 @@ fn crc_of(records: &Records) -> u32 {
     let first = records.chunks().first().and_then(|chunk| chunk.get(CRC));
     let crc = first.and_then(|crc| crc.try_into().ok());
     crc.map_or(0, u32::from_be_bytes)
-}
-
-/// Whether what should be a batch says that it has another codec than its topic wants.
-fn is_to_be_recompressed(records: &[u8], rules: &ProduceRules) -> bool {
-    let codec = records
-        .get(ATTRIBUTES_LOW_BYTE)
-        .and_then(|attributes| Compression::from_id(i16::from(attributes & CODEC_MASK)));
-    rules
-        .compression
-        .is_some_and(|target| codec != Some(target))
-}
-
-/// Whether what should be a batch says that it is compressed.
-fn is_compressed(records: &[u8]) -> bool {
-    records
-        .get(ATTRIBUTES_LOW_BYTE)
-        .is_some_and(|attributes| attributes & CODEC_MASK != 0)
 }
 
 fn failure(error: &InvalidBatch) -> Failure {
