@@ -45,13 +45,13 @@ async def main() -> None:
             await asyncio.sleep(0.2)
     while not ended.is_set():
         try:
-            async with busy:
-                batches = await consumer.getmany(timeout_ms=50, max_records=500)
-                records = [(at.partition, record.offset) for at, batch in batches.items() for record in batch]
-                if records:
+            # It returns nothing while partitions are being reassigned, and waits for the end of that.
+            batches = await consumer.getmany(timeout_ms=200, max_records=500)
+            records = [(at.partition, record.offset) for at, batch in batches.items() for record in batch]
+            if records:
+                async with busy:
                     consumed(records)
                     await consumer.commit()
-            await asyncio.sleep(0.01)
         except KafkaError as error:
             print(f"refused {error!r}", file=sys.stderr, flush=True)
     await consumer.stop()

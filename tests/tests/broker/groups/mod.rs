@@ -18,7 +18,7 @@ use protocol::messages::offset_commit_request::{
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
+    DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
     OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
 };
 use tests::{Broker, Launch, Wire, error_of, within};
@@ -56,7 +56,11 @@ pub(crate) fn coordinator(broker: &Broker, group: &str) -> Wire {
     let response = wire.call(6, &request);
     assert_eq!(response.coordinators[0].error_code, 0, "{response:?}");
     until("the coordinator is loaded", || {
-        let code = heartbeat(&mut wire, group, "nobody", 0);
+        let request = DescribeGroupsRequest {
+            groups: vec![group.into()],
+            include_authorized_operations: false,
+        };
+        let code = error_of(wire.call(5, &request).groups[0].error_code);
         code != ErrorCode::CoordinatorLoadInProgress
     });
     wire

@@ -16,7 +16,13 @@ pub(in crate::api) async fn handle<I: Io>(
     one_group!(call, request, Heartbeat, refused)
 }
 
+/// While the group is loaded its members are told that all is well, as in Kafka: sessions begin anew then, and aiokafka
+/// gives up at any other answer.
 fn refused(code: ErrorCode) -> HeartbeatResponse {
+    let code = match code {
+        ErrorCode::CoordinatorLoadInProgress => ErrorCode::None,
+        code => code,
+    };
     HeartbeatResponse {
         error_code: code.code(),
         ..HeartbeatResponse::default()
