@@ -37,7 +37,7 @@ public final class Member {
                 Thread.currentThread().interrupt();
             }
         }));
-        consumer.subscribe(List.of(OPTIONS.get("topic")), new Listener());
+        consumer.subscribe(List.of(OPTIONS.get("topic")), new Listener(consumer));
         try {
             while (true) {
                 handle(consumer);
@@ -105,9 +105,20 @@ public final class Member {
 
     private static final class Listener implements ConsumerRebalanceListener {
         private final TreeSet<Integer> owned = new TreeSet<>();
+        private final KafkaConsumer<byte[], byte[]> consumer;
+
+        Listener(KafkaConsumer<byte[], byte[]> consumer) {
+            this.consumer = consumer;
+        }
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+            // What could not be committed while the others were joining.
+            try {
+                consumer.commitSync();
+            } catch (KafkaException refused) {
+                System.err.println("refused " + refused);
+            }
             partitions.forEach(it -> owned.remove(it.partition()));
             print();
         }

@@ -18,8 +18,9 @@ use protocol::messages::offset_commit_request::{
 use protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
-    OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest, SyncGroupResponse,
+    DescribeGroupsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest,
+    JoinGroupResponse, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
+    SyncGroupResponse,
 };
 use tests::{Broker, Launch, Wire, error_of, within};
 use types::ErrorCode;
