@@ -11,7 +11,11 @@ use std::sync::OnceLock;
 const OVERRIDE: &str = "LOGAN_BINARY";
 
 /// The broker to run.
-pub(crate) fn logan() -> &'static Path {
+///
+/// # Panics
+/// When it does not compile.
+#[must_use]
+pub fn logan() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os(OVERRIDE).map_or_else(build, PathBuf::from))
 }

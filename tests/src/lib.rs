@@ -15,6 +15,7 @@ mod wait;
 mod wire;
 
 pub use admin::admin_verdicts;
+pub use binary::logan as broker_binary;
 pub use broker::{Broker, Ended, Launch, Signal};
 pub use chance::{Chance, number_from_environment};
 pub use mount::{Mount, skip};

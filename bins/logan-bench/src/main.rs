@@ -7,6 +7,7 @@
 //! Deliberately absent: retries (a refused request ends the run), fetch sessions, transactions, TLS, consumer groups.
 
 mod cli;
+mod compare;
 mod engine;
 mod failure;
 mod load;
@@ -29,6 +30,7 @@ use clap::{CommandFactory as _, Parser as _};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use cli::{Cli, Command};
+use compare::Targets;
 use failure::Failure;
 use output::Output;
 use workload::Context;
@@ -59,6 +61,14 @@ fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
             let scenario = Cli::parse_from(line);
             let output = Output::new(&scenario.global);
             measure(&scenario, &output)
+        }
+        Command::Compare {
+            manifest,
+            report,
+            html,
+        } => {
+            let targets = Targets { json: report, html };
+            compare::compare(&manifest, &targets, output, &*interruption()?)
         }
         Command::Yardstick {
             directory,

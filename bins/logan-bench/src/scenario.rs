@@ -286,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn the_scenarios_of_the_repository_make_sense() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/perf/scenarios");
+        let entries = std::fs::read_dir(folder).expect("it is committed");
+        let paths = entries.flatten().map(|entry| entry.path());
+        let scenarios: Vec<_> = paths
+            .filter(|path| !path.ends_with("compare.toml"))
+            .collect();
+        assert!(scenarios.len() >= 4);
+        for path in scenarios {
+            words(&path).expect("it makes sense");
+        }
+    }
+
+    #[test]
     fn openmessaging_workloads_are_read() {
         let text = "name: 1 topic\ntopics: 1\npartitionsPerTopic: 16\nmessageSize: 1024\npayloadFile: payload/payload-1Kb.data\n\
                     subscriptionsPerTopic: 1\nproducersPerTopic: 1\nconsumerPerSubscription: 1\nproducerRate: 50000\n\

@@ -12,6 +12,7 @@ Examples:
   logan-bench connections --connections 5000
   logan-bench yardstick --directory /var/lib/logan        what the machine itself can do
   logan-bench run scenarios/steady-50mb.toml --duration 1m
+  logan-bench compare brokers.toml --html both.html       several brokers in turn
 
 Exit codes:
   0  done (also when the reader of the output has gone away)
@@ -56,6 +57,21 @@ processes must be above the number of connections.
 Examples:
   logan-bench connections --connections 5000 --pid 4711
   logan-bench connections --connections 500 --throughput 2000 --duration 30s";
+
+pub(crate) const COMPARE: &str = "\
+Each round starts every broker once, in the order of the manifest, on an empty directory below the current one; measures it; and
+kills it. In a command, {port} and {directory} stand for a free port and that directory. Scenarios are found
+beside the manifest.
+  rounds = 5
+  scenarios = [\"steady-50mb.toml\"]
+  [[broker]]
+  name = \"Logan\"
+  command = [\"logan\", \"--override\", \"listeners=PLAINTEXT://127.0.0.1:{port}\",
+             \"--override\", \"log.dirs={directory}\"]
+
+Examples:
+  logan-bench compare tests/perf/scenarios/compare.toml
+  logan-bench compare tests/perf/scenarios/compare.toml --report both.json --html both.html";
 
 pub(crate) const YARDSTICK: &str = "\
 Blocks of 256 KiB: through a socket of the loopback interface, written directly to a file with and without fdatasync, copied

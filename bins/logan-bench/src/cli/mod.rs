@@ -92,6 +92,18 @@ pub(crate) enum Command {
     /// Open many connections, keep them, and ask a little on them
     #[command(after_help = examples::CONNECTIONS, args_override_self = true)]
     Connections(ConnectionsOptions),
+    /// Start brokers in turn and run the same scenarios against each of them
+    #[command(after_help = examples::COMPARE)]
+    Compare {
+        /// The manifest, in TOML
+        manifest: PathBuf,
+        /// Write everything that was measured to this file, as JSON
+        #[arg(long, value_name = "PATH")]
+        report: Option<PathBuf>,
+        /// Write a page with charts to this file
+        #[arg(long, value_name = "PATH")]
+        html: Option<PathBuf>,
+    },
     /// Measure what the machine itself can do: sockets, disk, memory, checksums
     #[command(after_help = examples::YARDSTICK)]
     Yardstick {

@@ -35,7 +35,8 @@ pub(crate) fn run(command: &Command, context: &Context<'_>) -> Result<(), Failur
         Command::EndToEnd(options) => produce::end_to_end(options, context),
         Command::Consume(options) => consume::consume(options, context),
         Command::Connections(options) => connections::connections(options, context),
-        Command::Run { .. }
+        Command::Compare { .. }
+        | Command::Run { .. }
         | Command::Yardstick { .. }
         | Command::Completions { .. }
         | Command::Man { .. } => {

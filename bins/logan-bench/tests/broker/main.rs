@@ -207,6 +207,7 @@ fn bad_input_is_refused_before_anything_is_done() {
         ("produce --pid 4294967295", 2, "--pid"),
         ("end-to-end --record-size 8", 2, "record-size"),
         ("end-to-end --compression lz4", 2, "compression"),
+        ("compare no-such-file.toml", 3, "no-such-file.toml"),
         ("consume --from latest", 2, "end-to-end"),
         ("produce --timeout 2s", 5, "is a broker running there?"),
         (
@@ -359,6 +360,89 @@ fn a_full_disk_leaves_no_half_report() {
         "{left:?}"
     );
     drop(disk);
+}
+
+/// Two brokers that are started by the same command, and a scenario.
+fn manifest(directory: &Path, command: &str) -> String {
+    let scenario = "workload = 'produce'\nwarmup = '50ms'\nduration = '200ms'\nthroughput = 500\n";
+    std::fs::write(directory.join("s.toml"), scenario).expect("room");
+    let text = format!(
+        "rounds = 2\nscenarios = ['s.toml']\n\
+         [[broker]]\nname = 'a'\ncommand = [{command}]\n\
+         [[broker]]\nname = 'b <b>'\ncommand = [{command}]\n"
+    );
+    let path = directory.join("m.toml");
+    std::fs::write(&path, text).expect("room");
+    path.display().to_string()
+}
+
+#[test]
+fn brokers_are_compared_in_turn() {
+    let directory = temporary_directory();
+    let logan = tests::broker_binary().display().to_string();
+    let command = format!(
+        "'{logan}', '--override', 'listeners=PLAINTEXT://127.0.0.1:{{port}}', '--override', 'log.dirs={{directory}}'"
+    );
+    let manifest = manifest(directory.path(), &command);
+    let html = directory.path().join("c.html");
+    let words = format!("compare {manifest} --html {} -o json", html.display());
+    let mut bench = bench("127.0.0.1:1", &words);
+    let ended = ended(
+        bench
+            .current_dir(directory.path())
+            .spawn()
+            .expect("it was built"),
+    );
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let report = ended.json();
+    let runs = report["runs"].as_array().expect("a list");
+    let order: Vec<_> = runs.iter().map(|run| run["broker"].as_str()).collect();
+    assert_eq!(order, [Some("a"), Some("b <b>"), Some("a"), Some("b <b>")]);
+    assert!(
+        runs.iter()
+            .all(|run| run["report"]["broker"]["rss_peak_bytes"].is_u64())
+    );
+    let page = std::fs::read_to_string(&html).expect("it was written");
+    assert!(page.contains("b &lt;b&gt;") && page.contains("<svg") && !page.contains("PARTIAL"));
+}
+
+#[test]
+fn a_broker_that_does_not_start_is_reported_and_the_report_is_partial() {
+    let directory = temporary_directory();
+    let manifest = manifest(
+        directory.path(),
+        "'sh', '-c', 'echo no such configuration; exit 3'",
+    );
+    let (html, json) = (
+        directory.path().join("c.html"),
+        directory.path().join("c.json"),
+    );
+    let words = format!(
+        "compare {manifest} --html {} --report {}",
+        html.display(),
+        json.display()
+    );
+    let mut bench = bench("127.0.0.1:1", &words);
+    let ended = ended(
+        bench
+            .current_dir(directory.path())
+            .spawn()
+            .expect("it was built"),
+    );
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("no such configuration"),
+        "{}",
+        ended.stderr
+    );
+    let page = std::fs::read_to_string(&html).expect("it was written");
+    assert!(
+        page.contains("PARTIAL: a ended before it answered"),
+        "{page}"
+    );
+    let report: Value =
+        serde_json::from_str(&std::fs::read_to_string(&json).expect("written")).expect("JSON");
+    assert_eq!(report["status"], "partial");
 }
 
 #[test]
