@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use groups::{
-    Caller, Context, Decision, GroupConfig, GroupCoordinator, Instant, Request, Ticket, Topic,
-    Topics,
+    Caller, Context, Decision, GroupConfig, GroupCoordinator, Instant, Reply, Request, Ticket,
+    Topic, Topics,
 };
 use protocol::Str;
 use protocol::messages::ConsumerGroupHeartbeatRequest;
@@ -156,8 +156,24 @@ fn rebalances(criterion: &mut Criterion) {
         });
     }
     let mut coordinator = group(config("uniform", Duration::ZERO), &cluster, false);
+    let member = MEMBERS / 2;
+    let joined = beat(
+        &mut coordinator,
+        &cluster,
+        request(member, 0, subscription(0, false)),
+    );
+    let Some((_, Reply::ConsumerGroupHeartbeat(response))) = joined.replies.first() else {
+        unreachable!("a heartbeat is answered as such");
+    };
+    let epoch = response.member_epoch;
     benches.bench_function("heartbeat", |bencher| {
-        bencher.iter(|| black_box(beat(&mut coordinator, &cluster, request(0, 2, Vec::new()))));
+        bencher.iter(|| {
+            black_box(beat(
+                &mut coordinator,
+                &cluster,
+                request(member, epoch, Vec::new()),
+            ))
+        });
     });
     benches.finish();
 }

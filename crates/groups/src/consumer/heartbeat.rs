@@ -137,9 +137,13 @@ fn stay(
         speaks_classic: false,
     };
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
-    let mut subscribed = Member::clone(&before);
-    take_over(&mut subscribed, request, caller);
-    let changed = subscribe(&mut draft, &before, &subscribed)?;
+    let changed = if has_news(&before, request, caller) {
+        let mut subscribed = Member::clone(&before);
+        take_over(&mut subscribed, request, caller);
+        subscribe(&mut draft, &before, &subscribed)?
+    } else {
+        false
+    };
     target::follow(&mut draft, config, turn.context, changed);
     let after = reconcile(&mut draft, &claim, changed, turn)?;
     let is_full_request = request.rebalance_timeout_ms != -1
@@ -147,13 +151,13 @@ fn stay(
         && request.topic_partitions.is_some();
     // A member that is behind has missed a reply, and perhaps the assignment in it.
     let is_behind = request.member_epoch != before.epoch;
-    let has_news = joins || is_behind || is_full_request || before.assigned != after.assigned;
+    let is_told = joins || is_behind || is_full_request || before.assigned != after.assigned;
     let response = ConsumerGroupHeartbeatResponse {
         member_id: Some(after.member_id.clone()),
         member_epoch: after.epoch,
         heartbeat_interval_ms: i32::try_from(config.heartbeat_interval.as_millis())
             .unwrap_or(i32::MAX),
-        assignment: has_news.then(|| assignment_of(&after)),
+        assignment: is_told.then(|| assignment_of(&after)),
         ..ConsumerGroupHeartbeatResponse::default()
     };
     let has_moved = !draft.records.is_empty();
@@ -343,6 +347,26 @@ fn is_released(member: &Member, group: &Group, turn: &Turn<'_>) -> bool {
     consumer_of(group)
         .and_then(|consumer| consumer.soft.seen(&member.member_id))
         .is_some_and(|seen| turn.context.now.since(seen) > patience)
+}
+
+/// Whether a heartbeat says anything about its member that is not known. Most do not, and cost nothing then.
+fn has_news(member: &Member, request: &ConsumerGroupHeartbeatRequest, caller: &Caller) -> bool {
+    let is_new = |said: &Option<Str>, known: &Option<Str>| said.is_some() && said != known;
+    let names = request.subscribed_topic_names.as_ref();
+    member.previous_epoch < JOIN_EPOCH
+        || member.classic.is_some()
+        || member.client_id != caller.client_id
+        || member.client_host != caller.client_host
+        || is_new(&request.instance_id, &member.instance_id)
+        || is_new(&request.rack_id, &member.rack_id)
+        || is_new(&request.server_assignor, &member.assignor)
+        || is_new(&request.subscribed_topic_regex, &member.regex)
+        || (request.rebalance_timeout_ms != -1
+            && request.rebalance_timeout_ms != member.rebalance_timeout_ms)
+        || names.is_some_and(|names| {
+            names.len() != member.names.len()
+                || names.iter().any(|name| !member.names.contains(name))
+        })
 }
 
 /// Changes a member into what a heartbeat says about it. What the heartbeat leaves out stays.

@@ -37,6 +37,12 @@ pub(super) fn step(
     if !subscription_changed && member.is_reconciled_to(state.target_epoch) {
         return Ok(None);
     }
+    if !subscription_changed
+        && member.state == MemberState::UnrevokedPartitions
+        && owns_any(owned, &member.revoking)
+    {
+        return Ok(None);
+    }
     let subscribed: BTreeSet<Uuid> = state
         .names_of(member)
         .filter_map(|name| topics.by_name(name))
@@ -50,13 +56,7 @@ pub(super) fn step(
     };
     let next = match member.state {
         MemberState::Stable if member.epoch == state.target_epoch => stepper.narrow(),
-        MemberState::UnrevokedPartitions if stepper.owns_any(&member.revoking) => {
-            if subscription_changed {
-                stepper.narrow()
-            } else {
-                return Ok(None);
-            }
-        }
+        MemberState::UnrevokedPartitions if owns_any(owned, &member.revoking) => stepper.narrow(),
         MemberState::Stable
         | MemberState::UnrevokedPartitions
         | MemberState::UnreleasedPartitions => stepper.advance(),
@@ -73,6 +73,21 @@ pub(super) fn step(
     Ok((next != *member).then_some(next))
 }
 
+/// Whether a member may own some of these still. Who does not say may own everything.
+fn owns_any(owned: Owned<'_>, partitions: &PartitionEpochs) -> bool {
+    let Some(owned) = owned else {
+        return true;
+    };
+    owned.iter().any(|topic| {
+        partitions.get(&topic.topic_id).is_some_and(|partitions| {
+            topic
+                .partitions
+                .iter()
+                .any(|partition| partitions.contains_key(partition))
+        })
+    })
+}
+
 struct Stepper<'a> {
     state: &'a State,
     member: &'a Member,
@@ -81,21 +96,6 @@ struct Stepper<'a> {
 }
 
 impl Stepper<'_> {
-    /// Whether the member may own some of these still. Who does not say may own everything.
-    fn owns_any(&self, partitions: &PartitionEpochs) -> bool {
-        let Some(owned) = self.owned else {
-            return true;
-        };
-        owned.iter().any(|topic| {
-            partitions.get(&topic.topic_id).is_some_and(|partitions| {
-                topic
-                    .partitions
-                    .iter()
-                    .any(|partition| partitions.contains_key(partition))
-            })
-        })
-    }
-
     /// Takes away what the member does not subscribe to any more; its epoch stays.
     fn narrow(&self) -> Member {
         let mut next = self.member.clone();
@@ -114,7 +114,7 @@ impl Stepper<'_> {
         for (topic, partitions) in dropped {
             revoking.entry(topic).or_default().extend(partitions);
         }
-        if self.owns_any(&revoking) {
+        if owns_any(self.owned, &revoking) {
             next.state = MemberState::UnrevokedPartitions;
             next.revoking = revoking;
         }
@@ -143,7 +143,7 @@ impl Stepper<'_> {
                 into.entry(*topic).or_default().insert(*partition, *epoch);
             }
         }
-        if !dropped.is_empty() && self.owns_any(&dropped) {
+        if !dropped.is_empty() && owns_any(self.owned, &dropped) {
             next.state = MemberState::UnrevokedPartitions;
             next.advance_to(self.member.epoch);
             next.assigned = kept;
