@@ -14,10 +14,12 @@ import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public final class Member {
+    private static final int COMMITS_MAX = 100;
     private static final Map<String, String> OPTIONS = new HashMap<>();
 
     private Member() {
@@ -113,11 +115,18 @@ public final class Member {
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-            // What could not be committed while the others were joining.
-            try {
-                consumer.commitSync();
-            } catch (KafkaException refused) {
-                System.err.println("refused " + refused);
+            // What could not be committed while the others were joining. The next rebalance may have begun already; then
+            // the coordinator takes commits again as soon as that one's leader has assigned.
+            for (int attempt = 0; attempt < COMMITS_MAX; attempt++) {
+                try {
+                    consumer.commitSync();
+                    break;
+                } catch (RebalanceInProgressException again) {
+                    pause();
+                } catch (KafkaException refused) {
+                    System.err.println("refused at the revocation " + refused);
+                    break;
+                }
             }
             partitions.forEach(it -> owned.remove(it.partition()));
             print();
@@ -127,6 +136,14 @@ public final class Member {
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
             partitions.forEach(it -> owned.add(it.partition()));
             print();
+        }
+
+        private static void pause() {
+            try {
+                Thread.sleep(20);
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
 
         private void print() {
