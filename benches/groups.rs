@@ -1,7 +1,7 @@
 //! What a rebalance of a large consumer group costs its coordinator: no log, no network, one core.
 //!
 //! `join` is the heartbeat of a new member in a group of 1,000 members on 10,000 partitions, with the target assignment
-//! that it sets off; `heartbeat` is that of a member with nothing to say.
+//! that it sets off; `heartbeat` is that of a member with nothing to say that waits for partitions of others.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
