@@ -8,8 +8,8 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use storage::checkpoint::{
-    CLEAN_SHUTDOWN_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE, META_PROPERTIES_FILE,
-    PartitionOffset, RECOVERY_POINT_FILE, decode_offsets, encode_offsets,
+    CLEAN_SHUTDOWN_FILE, CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE,
+    META_PROPERTIES_FILE, PartitionOffset, RECOVERY_POINT_FILE, decode_offsets, encode_offsets,
 };
 use types::{Offset, PartitionIndex};
 
@@ -138,7 +138,8 @@ pub(super) fn distrust(partition: &PartitionDir) -> Result<(), Failure> {
     }
 }
 
-/// Tells the broker that a log ends at `end_offset`: it opens none that is shorter than its checkpoints say.
+/// Tells the broker that a log ends at `end_offset`: it opens none that is shorter than its checkpoints say, and what is
+/// written anew above the end is not clean.
 ///
 /// # Errors
 /// The operating system's. A checkpoint that cannot be read is left to the broker.
@@ -154,6 +155,7 @@ pub(super) fn lower_checkpoints(
         RECOVERY_POINT_FILE,
         HIGH_WATERMARK_FILE,
         LOG_START_OFFSET_FILE,
+        CLEANER_OFFSET_FILE,
     ] {
         let path = data.join(name);
         let Ok(content) = fs::read(&path) else {

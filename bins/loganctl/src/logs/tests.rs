@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use records::{BatchBuilder, BatchHeader, BatchIter, Compression, NewRecord, crc_of};
 use storage::checkpoint::{
-    CLEAN_SHUTDOWN_FILE, META_PROPERTIES_FILE, PartitionOffset, RECOVERY_POINT_FILE, encode_offsets,
+    CLEAN_SHUTDOWN_FILE, CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE,
+    META_PROPERTIES_FILE, PartitionOffset, RECOVERY_POINT_FILE, encode_offsets,
 };
 use tempfile::TempDir;
 use types::{LeaderEpoch, Offset, PartitionIndex, TimestampMs};
@@ -286,14 +287,22 @@ fn a_repair_ends_the_log_at_the_damage_and_keeps_what_it_cuts() {
     let at = usize::try_from(start).expect("small");
     data.flip(&log, at + 100, 0);
     let damaged = fs::read(&log).expect("it is there");
-    let recovery_points = data.path().join(RECOVERY_POINT_FILE);
+    let checkpoints = [
+        RECOVERY_POINT_FILE,
+        HIGH_WATERMARK_FILE,
+        LOG_START_OFFSET_FILE,
+        CLEANER_OFFSET_FILE,
+    ]
+    .map(|name| data.path().join(name));
     let durable = |topic: &str, offset| PartitionOffset {
         topic: topic.to_owned(),
         partition: PartitionIndex(0),
         offset: Offset(offset),
     };
     let said = [durable("other", 500), durable("t", 2 * OFFSETS)];
-    fs::write(&recovery_points, encode_offsets(&said)).expect("room");
+    for checkpoint in &checkpoints {
+        fs::write(checkpoint, encode_offsets(&said)).expect("room");
+    }
 
     data.repair(true).expect("nothing is done");
     assert_eq!(fs::read(&log).expect("it is there"), damaged);
@@ -309,7 +318,10 @@ fn a_repair_ends_the_log_at_the_damage_and_keeps_what_it_cuts() {
     assert!(!data.file(OFFSETS, "index").exists());
     assert!(!data.path().join(CLEAN_SHUTDOWN_FILE).exists());
     let said = encode_offsets(&[durable("other", 500), durable("t", 10)]);
-    assert_eq!(fs::read(recovery_points).expect("it is there"), said);
+    for checkpoint in &checkpoints {
+        let left = fs::read(checkpoint).expect("it is there");
+        assert_eq!(left, said, "{}", checkpoint.display());
+    }
     assert_eq!(data.find(), []);
 }
 

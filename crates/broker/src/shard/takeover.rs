@@ -165,8 +165,11 @@ impl<I: Io> Shard<I> {
         match opened {
             Ok(log) => {
                 log.assign_leader_epoch(image.leader_epoch);
-                if let Some(offset) = cleaner_offset {
-                    log.set_cleaner_offset(offset);
+                if let Some(offset) = cleaner_offset
+                    && !log.set_cleaner_offset(offset)
+                {
+                    tracing::warn!(topic = %topic.name, partition = key.index, %offset, end = %log.log_end_offset(),
+                        "the log ends before what was cleaned: it is cleaned from its begin");
                 }
                 let partition =
                     Partition::new(self, key, image.leader_epoch, settings.log.clone(), log);
@@ -366,7 +369,8 @@ impl<I: Io> Shard<I> {
         // More than the snapshot of the copy tells: batches that producers send again, records deleted meanwhile.
         copy.adopt(log);
         if let Some(offset) = moving.cleaner_offset(log) {
-            copy.set_cleaner_offset(offset);
+            let is_within = copy.set_cleaner_offset(offset);
+            assert!(is_within, "the copy is complete");
         }
         Ok(copy)
     }

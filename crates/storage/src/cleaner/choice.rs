@@ -54,9 +54,8 @@ pub(crate) async fn candidate<I: Io>(
         if !is_wanted || state.must_not_clean() {
             return Ok(None);
         }
-        let known = state.cleaning.first_dirty;
-        let (start, end) = (state.log_start_offset, state.next_offset);
-        let first_dirty = known.filter(|offset| *offset <= end).unwrap_or(start);
+        let start = state.log_start_offset;
+        let first_dirty = state.cleaning.first_dirty.unwrap_or(start);
         let sealed = sealed_extents(&state.segments, state.high_watermark);
         (state.config.clone(), first_dirty.max(start), sealed)
     };

@@ -43,7 +43,7 @@ const CLEANED_FILES: [SegmentFile; 3] = [
 /// What a log knows of its compaction.
 #[derive(Debug, Default)]
 pub(crate) struct Cleaning {
-    /// Below it everything was cleaned.
+    /// Below it everything was cleaned. Never behind the log's end.
     pub(crate) first_dirty: Option<Offset>,
     /// Why the log is not cleaned any more.
     pub(crate) uncleanable: Option<String>,
@@ -115,9 +115,14 @@ impl<I: Io> Log<I> {
         self.inner.state.borrow().cleaning.first_dirty
     }
 
-    /// Takes over what the cleaner's checkpoint says. To be called before the log is cleaned.
-    pub fn set_cleaner_offset(&self, offset: Offset) {
-        self.inner.state.borrow_mut().cleaning.first_dirty = Some(offset);
+    /// Takes over what the cleaner's checkpoint says. To be called before the log is cleaned, and before anything is
+    /// appended. Returns whether it could be: an offset behind the log's end is of records that are no longer there, and
+    /// new ones in their place would count as clean. Such a log is cleaned from its begin.
+    pub fn set_cleaner_offset(&self, offset: Offset) -> bool {
+        let mut state = self.inner.state.borrow_mut();
+        let is_within = offset <= state.next_offset;
+        state.cleaning.first_dirty = is_within.then_some(offset);
+        is_within
     }
 
     /// Keeps the cleaner away, for whoever copies segments; several may. Waits for a pass over this log to give up, which is

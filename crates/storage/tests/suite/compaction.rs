@@ -443,3 +443,28 @@ fn what_another_broker_left_half_done_is_finished_or_undone() {
         assert_eq!(log.latest_leader_epoch(), LeaderEpoch(3));
     });
 }
+
+/// The records behind the damage are gone, and others take their offsets before the cleaner looks.
+#[test]
+fn a_checkpoint_behind_the_end_of_the_log_does_not_make_new_records_clean() {
+    simulate(8, async |machine, _| {
+        let log = create(&machine, config()).await;
+        fill(&machine, &log, 30, 3).await;
+        let now = machine.shard(0).wall_clock();
+        assert!(!log.set_cleaner_offset(Offset(80)), "it ends at 30");
+        assert_eq!(log.cleaner_offset(), None);
+        commit(&log, &keyed(200, Some(1), now)).await;
+        fill(&machine, &log, 60, 3).await;
+        commit(&log, &keyed(200, None, now)).await;
+        fill(&machine, &log, 60, 3).await;
+        let report = clean(&log).await.expect("a pass");
+        assert_eq!(report.first_dirty, Offset(0));
+        let found = records(&log).await;
+        assert!(!found.contains(&(30, 200, Some(1))), "it was deleted");
+        assert!(found.contains(&(91, 200, None)), "its time has not come");
+
+        let log_end = log.log_end_offset();
+        assert!(log.set_cleaner_offset(log_end), "nothing is dirty");
+        assert_eq!(log.cleaner_offset(), Some(log_end));
+    });
+}

@@ -197,7 +197,10 @@ impl<'a> Life<'a> {
         let log = opened.map_err(|error| format!("open: {error}"))?;
         self.last = LastKnown::NOTHING;
         if let Some(offset) = self.cleaner_offset {
-            log.set_cleaner_offset(offset);
+            assert!(
+                log.set_cleaner_offset(offset),
+                "what was cleaned is durable"
+            );
         }
         let end = log.log_end_offset();
         self.oracle.ledger.borrow_mut().recovered(end)?;
