@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use client::{Client, OffsetSpec};
+use client::{Client, ClientError, ListedOffset, OffsetSpec};
 use serde::Serialize;
 use types::{Offset, PartitionIndex};
 
@@ -19,8 +19,8 @@ struct DeletedRow {
     start_offset: i64,
 }
 
-/// The offset before which records go; `None` for all of them.
-type Bounds = BTreeMap<PartitionIndex, Option<Offset>>;
+/// The offsets before which records go.
+type Bounds = BTreeMap<PartitionIndex, Offset>;
 
 pub(crate) fn run(
     mut client: Client,
@@ -30,8 +30,12 @@ pub(crate) fn run(
     let RecordsCommand::Delete(options) = command;
     let topic = &options.topic;
     let partitions = chosen_partitions(&mut client, topic, &options.partitions)?;
-    let bounds = bounds(&mut client, options, &partitions)?;
-    let deleted = client.delete_records(topic, &bounds)?;
+    let bounds = {
+        let mut lookup = |spec| client.list_offsets(topic, &partitions, spec);
+        bounds(&mut lookup, options, &partitions)?
+    };
+    let bounds = bounds.into_iter().map(|(it, bound)| (it, Some(bound)));
+    let deleted = client.delete_records(topic, &bounds.collect())?;
     let mut rows = Vec::new();
     let mut outcome = Ok(());
     for (partition, begin) in deleted {
@@ -48,35 +52,52 @@ pub(crate) fn run(
     outcome
 }
 
+/// Asks for the offset of every partition.
+type Lookup<'a> =
+    dyn FnMut(OffsetSpec) -> Result<BTreeMap<PartitionIndex, ListedOffset>, ClientError> + 'a;
+
+/// Where the partitions are to begin: never behind the end that they have now, unless an offset was given. What is
+/// written while the command is under way stays.
 fn bounds(
-    client: &mut Client,
+    lookup: &mut Lookup<'_>,
     options: &DeleteRecordsOptions,
     partitions: &[PartitionIndex],
 ) -> Result<Bounds, Failure> {
-    let mut lookup = |spec| client.list_offsets(&options.topic, partitions, spec);
-    match (options.before_offset, options.before_time) {
-        (Some(offset @ 0..), _) => {
-            let every = partitions.iter().copied();
-            Ok(every.map(|it| (it, Some(Offset(offset)))).collect())
-        }
-        (Some(behind), _) => {
-            let first = lookup(OffsetSpec::Earliest)?;
-            let end = lookup(OffsetSpec::Latest)?;
-            let bound = |partition| {
-                let first = first.get(partition)?.offset?;
-                let end = end.get(partition)?.offset?;
-                Some(Offset(end.0.saturating_add(behind)).max(first))
-            };
-            let every = partitions.iter();
-            Ok(every.map(|it| (*it, bound(it))).collect())
-        }
-        (None, Some(moment)) => {
-            let found = lookup(OffsetSpec::AtOrAfter(moment.at(now())))?;
-            // Where nothing is that young, all goes.
-            Ok(found.into_iter().map(|(it, at)| (it, at.offset)).collect())
-        }
-        (None, None) => Ok(partitions.iter().map(|it| (*it, None)).collect()),
+    if let Some(offset @ 0..) = options.before_offset {
+        let every = partitions.iter().copied();
+        return Ok(every.map(|it| (it, Offset(offset))).collect());
     }
+    // Before any look-up that may find nothing: what comes later is not of the time that was asked for.
+    let ends = listed(lookup(OffsetSpec::Latest)?);
+    if let Some(behind) = options.before_offset {
+        let firsts = listed(lookup(OffsetSpec::Earliest)?);
+        let bound = |partition, end: Offset| {
+            let first = firsts.get(&partition).copied().unwrap_or(Offset(0));
+            Offset(end.0.saturating_add(behind)).max(first)
+        };
+        return Ok(ends
+            .into_iter()
+            .map(|(it, end)| (it, bound(it, end)))
+            .collect());
+    }
+    let Some(moment) = options.before_time else {
+        return Ok(ends);
+    };
+    let found = listed(lookup(OffsetSpec::AtOrAfter(moment.at(now())))?);
+    // Where nothing is that young, all goes that was there.
+    let bound = |partition, end: Offset| found.get(&partition).map_or(end, |at| end.min(*at));
+    Ok(ends
+        .into_iter()
+        .map(|(it, end)| (it, bound(it, end)))
+        .collect())
+}
+
+/// The offsets of those partitions that have one.
+fn listed(offsets: BTreeMap<PartitionIndex, ListedOffset>) -> Bounds {
+    let offsets = offsets.into_iter();
+    offsets
+        .filter_map(|(partition, it)| Some((partition, it.offset?)))
+        .collect()
 }
 
 impl Tabular for DeletedRow {
@@ -92,5 +113,63 @@ impl Tabular for DeletedRow {
             self.partition.to_string(),
             self.start_offset.to_string(),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::TimestampMs;
+
+    use super::*;
+    use crate::cli::Moment;
+
+    const PARTITION: PartitionIndex = PartitionIndex(0);
+
+    /// The bound in a partition whose record of offset n has timestamp n, and that gets another one after each look-up.
+    fn bound(before_offset: Option<i64>, before_time: Option<i64>) -> Offset {
+        let options = DeleteRecordsOptions {
+            topic: "t".to_owned(),
+            partitions: Vec::new(),
+            before_offset,
+            before_time: before_time.map(|it| Moment::At(TimestampMs(it))),
+            all: before_offset.is_none() && before_time.is_none(),
+        };
+        let mut end = 10;
+        let mut lookup = |spec| {
+            let offset = match spec {
+                OffsetSpec::Earliest => Some(4),
+                OffsetSpec::Latest => Some(end),
+                OffsetSpec::AtOrAfter(time) => Some(time.0.max(4)).filter(|at| *at < end),
+                OffsetSpec::MaxTimestamp => None,
+            };
+            end += 1;
+            let offset = ListedOffset {
+                offset: offset.map(Offset),
+                timestamp: None,
+            };
+            Ok(BTreeMap::from([(PARTITION, offset)]))
+        };
+        let bounds = bounds(&mut lookup, &options, &[PARTITION]).expect("it answers");
+        bounds[&PARTITION]
+    }
+
+    #[test]
+    fn what_is_written_meanwhile_stays() {
+        assert_eq!(bound(None, Some(100)), Offset(10), "nothing is that young");
+        assert_eq!(
+            bound(None, Some(10)),
+            Offset(10),
+            "the first that is came later"
+        );
+        assert_eq!(bound(None, None), Offset(10));
+    }
+
+    #[test]
+    fn bounds_are_found_by_time_and_counted_from_the_end() {
+        assert_eq!(bound(None, Some(7)), Offset(7));
+        assert_eq!(bound(None, Some(0)), Offset(4));
+        assert_eq!(bound(Some(6), None), Offset(6));
+        assert_eq!(bound(Some(-3), None), Offset(7));
+        assert_eq!(bound(Some(-30), None), Offset(4));
     }
 }

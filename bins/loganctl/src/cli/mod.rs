@@ -25,6 +25,8 @@ pub(crate) use records::{
 };
 pub(crate) use topics::{AddPartitionsOptions, AlterOptions, CreateOptions, TopicsCommand};
 pub(crate) use values::Assignment;
+#[cfg(test)]
+pub(crate) use values::Moment;
 use values::parse_duration;
 
 /// Talk to Logan, or any other Kafka broker.
