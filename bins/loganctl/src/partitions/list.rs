@@ -4,6 +4,7 @@
 //! its partitions listed, with dashes for what it does not tell.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use client::{
     Client, ClientError, Cluster, LogDirReplica, OffsetSpec, PartitionDescription, TopicDescription,
@@ -173,6 +174,17 @@ impl PlaceRow {
     /// Which partition of its topic it is.
     pub(super) fn index(&self) -> PartitionIndex {
         PartitionIndex(self.partition)
+    }
+
+    /// As messages call it.
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}", self.topic, self.partition)
+    }
+
+    /// Whether its leader has it in this log directory.
+    pub(super) fn is_in(&self, directory: &str) -> bool {
+        let place = self.directory.as_deref();
+        place.is_some_and(|place| Path::new(place) == Path::new(directory))
     }
 
     /// Whether it is on its way to another node or directory.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use client::{Client, ClientError};
 use types::{NodeId, PartitionIndex};
 
-use super::list;
+use super::list::{self, PlaceRow};
 use crate::chosen::chosen_partitions;
 use crate::cli::MoveOptions;
 use crate::failure::Failure;
@@ -32,7 +32,26 @@ pub(super) fn run(
     }
     let mut rows = list::rows(client, std::slice::from_ref(topic), true)?;
     rows.retain(|row| partitions.contains(&row.index()));
-    output.rows(&rows)
+    output.rows(&rows)?;
+    match &options.to_directory {
+        Some(directory) if !options.no_wait => all_arrived(&rows, directory),
+        _ => Ok(()),
+    }
+}
+
+/// A move that is over has not always succeeded: the broker may have given it up, or somebody may have taken it back.
+fn all_arrived(rows: &[PlaceRow], directory: &str) -> Result<(), Failure> {
+    let stayed = rows.iter().filter(|row| !row.is_in(directory));
+    let stayed: Vec<_> = stayed.map(PlaceRow::name).collect();
+    if stayed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Refused {
+        problem: format!("not moved to {directory}: {}", stayed.join(", ")),
+        advice:
+            "the broker's log says why, unless somebody has asked for another directory meanwhile"
+                .to_owned(),
+    })
 }
 
 fn reassign(

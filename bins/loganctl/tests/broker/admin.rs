@@ -1,6 +1,10 @@
 //! Administration of a real broker: what is shown in each format, and what is refused.
 
-use crate::common::Server;
+use std::time::Duration;
+
+use tests::{Launch, temporary_directory, within};
+
+use crate::common::{Server, run};
 use crate::json;
 
 /// A broker with a topic `t` of two partitions, and what stands in each of them.
@@ -151,4 +155,45 @@ fn partitions_move_between_shards_that_are_not_shown() {
         broker.succeed("consume t --from-beginning -e", b""),
         "a\nb\n"
     );
+}
+
+#[test]
+fn a_move_that_another_one_takes_back_has_failed() {
+    let directory = temporary_directory();
+    let paths = ["one", "two"].map(|name| directory.path().join(name));
+    // So slow that the copy would take minutes.
+    let broker = Launch::in_directories(&[&paths[0], &paths[1]])
+        .with("replica.alter.log.dirs.io.max.bytes.per.second", "10000")
+        .start();
+    let address = broker.address().to_owned();
+    let succeed = |words: &str, input: &[u8]| {
+        let ended = run(&address, words, input);
+        assert_eq!(ended.code, 0, "{words}: {}", ended.stderr);
+        ended.stdout
+    };
+    succeed("topics create t", b"");
+    let line = format!("{}\n", "x".repeat(16_000));
+    succeed("produce t -q", line.repeat(256).as_bytes());
+    let row = || json(&succeed("partitions list t -o json", b""))[0].clone();
+    let here = row()["directory"].as_str().expect("a path").to_owned();
+    let mut others = paths.iter().map(|path| path.display().to_string());
+    let there = others.find(|path| *path != here).expect("there are two");
+
+    let moving = {
+        let (address, words) = (
+            address.clone(),
+            format!("partitions move t --to-directory {there}"),
+        );
+        std::thread::spawn(move || run(&address, &words, b""))
+    };
+    let has_begun = within(Duration::from_secs(60), || {
+        row()["future_directory"].as_str() == Some(&there)
+    });
+    assert!(has_begun, "{}", broker.log());
+    succeed(&format!("partitions move t --to-directory {here}"), b"");
+    let ended = moving.join().expect("it ends");
+    assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
+    let said = format!("error: not moved to {there}: t-0\nhint: ");
+    assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
+    assert!(broker.stop().status.success());
 }
