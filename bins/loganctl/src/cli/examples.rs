@@ -86,7 +86,7 @@ Examples:
 pub(crate) const CONFIGS_SET: &str = "\
 Examples:
   loganctl configs set --topic flights retention.ms=3600000 segment.bytes=67108864
-  loganctl configs set --broker 0 log.cleaner.threads=2
+  loganctl configs set --broker 0 log.cleaner.io.max.bytes.per.second=10000000
   loganctl configs set --brokers log.retention.ms=86400000
   loganctl configs set --topic flights cleanup.policy=compact,delete --dry-run";
 
