@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use config::BrokerConfig;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use io::Io;
 use storage::{Cleaner, CleanerConfig, Log};
 
@@ -36,11 +36,19 @@ pub(super) async fn clean_logs<I: Io>(shard: Rc<Shard<I>>) {
         if shard.is_draining() {
             return;
         }
-        if cleaner
-            .clean_filthiest(&shard.compacted_logs())
-            .await
-            .is_none()
-        {
+        let logs = shard.compacted_logs();
+        let mut pass = pin!(cleaner.clean_filthiest(&logs));
+        let report = loop {
+            let reconfigured = shard.reconfigured.notified();
+            match select(pass.as_mut(), reconfigured).await {
+                Either::Left((report, _)) => break report,
+                // A pass may be slow enough that a rate has to be taken back while it is under way.
+                Either::Right(_) => {
+                    cleaner.configure(cleaner_config(&shard.config(), shard_count));
+                }
+            }
+        };
+        if report.is_none() {
             let sleep = shard.io.sleep_until(shard.io.now() + backoff);
             select(pin!(sleep), draining).await;
         }

@@ -119,14 +119,15 @@ impl<I: Io> Cleaner<I> {
         let io = shard.io();
         Self {
             hash_keys: HashKeys([io.random(), io.random()]),
-            throttle: Throttle::default(),
+            throttle: Throttle::new(config.io_bytes_per_second_max),
             config: RefCell::new(config),
             shard: shard.clone(),
         }
     }
 
-    /// Takes another configuration, which counts from the next pass on.
+    /// Takes another configuration, which counts from the next pass on; its rate counts at once.
     pub fn configure(&self, config: CleanerConfig) {
+        self.throttle.set_rate(config.io_bytes_per_second_max);
         self.config.replace(config);
     }
 

@@ -20,27 +20,60 @@ const STEPS_MAX: u32 = 4096;
 const STEPS_A_LOOK: u32 = 32;
 
 /// What a pass may have saved up, so that it need not wait for every buffer.
-const BURST: Duration = Duration::from_nanos(BURST_NANOS);
-const BURST_NANOS: u64 = 100_000_000;
+const BURST: Duration = Duration::from_millis(100);
 
-/// The bytes of all passes of a shard.
-#[derive(Debug, Default)]
+/// How soon a pass that waits sees that its log stops, or that the rate has changed.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// The bytes of all passes of a shard, at a rate that may change at any time: what is owed then counts at the new one.
+#[derive(Debug)]
 pub(crate) struct Throttle {
-    /// When the bytes so far are paid for.
-    paid_at: Cell<Instant>,
+    bytes_per_second_max: Cell<f64>,
+    /// Bytes that time has not paid for yet; below 0 what was saved up.
+    owed_bytes: Cell<f64>,
+    /// The time until which `owed_bytes` counts.
+    settled_at: Cell<Instant>,
 }
 
 impl Throttle {
-    /// Counts `bytes`; returns when to go on.
-    fn spend(&self, bytes: u64, bytes_per_second_max: f64, now: Instant) -> Instant {
-        // Precise enough for a rate, and a span of centuries is cut.
-        #[expect(clippy::cast_precision_loss, reason = "a rate")]
-        let seconds = bytes as f64 / bytes_per_second_max.max(1.0);
-        let cost = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-        let earliest = Instant(now.0.saturating_sub(BURST_NANOS));
-        let paid_at = self.paid_at.get().max(earliest) + cost;
-        self.paid_at.set(paid_at);
-        paid_at
+    pub(crate) fn new(bytes_per_second_max: f64) -> Self {
+        let throttle = Self {
+            bytes_per_second_max: Cell::default(),
+            owed_bytes: Cell::default(),
+            settled_at: Cell::default(),
+        };
+        throttle.set_rate(bytes_per_second_max);
+        throttle
+    }
+
+    /// Takes another rate, which counts from the next look on.
+    pub(crate) fn set_rate(&self, bytes_per_second_max: f64) {
+        self.bytes_per_second_max.set(bytes_per_second_max.max(1.0));
+    }
+
+    /// Counts `bytes`.
+    fn spend(&self, bytes: u64, now: Instant) {
+        self.settle(now);
+        #[expect(clippy::cast_precision_loss, reason = "precise enough for a rate")]
+        let bytes = bytes as f64;
+        self.owed_bytes.set(self.owed_bytes.get() + bytes);
+    }
+
+    /// How long to wait, at the rate of this moment.
+    fn wait(&self, now: Instant) -> Duration {
+        self.settle(now);
+        let seconds = self.owed_bytes.get().max(0.0) / self.bytes_per_second_max.get();
+        // A span of centuries is cut.
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    fn settle(&self, now: Instant) {
+        let rate = self.bytes_per_second_max.get();
+        let elapsed = now.saturating_since(self.settled_at.replace(now));
+        let paid = elapsed.as_secs_f64() * rate;
+        let saved_max = BURST.as_secs_f64() * rate;
+        let owed_bytes = (self.owed_bytes.get() - paid).max(-saved_max);
+        self.owed_bytes.set(owed_bytes);
     }
 }
 
@@ -48,22 +81,16 @@ impl Throttle {
 pub(crate) struct Pace<'a, I: Io> {
     log: &'a LogInner<I>,
     throttle: &'a Throttle,
-    bytes_per_second_max: f64,
     slice_began: Instant,
     steps: u32,
 }
 
 impl<'a, I: Io> Pace<'a, I> {
-    pub(crate) fn new(
-        log: &'a LogInner<I>,
-        throttle: &'a Throttle,
-        bytes_per_second_max: f64,
-    ) -> Self {
+    pub(crate) fn new(log: &'a LogInner<I>, throttle: &'a Throttle) -> Self {
         Self {
             slice_began: log.shard.io().now(),
             log,
             throttle,
-            bytes_per_second_max,
             steps: 0,
         }
     }
@@ -97,13 +124,13 @@ impl<'a, I: Io> Pace<'a, I> {
     /// As for [`Pace::turn`].
     pub(crate) async fn spend(&mut self, bytes: u64) -> Result<(), CleaningError> {
         let io = self.log.shard.io();
-        let go_on_at = self
-            .throttle
-            .spend(bytes, self.bytes_per_second_max, io.now());
-        while io.now() < go_on_at {
-            // A log that stops does not wait for its cleaner.
-            let next_look = io.now() + BURST;
-            io.sleep_until(go_on_at.min(next_look)).await;
+        self.throttle.spend(bytes, io.now());
+        loop {
+            let wait = self.throttle.wait(io.now());
+            if wait.is_zero() {
+                break;
+            }
+            io.sleep_until(io.now() + wait.min(LOOK_AGAIN)).await;
             self.check_running()?;
         }
         self.restart();
@@ -131,18 +158,37 @@ mod tests {
 
     use super::{BURST, Throttle};
 
+    const START: Instant = Instant(100_000_000_000);
+
+    /// To the millisecond.
+    fn wait_ms(throttle: &Throttle, now: Instant) -> u128 {
+        (throttle.wait(now) + Duration::from_micros(500)).as_millis()
+    }
+
     #[test]
     fn bytes_are_paid_for_by_time_and_rest_saves_only_a_burst() {
-        let throttle = Throttle::default();
-        let start = Instant(0) + Duration::from_secs(100);
-        let after = throttle.spend(1_000_000, 1e6, start);
-        assert_eq!(after, start + (Duration::from_secs(1) - BURST));
-        assert_eq!(
-            throttle.spend(500_000, 1e6, start),
-            after + Duration::from_millis(500)
-        );
-        let later = start + Duration::from_secs(60);
-        assert!(throttle.spend(10, 1e6, later) < later);
-        assert!(throttle.spend(u64::MAX, f64::MAX, later) < later + BURST);
+        let throttle = Throttle::new(1e6);
+        throttle.spend(1_000_000, START);
+        let saved = BURST.as_millis();
+        assert_eq!(wait_ms(&throttle, START), 1000 - saved);
+        throttle.spend(500_000, START);
+        assert_eq!(wait_ms(&throttle, START), 1500 - saved);
+        let later = START + Duration::from_secs(60);
+        throttle.spend(10, later);
+        assert_eq!(throttle.wait(later), Duration::ZERO);
+        throttle.set_rate(f64::MAX);
+        throttle.spend(u64::MAX, later);
+        assert_eq!(throttle.wait(later), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_owed_counts_at_the_rate_of_the_moment() {
+        let throttle = Throttle::new(1.0);
+        throttle.spend(1_000_000, START);
+        assert!(throttle.wait(START) > Duration::from_secs(900_000));
+        throttle.set_rate(1e6);
+        assert_eq!(wait_ms(&throttle, START), 1000);
+        throttle.set_rate(1e5);
+        assert_eq!(wait_ms(&throttle, START), 10_000);
     }
 }

@@ -56,7 +56,7 @@ impl<'a, I: Io> Pass<'a, I> {
             first_uncleanable: candidate.first_uncleanable,
             config,
             hash_keys,
-            pace: Pace::new(log, throttle, config.io_bytes_per_second_max),
+            pace: Pace::new(log, throttle),
             scratch: Scratch::default(),
             report: CleaningReport {
                 first_dirty: candidate.first_dirty,

@@ -1,6 +1,7 @@
 //! Compaction of single logs: what goes, what stays, when, and what a damaged or full disk does to it.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use io::{Io as _, Task as _, TaskClass};
@@ -323,6 +324,32 @@ fn a_log_that_closes_does_not_wait_for_a_slow_cleaner() {
         assert!(io.now() - began < Duration::from_secs(1));
         let log = reopen(&machine, config(), CLEAN).await.expect("it opens");
         assert_eq!(records(&log).await.len(), 100);
+    });
+}
+
+#[test]
+fn a_rate_that_is_taken_back_counts_for_the_pass_that_waits() {
+    simulate(12, async |machine, _| {
+        let io = machine.shard(0);
+        let log = create(&machine, config()).await;
+        fill(&machine, &log, 100, 5).await;
+        let slow = CleanerConfig {
+            io_bytes_per_second_max: 1.0,
+            ..CleanerConfig::default()
+        };
+        let cleaner = Rc::new(Cleaner::new(log.shard(), slow));
+        let (cleaning, cleaned) = (Rc::clone(&cleaner), log.clone());
+        let pass = async move {
+            cleaning
+                .clean_filthiest(std::slice::from_ref(&cleaned))
+                .await;
+        };
+        io.spawn(TaskClass::Background, pass).detach();
+        sleep(&io, Duration::from_secs(2)).await;
+        assert_eq!(log.cleaner_offset(), None, "it waits");
+        cleaner.configure(CleanerConfig::default());
+        sleep(&io, Duration::from_secs(2)).await;
+        assert!(log.cleaner_offset().is_some(), "it has gone on");
     });
 }
 
