@@ -143,6 +143,8 @@ fn a_client_with_too_many_connections_is_turned_away() {
     let (_, serving_first) = harness.next();
     let second = harness.connect();
     assert!(is_closed(&second), "one connection is what it may have");
+    // The router counts when it has gone over all that arrived.
+    await_count(&harness.router.counters(), RouterCounters::open, 1);
     drop(serving_first);
     assert!(is_closed(&first));
     await_count(&harness.router.counters(), RouterCounters::open, 0);

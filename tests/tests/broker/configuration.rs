@@ -133,7 +133,7 @@ fn a_listener_that_would_need_tls_is_refused() {
     assert_eq!(ended.code(), 2, "{}", ended.log);
     let said = ended.last_words();
     for part in [
-        "listener.security.protocol.map",
+        "configuration listeners",
         "Listener SSL",
         "map it to PLAINTEXT",
     ] {

@@ -126,6 +126,10 @@ fn describe<I: Io>(
             }
             Ok(shard.config().describe_broker())
         }
+        GROUP if name.is_empty() => {
+            let message = "Group name must not be empty";
+            Err((ErrorCode::InvalidRequest, message.to_owned()))
+        }
         GROUP => {
             let view = shard.view();
             let own = view.image.group_configs().get(name);
