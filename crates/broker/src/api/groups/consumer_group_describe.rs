@@ -2,7 +2,6 @@
 //!
 //! Source: KIP-848; `KafkaApis.handleConsumerGroupDescribe` of Kafka 4.3.1.
 
-use futures_util::future::join_all;
 use groups::{Reply, Request};
 use io::Io;
 use protocol::Str;
@@ -10,7 +9,7 @@ use protocol::messages::consumer_group_describe_response::DescribedGroup;
 use protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 use types::ErrorCode;
 
-use super::{ask, distinct, foreign_target, serves_consumer_groups};
+use super::{ask_each, distinct, serves_consumer_groups};
 use crate::api::{Call, Finished, Outcome};
 
 pub(in crate::api) async fn handle<I: Io>(
@@ -23,27 +22,17 @@ pub(in crate::api) async fn handle<I: Io>(
         let refused = groups.map(|group| refused(group, ErrorCode::UnsupportedVersion));
         return Outcome::Answer(response(refused.collect()));
     }
-    if let Some(target) = groups
-        .first()
-        .and_then(|group| foreign_target(&call, group))
-    {
-        return Outcome::Migrate(target);
-    }
-    let mut asked = Vec::with_capacity(groups.len());
-    for group in groups {
-        let wanted = Request::ConsumerGroupDescribe(group.clone());
-        let asking = ask(&call, &group, wanted).await;
-        asked.push((group, asking));
-    }
+    let answer = |group, answered| match answered {
+        Ok(Reply::ConsumerGroupDescribe(answer)) => answer,
+        Ok(_) => refused(group, ErrorCode::UnknownServerError),
+        Err(code) => refused(group, code),
+    };
+    let answers = match ask_each(&call, groups, Request::ConsumerGroupDescribe, answer).await {
+        Ok(answers) => answers,
+        Err(target) => return Outcome::Migrate(target),
+    };
     Outcome::Later(Box::pin(async move {
-        let answers = asked.into_iter().map(|(group, asking)| async move {
-            match asking.answer().await {
-                Ok(Reply::ConsumerGroupDescribe(described)) => described,
-                Ok(_) => refused(group, ErrorCode::UnknownServerError),
-                Err(code) => refused(group, code),
-            }
-        });
-        Finished::Answer(response(join_all(answers).await))
+        Finished::Answer(response(answers.await))
     }))
 }
 

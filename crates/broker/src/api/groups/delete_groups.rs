@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
 use groups::{Reply, Request};
 use io::Io;
 use protocol::Str;
@@ -12,7 +11,7 @@ use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 use types::ErrorCode;
 
-use super::{ask, foreign_target};
+use super::ask_each;
 use crate::api::{Call, Finished, Outcome};
 
 pub(in crate::api) async fn handle<I: Io>(
@@ -21,27 +20,19 @@ pub(in crate::api) async fn handle<I: Io>(
 ) -> Outcome<DeleteGroupsResponse> {
     // As in Kafka each group is deleted, and answered, once.
     let groups: BTreeSet<Str> = request.groups_names.into_iter().collect();
-    if let Some(target) = groups
-        .first()
-        .and_then(|group| foreign_target(&call, group))
-    {
-        return Outcome::Migrate(target);
-    }
-    let mut asked = Vec::with_capacity(groups.len());
-    for group in groups {
-        let asking = ask(&call, &group, Request::DeleteGroup(group.clone())).await;
-        asked.push((group, asking));
-    }
+    let groups = groups.into_iter().collect();
+    let answer = |group, answered| match answered {
+        Ok(Reply::DeleteGroup(answer)) => answer,
+        Ok(_) => refused(group, ErrorCode::UnknownServerError),
+        Err(code) => refused(group, code),
+    };
+    let answers = match ask_each(&call, groups, Request::DeleteGroup, answer).await {
+        Ok(answers) => answers,
+        Err(target) => return Outcome::Migrate(target),
+    };
     Outcome::Later(Box::pin(async move {
-        let answers = asked.into_iter().map(|(group, asking)| async move {
-            match asking.answer().await {
-                Ok(Reply::DeleteGroup(result)) => result,
-                Ok(_) => refused(group, ErrorCode::UnknownServerError),
-                Err(code) => refused(group, code),
-            }
-        });
         Finished::Answer(DeleteGroupsResponse {
-            results: join_all(answers).await,
+            results: answers.await,
             ..DeleteGroupsResponse::default()
         })
     }))

@@ -19,13 +19,15 @@ pub(super) mod sync_group;
 
 use std::collections::HashSet;
 
+use futures_util::future::LocalBoxFuture;
 use groups::Request;
 use io::Io;
 use protocol::Str;
 use types::ShardId;
 
 use super::Call;
-use crate::groups::{Asked, Asking};
+use crate::groups::{Answered, Asked, Asking};
+use crate::slice::Steps;
 
 /// A request that is on its way to its coordinator.
 pub(super) enum Sent<I: Io> {
@@ -52,6 +54,38 @@ pub(super) async fn ask<I: Io>(call: &Call<I>, group: &Str, request: Request) ->
         request,
     };
     call.shard.ask(group, asked, call.redirects()).await
+}
+
+/// Sends what a request wants of each of several groups to their coordinators, stepping aside when that takes long. `answer`
+/// makes the answer about a group of what its coordinator replied.
+///
+/// # Errors
+/// The shard that the connection belongs to, which will handle the request.
+pub(super) async fn ask_each<I: Io, R: 'static>(
+    call: &Call<I>,
+    groups: Vec<Str>,
+    request: impl Fn(Str) -> Request,
+    answer: impl Fn(Str, Answered) -> R + 'static,
+) -> Result<LocalBoxFuture<'static, Vec<R>>, ShardId> {
+    let first = groups.first();
+    if let Some(target) = first.and_then(|group| foreign_target(call, group)) {
+        return Err(target);
+    }
+    let mut steps = Steps::new(&call.shard.io);
+    let mut asked = Vec::with_capacity(groups.len());
+    for group in groups {
+        steps.step().await;
+        let asking = ask(call, &group, request(group.clone())).await;
+        asked.push((group, asking));
+    }
+    Ok(Box::pin(async move {
+        let mut answers = Vec::with_capacity(asked.len());
+        for (group, asking) in asked {
+            steps.step().await;
+            answers.push(answer(group, asking.answer().await));
+        }
+        answers
+    }))
 }
 
 /// Each of these once, in order, as in Kafka: repeating one would make the answer many times as large as the request.
