@@ -20,7 +20,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use io::{Instant, Io};
+use io::Io;
 use rustc_hash::FxHashMap;
 use types::Offset;
 
@@ -47,6 +47,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(3600);
 
 /// How often a rate of 0 is looked at again.
 const OFF_FOR: Duration = Duration::from_secs(10);
+
+/// How long a pace is kept before its rate is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Logs looked at between two turns of the reactor.
 const LOGS_PER_SLICE: usize = 256;
@@ -77,8 +80,6 @@ pub struct Scrubber<I: Io> {
     shard: ShardStorage<I>,
     /// By log, where it goes on in this pass.
     cursors: FxHashMap<u64, Offset>,
-    /// When the next stretch may be read.
-    next_read: Instant,
     pause: Duration,
 }
 
@@ -108,7 +109,6 @@ impl<I: Io> Scrubber<I> {
     pub fn new(shard: &ShardStorage<I>) -> Self {
         Self {
             cursors: FxHashMap::default(),
-            next_read: shard.io().now(),
             pause: PAUSE_MIN,
             shard: shard.clone(),
         }
@@ -255,11 +255,23 @@ impl<I: Io> Scrubber<I> {
         Ok(())
     }
 
-    async fn keep_pace(&mut self, read_bytes: u64, bytes_per_second: &impl Fn() -> u64) {
+    /// Waits until what was read is paid for, at the rate of each moment: one that was low for a while holds nothing up later.
+    async fn keep_pace(&self, read_bytes: u64, bytes_per_second: &impl Fn() -> u64) {
         let io = self.shard.io();
-        let micros = read_bytes.saturating_mul(1_000_000) / bytes_per_second().max(1);
-        self.next_read = self.next_read.max(io.now()) + Duration::from_micros(micros);
-        io.sleep_until(self.next_read).await;
+        let mut owed_bytes = read_bytes;
+        while owed_bytes > 0 {
+            let rate = bytes_per_second();
+            let micros = owed_bytes
+                .saturating_mul(1_000_000)
+                .checked_div(rate)
+                .unwrap_or(u64::MAX);
+            let pause = Duration::from_micros(micros).min(LOOK_AGAIN);
+            io.sleep_until(io.now() + pause).await;
+            let paid_bytes = u128::from(rate) * pause.as_micros() / 1_000_000;
+            let is_paid = pause < LOOK_AGAIN && rate > 0;
+            let left = owed_bytes.saturating_sub(u64::try_from(paid_bytes).unwrap_or(u64::MAX));
+            owed_bytes = if is_paid { 0 } else { left };
+        }
     }
 
     /// Draws the conclusions from a segment that was read to its end.

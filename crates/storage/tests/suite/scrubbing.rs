@@ -332,6 +332,24 @@ fn the_rate_bounds_a_pass_and_appends_go_on() {
 }
 
 #[test]
+fn a_rate_that_was_low_holds_nothing_up_once_it_is_raised() {
+    simulate(1, async |machine, simulation| {
+        let (shard, log) = filled(&machine, small_segments(SEGMENT_BYTES)).await;
+        let logs = || vec![log.clone()];
+        let began = simulation.elapsed();
+        let low_for = Duration::from_secs(5);
+        // At one byte a second the first segment alone takes hours.
+        let rate = || {
+            let is_low = simulation.elapsed() - began < low_for;
+            if is_low { 1 } else { 1 << 30 }
+        };
+        Scrubber::new(&shard).pass(&rate, &logs).await;
+        let took = simulation.elapsed() - began;
+        assert!(took >= low_for && took < 2 * low_for, "{took:?}");
+    });
+}
+
+#[test]
 fn a_segment_that_cannot_be_read_is_reported_and_the_pass_goes_on() {
     simulate(1, async |machine, _| {
         let (shard, log) = filled(&machine, small_segments(SEGMENT_BYTES)).await;
