@@ -127,11 +127,13 @@ impl Pulse {
         self.counts[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
         self.max_nanos.fetch_max(delay_nanos, Ordering::Relaxed);
         if delay_nanos >= nanos(STALL_MIN) {
-            self.stalls.fetch_add(1, Ordering::Relaxed);
+            // Last, and with `Release`: who sees a stall sees its length too.
+            self.stalls.fetch_add(1, Ordering::Release);
         }
     }
 
     fn delays(&self) -> ShardDelays {
+        let stalls = self.stalls.load(Ordering::Acquire);
         let counts = self
             .counts
             .each_ref()
@@ -143,7 +145,7 @@ impl Pulse {
             p999: percentile(&counts, 999).min(longest),
             max: longest,
             pings: counts.iter().sum(),
-            stalls: self.stalls.load(Ordering::Relaxed),
+            stalls,
         }
     }
 }
