@@ -3,9 +3,8 @@
 use std::time::SystemTime;
 
 use client::Client;
+use command_line::Failure;
 use types::{PartitionIndex, TimestampMs};
-
-use crate::failure::Failure;
 
 /// The partitions of a topic that were asked for in their order, or all of them if none was.
 pub(crate) fn chosen_partitions(

@@ -1,12 +1,11 @@
 //! `loganctl configs`.
 
 use client::{Client, ConfigChange, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource};
+use command_line::{Column, Failure, Output, OutputFormat, Tabular, or_dash};
 use serde::Serialize;
 use types::NodeId;
 
-use crate::cli::{ConfigsCommand, OutputFormat, ResourceOptions};
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular, or_dash};
+use crate::cli::{ConfigsCommand, ResourceOptions};
 
 /// A key as it is shown.
 #[derive(Debug, Serialize)]
@@ -141,7 +140,7 @@ fn is_set_for(resource: &ConfigResource, source: ConfigSource) -> bool {
 
 fn show(entries: Vec<ConfigEntry>, details: bool, output: &Output) -> Result<(), Failure> {
     let rows: Vec<_> = entries.into_iter().map(row).collect();
-    if !details || output.format != OutputFormat::Table {
+    if !details || output.format() != OutputFormat::Table {
         return output.rows(&rows);
     }
     let texts: Vec<_> = rows.iter().map(|row| in_words(row, output)).collect();

@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use client::{Client, Consumer, FetchLimits, OffsetSpec};
+use command_line::{Failure, Output};
 use types::{Offset, PartitionIndex};
 
 use crate::chosen::{chosen_partitions, now};
 use crate::cli::{ConsumeOptions, Start};
-use crate::failure::Failure;
 use crate::format::RecordFormat;
-use crate::output::Output;
 use crate::pace::Pace;
 use crate::progress::Progress;
 
@@ -48,7 +47,7 @@ pub(crate) fn run(
     let mut reader = Reader {
         consumer: Consumer::new(client, FetchLimits::default()),
         options,
-        format: RecordFormat::new(options, output.format, is_terminal),
+        format: RecordFormat::new(options, output.format(), is_terminal),
         progress: Progress::of_records(total, !is_terminal && total.is_some()),
         pace: Pace::new(options.rate),
         left: limit,

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use client::{Client, ClientError, ListedOffset, OffsetSpec};
+use command_line::{Column, Failure, Output, Tabular};
 use serde::Serialize;
 use types::{Offset, PartitionIndex};
 
 use crate::chosen::{chosen_partitions, now};
 use crate::cli::{DeleteRecordsOptions, RecordsCommand};
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular};
 
 /// Where a partition begins from now on.
 #[derive(Debug, Serialize)]

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
+use command_line::OutputFormat;
 use records::Record;
 use types::TimestampMs;
 
-use crate::cli::{BytesFormat, ConsumeOptions, Field, OutputFormat};
+use crate::cli::{BytesFormat, ConsumeOptions, Field};
 use crate::record_json::RecordJson;
 
 /// How records are written.

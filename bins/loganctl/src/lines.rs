@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use command_line::Failure;
 use records::NewRecord;
 use types::TimestampMs;
 
 use crate::cli::{BytesFormat, InputFormat, ProduceOptions};
-use crate::failure::Failure;
 use crate::record_json::RecordJson;
 
 /// The longest line. What is longer is hardly text, and no broker takes it by default.

@@ -2,20 +2,19 @@
 //! files of a data directory without any broker.
 //!
 //! One thread does the work; `produce` has a second one that reads the input. Nothing is kept between runs.
-//! Every way to end has an exit code of its own, listed in `loganctl --help` and in [`failure`].
+//! Every way to end has an exit code of its own, listed in `loganctl --help` and in [`Failure`].
 
+mod advice;
 mod bytes_format;
 mod chosen;
 mod cli;
 mod configs;
 mod consume;
 mod delete_records;
-mod failure;
 mod format;
 mod groups;
 mod lines;
 mod logs;
-mod output;
 mod pace;
 mod partitions;
 mod produce;
@@ -23,20 +22,17 @@ mod progress;
 mod record_json;
 mod topics;
 
-use std::io::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use client::Client;
+use command_line::{Failure, Output, print_completions, write_man_pages};
 
 use cli::{Cli, Command};
-use failure::Failure;
-use output::Output;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let output = Output::new(&cli.global);
+    let output = Output::new(&cli.global, advice::advice);
     match run(&cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -47,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
-    let connect = || Client::connect(cli.global.client_config());
+    let connect = || Client::connect(cli.global.client_config("loganctl"));
     match &cli.command {
         Command::Topics { command } => topics::run(connect()?, command, output),
         Command::Configs { command } => configs::run(connect()?, command, output),
@@ -57,22 +53,7 @@ fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Produce(options) => produce::run(connect()?, options, output),
         Command::Consume(options) => consume::run(connect()?, options, output),
         Command::Logs { command } => logs::run(command, output),
-        Command::Completions { shell } => print_completions(*shell),
-        Command::Man { directory } => write_man_pages(directory),
+        Command::Completions { shell } => print_completions(Cli::command(), *shell),
+        Command::Man { directory } => write_man_pages(Cli::command(), directory),
     }
-}
-
-/// The generator cannot report that a reader is gone, so it writes to memory first.
-fn print_completions(shell: clap_complete::Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "loganctl", &mut script);
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&script).map_err(Failure::output)
-}
-
-/// One page for the program and one for each of its commands.
-fn write_man_pages(directory: &Path) -> Result<(), Failure> {
-    let command = Cli::command().disable_help_subcommand(true);
-    clap_mangen::generate_to(command, directory)
-        .map_err(Failure::file("write manual pages to", directory))
 }

@@ -11,15 +11,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use client::{Acks, Client, ConfigDetail, ConfigResource, Producer, ProducerConfig};
+use command_line::{Column, Failure, Output, Tabular, or_dash};
 use records::Compression;
 use serde::Serialize;
 use types::{PartitionIndex, TimestampMs};
 
 use crate::chosen::now;
 use crate::cli::{AcksOption, CodecOption, ProduceOptions};
-use crate::failure::Failure;
 use crate::lines::{LineFormat, LineSplitter};
-use crate::output::{Column, Output, Tabular, or_dash};
 use crate::pace::Pace;
 use crate::progress::Progress;
 

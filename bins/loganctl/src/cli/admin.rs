@@ -1,9 +1,10 @@
 //! What can be said about configurations, partitions and records.
 
 use clap::{ArgGroup, Args, Subcommand};
+use command_line::parse_setting;
 
 use super::examples;
-use super::values::{Moment, parse_moment, parse_setting};
+use super::values::{Moment, parse_moment};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigsCommand {

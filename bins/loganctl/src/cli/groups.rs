@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
+use command_line::parse_duration;
 
 use super::examples;
-use super::values::{Moment, parse_duration, parse_moment};
+use super::values::{Moment, parse_moment};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GroupsCommand {

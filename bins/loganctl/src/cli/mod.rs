@@ -9,10 +9,9 @@ mod topics;
 mod values;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use client::{ClientConfig, RetryPolicy};
+use clap::{Parser, Subcommand};
+use command_line::Global;
 
 pub(crate) use admin::{
     ConfigsCommand, DeleteRecordsOptions, MoveOptions, PartitionsCommand, RecordsCommand,
@@ -27,7 +26,6 @@ pub(crate) use topics::{AddPartitionsOptions, AlterOptions, CreateOptions, Topic
 pub(crate) use values::Assignment;
 #[cfg(test)]
 pub(crate) use values::Moment;
-use values::parse_duration;
 
 /// Talk to Logan, or any other Kafka broker.
 #[derive(Debug, Parser)]
@@ -37,55 +35,6 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What every command understands.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Brokers to ask first, separated by commas; one that answers is enough
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_name = "HOST:PORT",
-        value_delimiter = ',',
-        default_value = "127.0.0.1:9092",
-        env = "LOGAN_BOOTSTRAP_SERVER"
-    )]
-    pub(crate) bootstrap_server: Vec<String>,
-
-    /// How results are written
-    #[arg(short, long, global = true, value_enum, default_value_t = OutputFormat::Table)]
-    pub(crate) output: OutputFormat,
-
-    /// When to use colours; NO_COLOR turns them off, too
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
-    pub(crate) color: ColorWhen,
-
-    /// How long to wait for brokers before giving up, such as 500ms or 1m
-    #[arg(long, global = true, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
-    pub(crate) timeout: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputFormat {
-    /// Aligned columns; records as lines
-    Table,
-    /// JSON; records as one object a line
-    Json,
-    /// YAML; records as one document each
-    Yaml,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorWhen {
-    /// On a terminal
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,24 +93,6 @@ pub(crate) enum Command {
         /// An existing directory that gets a page for each command
         directory: PathBuf,
     },
-}
-
-impl Global {
-    /// The client's limits.
-    pub(crate) fn client_config(&self) -> ClientConfig {
-        let defaults = ClientConfig::default();
-        ClientConfig {
-            bootstrap_servers: self.bootstrap_server.clone(),
-            client_id: "loganctl".to_owned(),
-            connect_timeout: defaults.connect_timeout.min(self.timeout),
-            request_timeout: self.timeout,
-            retry: RetryPolicy {
-                total_max: self.timeout,
-                ..defaults.retry
-            },
-            ..defaults
-        }
-    }
 }
 
 #[cfg(test)]

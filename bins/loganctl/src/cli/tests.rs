@@ -1,7 +1,10 @@
 //! What the command line accepts and refuses.
 
+use std::time::Duration;
+
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
+use command_line::OutputFormat;
 use types::TimestampMs;
 
 use super::*;
@@ -96,7 +99,7 @@ fn global_options_stand_before_and_behind_the_command() {
 #[test]
 fn the_timeout_bounds_every_wait() {
     let cli = parse("loganctl --timeout 2s topics list").expect("a good line");
-    let config = cli.global.client_config();
+    let config = cli.global.client_config("loganctl");
     let two = Duration::from_secs(2);
     assert_eq!(config.request_timeout, two);
     assert_eq!(config.connect_timeout, two);

@@ -1,9 +1,10 @@
 //! What can be said about topics.
 
 use clap::{ArgGroup, Args, Subcommand};
+use command_line::parse_setting;
 
 use super::examples;
-use super::values::{Assignment, parse_assignment, parse_setting};
+use super::values::{Assignment, parse_assignment};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {

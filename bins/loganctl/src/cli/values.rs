@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use command_line::parse_pair;
 use types::{NodeId, TimestampMs};
 
 /// A time, given or counted back from now.
@@ -21,14 +22,6 @@ impl Moment {
                 TimestampMs(now.0.saturating_sub(span).max(0))
             }
         }
-    }
-}
-
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(span) if !span.is_zero() => Ok(span),
-        Ok(_) => Err("a span above zero is needed, such as 500ms, 30s or 2m".to_owned()),
-        Err(error) => Err(format!("{error}; write 500ms, 30s or 2m")),
     }
 }
 
@@ -75,22 +68,9 @@ pub(crate) fn parse_assignment(text: &str) -> Result<Assignment, String> {
     parsed.ok_or_else(|| "write 0=1,2 for partition 0 on nodes 1 and 2".to_owned())
 }
 
-/// A setting of a topic or a broker.
-pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
-    parse_pair(text, "retention.ms=3600000")
-}
-
 /// A header.
 pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     parse_pair(text, "source=sensor-7")
-}
-
-fn parse_pair(text: &str, example: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some(("", _)) => Err(format!("the key before '=' is empty; write {example}")),
-        Some((key, value)) => Ok((key.trim().to_owned(), value.to_owned())),
-        None => Err(format!("there is no '='; write {example}")),
-    }
 }
 
 /// Text that is not empty, in which \t, \n, \r, \0, \\ and \xNN stand for what they do in C.
@@ -161,14 +141,9 @@ mod tests {
     }
 
     #[test]
-    fn pairs_keep_everything_behind_the_first_equals_sign() {
-        assert_eq!(
-            parse_setting("a=b=c"),
-            Ok(("a".to_owned(), "b=c".to_owned()))
-        );
+    fn a_header_may_be_empty() {
         assert_eq!(parse_header("a="), Ok(("a".to_owned(), String::new())));
-        assert!(parse_setting("a").is_err_and(|text| text.contains("retention.ms")));
-        assert!(parse_header("=a").is_err());
+        assert!(parse_header("a").is_err_and(|text| text.contains("sensor-7")));
     }
 
     #[test]
@@ -184,12 +159,5 @@ mod tests {
         for wrong in ["", "1", "=1", "1=", "1=a", "-1=1", "1=1,,2"] {
             assert!(parse_assignment(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn durations_are_above_zero() {
-        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
-        assert!(parse_duration("0s").is_err());
-        assert!(parse_duration("30").is_err());
     }
 }

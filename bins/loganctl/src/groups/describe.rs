@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use client::{Client, CommittedOffsets, GroupDescription, GroupMember, OffsetSpec};
+use command_line::{Column, Failure, Output, Tabular, or_dash};
 use serde::Serialize;
 use types::PartitionIndex;
-
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular, or_dash};
 
 /// A partition that a group has, or has committed.
 #[derive(Clone, Debug, Serialize)]

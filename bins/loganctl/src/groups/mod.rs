@@ -4,11 +4,10 @@ mod describe;
 mod reset;
 
 use client::{Client, ListedGroup};
+use command_line::{Column, Failure, Output, Tabular};
 use serde::Serialize;
 
 use crate::cli::GroupsCommand;
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular};
 
 /// What `groups list` shows.
 #[derive(Debug, Serialize)]

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use client::{Client, CommittedOffsets, OffsetSpec};
+use command_line::{Column, Failure, Output, Tabular, or_dash};
 use serde::Serialize;
 use types::{Offset, PartitionIndex};
 
 use crate::chosen::{chosen_partitions, now};
 use crate::cli::ResetOptions;
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular, or_dash};
 
 /// A partition with where the group was and where it goes on.
 #[derive(Debug, Serialize)]

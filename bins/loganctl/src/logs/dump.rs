@@ -6,6 +6,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use command_line::{Failure, Output, OutputFormat};
 use records::{BatchHeader, RecordIter, decompressed_records};
 use serde::Serialize;
 use storage::index::{OFFSET_ENTRY_LEN, OffsetIndex, TIME_ENTRY_LEN, TimeIndex};
@@ -15,10 +16,8 @@ use super::indexes::cut_room;
 use super::target::{self, parse_name};
 use super::verify::shown;
 use super::walk::{Step, Walk};
-use crate::cli::{DumpOptions, OutputFormat};
-use crate::failure::Failure;
+use crate::cli::DumpOptions;
 use crate::format::{escaped, rfc3339};
-use crate::output::Output;
 use crate::record_json::RecordJson;
 
 /// What one compressed batch may hold when decompressed.
@@ -71,7 +70,7 @@ struct Dump<'a, W> {
 pub(super) fn run(options: &DumpOptions, output: &Output) -> Result<(), Failure> {
     let mut dump = Dump {
         options,
-        format: output.format,
+        format: output.format(),
         out: BufWriter::new(io::stdout().lock()),
         left: options.count.unwrap_or(u64::MAX),
         scratch: Vec::new(),

@@ -14,9 +14,9 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use command_line::{Failure, Output};
+
 use crate::cli::LogsCommand;
-use crate::failure::Failure;
-use crate::output::Output;
 
 pub(crate) fn run(command: &LogsCommand, output: &Output) -> Result<(), Failure> {
     match command {

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use command_line::{Column, Failure, Output, Tabular, or_dash};
 use serde::Serialize;
 use types::Offset;
 
@@ -18,8 +19,6 @@ use super::target::{
 };
 use super::verify::{check, shown};
 use crate::cli::RepairOptions;
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular, or_dash};
 
 /// Bytes copied at once.
 const STEP_BYTES: usize = 1 << 20;

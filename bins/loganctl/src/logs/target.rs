@@ -7,13 +7,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use command_line::Failure;
 use storage::checkpoint::{
     CLEAN_SHUTDOWN_FILE, CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE,
     META_PROPERTIES_FILE, PartitionOffset, RECOVERY_POINT_FILE, decode_offsets, encode_offsets,
 };
 use types::{Offset, PartitionIndex};
-
-use crate::failure::Failure;
 
 /// A running broker holds the lock of this file in each of its data directories.
 const LOCK_FILE: &str = ".lock";

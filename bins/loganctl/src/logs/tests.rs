@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use command_line::{Failure, Output, OutputFormat};
 use records::{BatchBuilder, BatchHeader, BatchIter, Compression, NewRecord, crc_of};
 use storage::checkpoint::{
     CLEAN_SHUTDOWN_FILE, CLEANER_OFFSET_FILE, HIGH_WATERMARK_FILE, LOG_START_OFFSET_FILE,
@@ -15,9 +16,7 @@ use types::{LeaderEpoch, Offset, PartitionIndex, TimestampMs};
 use super::check::{Finding, Kind};
 use super::indexes::build;
 use super::{repair, target, verify};
-use crate::cli::{ColorWhen, OutputFormat, RepairOptions};
-use crate::failure::Failure;
-use crate::output::Output;
+use crate::cli::RepairOptions;
 
 /// Batches of a segment, of two records each.
 const BATCHES: i64 = 40;
@@ -79,7 +78,7 @@ impl Data {
             paths: vec![self.path().to_owned()],
             dry_run,
         };
-        let output = Output::plain(OutputFormat::Json, ColorWhen::Never);
+        let output = Output::plain(OutputFormat::Json);
         repair::run(&options, &output)
     }
 }

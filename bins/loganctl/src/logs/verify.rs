@@ -3,14 +3,13 @@
 use std::io;
 use std::path::Path;
 
+use command_line::{Column, Failure, Output, OutputFormat, Tabular, or_dash};
 use serde::Serialize;
 use types::Offset;
 
 use super::check::{Finding, Kind, SegmentReport, check_segment};
 use super::target::{self, PartitionDir};
-use crate::cli::{OutputFormat, VerifyOptions};
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular, or_dash};
+use crate::cli::VerifyOptions;
 use crate::progress::Progress;
 
 /// What was looked at and what was found.
@@ -141,7 +140,7 @@ impl Checked {
 }
 
 fn show(mut report: Report, all: bool, output: &Output) -> Result<(), Failure> {
-    if output.format != OutputFormat::Table {
+    if output.format() != OutputFormat::Table {
         return output.write(&output.structured(&report)?);
     }
     let partitions = report.partitions.len();

@@ -9,11 +9,9 @@ use std::path::Path;
 use client::{
     Client, ClientError, Cluster, LogDirReplica, OffsetSpec, PartitionDescription, TopicDescription,
 };
+use command_line::{Column, Failure, Tabular, or_dash};
 use serde::Serialize;
 use types::{NodeId, PartitionIndex};
-
-use crate::failure::Failure;
-use crate::output::{Column, Tabular, or_dash};
 
 /// Logan shows the shards of a process as nodes whose ids lie this far apart (`docs/adr/0006`).
 pub(super) const SHARD_ID_STRIDE: i32 = 100_000;

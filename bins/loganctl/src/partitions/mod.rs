@@ -4,10 +4,9 @@ mod list;
 mod moving;
 
 use client::Client;
+use command_line::{Failure, Output};
 
 use crate::cli::PartitionsCommand;
-use crate::failure::Failure;
-use crate::output::Output;
 
 pub(crate) fn run(
     mut client: Client,

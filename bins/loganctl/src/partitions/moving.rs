@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use client::{Client, ClientError};
+use command_line::{Failure, Output};
 use types::{NodeId, PartitionIndex};
 
 use super::list::{self, PlaceRow};
 use crate::chosen::chosen_partitions;
 use crate::cli::MoveOptions;
-use crate::failure::Failure;
-use crate::output::Output;
 use crate::progress::Progress;
 
 /// How often a move is looked at.

@@ -1,12 +1,11 @@
 //! Changing topics that exist: their configuration, and how many partitions they have.
 
 use client::{Client, ConfigChange, ConfigResource};
+use command_line::{Failure, Output};
 use types::ErrorCode;
 
 use super::{in_order, row};
 use crate::cli::{AddPartitionsOptions, AlterOptions};
-use crate::failure::Failure;
-use crate::output::Output;
 
 /// Sets and takes back keys of topics. Nothing is shown: `configs describe` does that.
 pub(super) fn alter(

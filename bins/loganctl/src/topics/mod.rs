@@ -9,12 +9,11 @@ use client::{
     Client, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ListedOffset, NewTopic,
     OffsetSpec, TopicDescription,
 };
+use command_line::{Column, Failure, Output, OutputFormat, Tabular, or_dash};
 use serde::Serialize;
 use types::{ErrorCode, NodeId, PartitionIndex};
 
-use crate::cli::{Assignment, CreateOptions, OutputFormat, TopicsCommand};
-use crate::failure::Failure;
-use crate::output::{Column, Output, Tabular, or_dash};
+use crate::cli::{Assignment, CreateOptions, TopicsCommand};
 
 /// A line of `topics list` and `topics create`.
 #[derive(Debug, Serialize)]
@@ -124,7 +123,7 @@ fn describe(
         found.push(details(client, name, all_configs)?);
         Ok(())
     });
-    match output.format {
+    match output.format() {
         OutputFormat::Table => {
             let texts: Vec<_> = found.iter().map(|topic| in_words(topic, output)).collect();
             output.write(&texts.join("\n"))?;

@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::cli::{ColorWhen, Global, OutputFormat};
-use crate::failure::Failure;
+use crate::failure::{Advice, Failure};
+use crate::global::{ColorWhen, Global, OutputFormat};
+use crate::table::{self, Section, Tabular};
 
 const HEADING: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -16,52 +16,64 @@ const HINT: Style = AnsiColor::Cyan.on_default();
 
 /// How this run writes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Output {
-    pub(crate) format: OutputFormat,
+pub struct Output {
+    format: OutputFormat,
     color: ColorWhen,
-}
-
-/// A result that has rows and columns.
-pub(crate) trait Tabular {
-    /// Titles; those of numbers are aligned to the right.
-    const COLUMNS: &'static [Column];
-    /// One cell for each column.
-    fn cells(&self) -> Vec<String>;
-}
-
-/// A column of a table.
-pub(crate) enum Column {
-    Text(&'static str),
-    Number(&'static str),
+    advice: Advice,
 }
 
 impl Output {
-    pub(crate) fn new(global: &Global) -> Self {
+    /// Writes as the options say. `advice` is what the program itself knows about a broker's errors.
+    pub fn new(global: &Global, advice: Advice) -> Self {
         Self {
             format: global.output,
             color: global.color,
+            advice,
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn plain(format: OutputFormat, color: ColorWhen) -> Self {
-        Self { format, color }
+    /// Writes in `format`, without colours and advice, as tests of a program want it.
+    pub fn plain(format: OutputFormat) -> Self {
+        Self {
+            format,
+            color: ColorWhen::Never,
+            advice: |_| None,
+        }
+    }
+
+    /// The form that was asked for.
+    pub fn format(&self) -> OutputFormat {
+        self.format
     }
 
     /// Writes rows: a table, or an array of objects.
-    pub(crate) fn rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// When standard output takes no more.
+    pub fn rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), Failure> {
         match self.format {
             OutputFormat::Table => self.write(&self.table(rows)),
             OutputFormat::Json | OutputFormat::Yaml => self.write(&self.structured(&rows)?),
         }
     }
 
+    /// Writes a report: pairs of a name and a value under headings, or all of it as JSON or YAML.
+    ///
+    /// # Errors
+    /// When standard output takes no more.
+    pub fn report_of<T: Serialize>(&self, sections: &[Section], whole: &T) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Table => self.write(&self.sections(sections)),
+            OutputFormat::Json | OutputFormat::Yaml => self.write(&self.structured(whole)?),
+        }
+    }
+
     /// The rows as a table under bold titles; nothing when there are no rows.
-    pub(crate) fn table<T: Tabular>(&self, rows: &[T]) -> String {
+    pub fn table<T: Tabular>(&self, rows: &[T]) -> String {
         if rows.is_empty() {
             return String::new();
         }
-        let plain = render(rows);
+        let plain = table::rows(rows);
         let style = self.style(HEADING, &io::stdout());
         match plain.split_once('\n') {
             Some((titles, rest)) => format!("{style}{titles}{style:#}\n{rest}"),
@@ -69,14 +81,31 @@ impl Output {
         }
     }
 
+    /// Sections as tables of two columns; those without rows are left out.
+    fn sections(&self, sections: &[Section]) -> String {
+        let style = self.style(HEADING, &io::stdout());
+        let filled = sections.iter().filter(|section| !section.rows.is_empty());
+        let texts = filled.map(|section| {
+            format!(
+                "{style}{}{style:#}\n{}",
+                section.title,
+                table::pairs(&section.rows)
+            )
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
     /// A title in bold.
-    pub(crate) fn heading(&self, text: &str) -> String {
+    pub fn heading(&self, text: &str) -> String {
         let style = self.style(HEADING, &io::stdout());
         format!("{style}{text}{style:#}")
     }
 
     /// JSON or YAML.
-    pub(crate) fn structured<T: Serialize>(&self, value: &T) -> Result<String, Failure> {
+    ///
+    /// # Errors
+    /// When the value has no such form.
+    pub fn structured<T: Serialize>(&self, value: &T) -> Result<String, Failure> {
         let text = match self.format {
             OutputFormat::Yaml => serde_saphyr::to_string(value).map_err(io::Error::other),
             OutputFormat::Json | OutputFormat::Table => serde_json::to_string_pretty(value)
@@ -90,7 +119,10 @@ impl Output {
     }
 
     /// Does `act` for every item, also when it fails for some; those failures are reported as they come.
-    pub(crate) fn for_each<T>(
+    ///
+    /// # Errors
+    /// The exit code of the first failure.
+    pub fn for_each<T>(
         &self,
         items: &[T],
         mut act: impl FnMut(&T) -> Result<(), Failure>,
@@ -105,14 +137,18 @@ impl Output {
     }
 
     /// Reports a failure now; what is left of it is its exit code.
-    pub(crate) fn reported(&self, failure: &Failure) -> Failure {
+    pub fn reported(&self, failure: &Failure) -> Failure {
         self.report(failure);
         Failure::Reported {
             exit_code: failure.code(),
         }
     }
 
-    pub(crate) fn write(&self, text: &str) -> Result<(), Failure> {
+    /// Writes text as it is.
+    ///
+    /// # Errors
+    /// When standard output takes no more.
+    pub fn write(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         stdout
             .write_all(text.as_bytes())
@@ -121,13 +157,13 @@ impl Output {
     }
 
     /// Says what went wrong, and what would be right.
-    pub(crate) fn report(&self, failure: &Failure) {
+    pub fn report(&self, failure: &Failure) {
         if failure.is_silent() {
             return;
         }
         let error = self.style(ERROR, &io::stderr());
         let mut text = format!("{error}error:{error:#} {failure}\n");
-        if let Some(advice) = failure.advice() {
+        if let Some(advice) = failure.advice(self.advice) {
             let hint = self.style(HINT, &io::stderr());
             text.push_str(&format!("{hint}hint:{hint:#} {advice}\n"));
         }
@@ -136,7 +172,7 @@ impl Output {
     }
 
     /// Whether records go to somebody's screen.
-    pub(crate) fn is_terminal() -> bool {
+    pub fn is_terminal() -> bool {
         io::stdout().is_terminal()
     }
 
@@ -151,35 +187,10 @@ impl Output {
     }
 }
 
-fn render<T: Tabular>(rows: &[T]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(T::COLUMNS.iter().map(|column| match column {
-        Column::Text(title) | Column::Number(title) => *title,
-    }));
-    for (column, at) in T::COLUMNS.iter().zip(0..) {
-        if let Some(of_table) = table.column_mut(at) {
-            of_table.set_padding((0, 2));
-            if matches!(column, Column::Number(_)) {
-                of_table.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    for row in rows {
-        table.add_row(row.cells());
-    }
-    table.trim_fmt() + "\n"
-}
-
-/// A cell for something that may be absent.
-pub(crate) fn or_dash<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::{Column, or_dash};
 
     #[derive(Serialize)]
     struct Row {
@@ -207,7 +218,10 @@ mod tests {
     ];
 
     fn output(format: OutputFormat, color: ColorWhen) -> Output {
-        Output { format, color }
+        Output {
+            color,
+            ..Output::plain(format)
+        }
     }
 
     #[test]
@@ -228,6 +242,19 @@ mod tests {
         let rows: [Row; 0] = [];
         let table = output(OutputFormat::Table, ColorWhen::Never).table(&rows);
         assert_eq!(table, "");
+    }
+
+    #[test]
+    fn names_and_values_stand_in_columns() {
+        let mut section = Section::new("Produced");
+        section.row("records", "1000");
+        section.row("bytes", "12 MB");
+        let sections = [section, Section::new("Empty")];
+        let text = output(OutputFormat::Table, ColorWhen::Never).sections(&sections);
+        assert_eq!(text, "Produced\n  records  1000\n  bytes    12 MB\n");
+        let text = output(OutputFormat::Table, ColorWhen::Always).sections(&sections);
+        assert!(text.starts_with("\u{1b}[1mProduced"), "{text:?}");
+        assert_eq!(text.matches('\u{1b}').count(), 2, "{text:?}");
     }
 
     #[test]
