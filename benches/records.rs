@@ -5,30 +5,13 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use benches::pieces::rules;
 use benches::{NOW, VALUE_BYTES, batch};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use records::{
-    Compression, CompressionLevels, ProduceRules, Scratch, TimestampType, ValidationLevel,
-    validate_produce, verify_crc,
-};
+use records::{Compression, Scratch, ValidationLevel, validate_produce, verify_crc};
 
 /// Records in a batch: what a producer sends that waits for little, and what it sends under load.
 const COUNTS: [usize; 2] = [16, 900];
-
-fn rules(level: ValidationLevel) -> ProduceRules {
-    ProduceRules {
-        level,
-        batch_size_max_bytes: 1 << 20,
-        timestamp_type: TimestampType::CreateTime,
-        timestamp_before_max_ms: i64::MAX,
-        timestamp_after_max_ms: 3_600_000,
-        requires_keys: false,
-        compression: None,
-        levels: CompressionLevels::default(),
-        allows_zstd: true,
-        decompressed_max_bytes: 16 << 20,
-    }
-}
 
 fn validate(criterion: &mut Criterion) {
     let mut scratch = Scratch::default();

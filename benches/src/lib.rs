@@ -1,6 +1,9 @@
 //! What the Criterion benches share; the benches stand beside this folder, and recorded results in `results`.
 //!
-//! `cargo bench -p benches --bench records` runs one of them.
+//! `cargo bench -p benches --bench records` runs one of them; `hot-pieces` runs what they time under a tool that counts
+//! instructions, such as valgrind.
+
+pub mod pieces;
 
 use records::{BatchBuilder, Compression, NewRecord};
 use types::TimestampMs;

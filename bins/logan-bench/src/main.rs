@@ -2,16 +2,16 @@
 //!
 //! The main thread prepares a run, watches it and writes its report; worker threads, pinned to cores, carry the load (see
 //! [`engine`]). Nothing is kept between runs. Every way to end has an exit code of its own, listed in
-//! `logan-bench --help` and in [`failure`].
+//! `logan-bench --help` and in [`Failure`].
 //!
-//! Deliberately absent: retries (a refused request ends the run), fetch sessions, transactions, TLS, consumer groups.
+//! Deliberately absent: retries (a refused request ends the run), transactions, TLS, and rebalances while something is measured.
 
+mod advice;
 mod cli;
 mod compare;
 mod engine;
-mod failure;
+mod guard;
 mod load;
-mod output;
 mod progress;
 mod results;
 mod scenario;
@@ -20,25 +20,22 @@ mod watch;
 mod workload;
 mod yardstick;
 
-use std::io::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory as _, Parser as _};
+use command_line::{Failure, Output, print_completions, write_man_pages};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use cli::{Cli, Command};
 use compare::Targets;
-use failure::Failure;
-use output::Output;
 use workload::Context;
 use yardstick::Yardstick;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let output = Output::new(&cli.global);
+    let output = Output::new(&cli.global, advice::advice);
     match run(cli, &output) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -59,17 +56,23 @@ fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
                 .chain(words)
                 .chain(overrides);
             let scenario = Cli::parse_from(line);
-            let output = Output::new(&scenario.global);
+            let output = Output::new(&scenario.global, advice::advice);
             measure(&scenario, &output)
         }
         Command::Compare {
             manifest,
             report,
             html,
+            yardstick,
         } => {
-            let targets = Targets { json: report, html };
+            let targets = Targets {
+                yardstick: yardstick.0,
+                json: report,
+                html,
+            };
             compare::compare(&manifest, &targets, output, &*interruption()?)
         }
+        Command::Guard(options) => guard::guard(&options, output, &*interruption()?),
         Command::Yardstick {
             directory,
             duration,
@@ -82,8 +85,8 @@ fn run(cli: Cli, output: &Output) -> Result<(), Failure> {
             let found = found?;
             output.report_of(&found.sections(), &found)
         }
-        Command::Completions { shell } => print_completions(shell),
-        Command::Man { directory } => write_man_pages(&directory),
+        Command::Completions { shell } => print_completions(Cli::command(), shell),
+        Command::Man { directory } => write_man_pages(Cli::command(), &directory),
         _ => measure(&cli, output),
     }
 }
@@ -117,19 +120,4 @@ fn interruption() -> Result<Arc<AtomicBool>, Failure> {
         signal_hook::flag::register(signal, flag()).map_err(&failed)?;
     }
     Ok(interrupted)
-}
-
-/// The generator cannot report that a reader is gone, so it writes to memory first.
-fn print_completions(shell: clap_complete::Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "logan-bench", &mut script);
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&script).map_err(Failure::output)
-}
-
-/// One page for the program and one for each of its commands.
-fn write_man_pages(directory: &Path) -> Result<(), Failure> {
-    let command = Cli::command().disable_help_subcommand(true);
-    clap_mangen::generate_to(command, directory)
-        .map_err(Failure::file("write manual pages to", directory))
 }

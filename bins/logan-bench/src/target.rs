@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 use client::{
     Client, ClientConfig, ClientError, Connection, NewTopic, OffsetSpec, TopicDescription,
 };
+use command_line::Failure;
 use protocol::ApiKey;
 use types::{ErrorCode, NodeId, PartitionIndex};
 
 use crate::cli::TopicArgs;
 use crate::engine::{Link, Place};
-use crate::failure::Failure;
 
 /// The last versions of Produce and Fetch that name topics instead of giving their ids.
 const VERSION_WITH_NAMES: i16 = 12;
@@ -27,6 +27,9 @@ pub(crate) struct Target {
     config: ClientConfig,
     topics: Vec<TopicDescription>,
     to_delete: Vec<String>,
+    /// Groups that were made for the run.
+    groups: Vec<String>,
+    prefix: String,
 }
 
 /// One node, and those of the partitions that it leads.
@@ -45,15 +48,14 @@ impl Target {
             config,
             topics: Vec::new(),
             to_delete: Vec::new(),
+            groups: Vec::new(),
+            prefix: unique_prefix(),
         };
         let names: Vec<String> = match &wanted.topic {
             Some(name) => vec![name.clone()],
-            None => {
-                let prefix = unique_prefix();
-                (0..wanted.topics)
-                    .map(|number| format!("{prefix}-{number}"))
-                    .collect()
-            }
+            None => (0..wanted.topics)
+                .map(|number| format!("{}-{number}", target.prefix))
+                .collect(),
         };
         for name in &names {
             target.make(name, wanted)?;
@@ -71,6 +73,8 @@ impl Target {
             config,
             topics,
             to_delete: Vec::new(),
+            groups: Vec::new(),
+            prefix: unique_prefix(),
         })
     }
 
@@ -158,6 +162,30 @@ impl Target {
         counts.max().unwrap_or(1)
     }
 
+    /// How many partitions there are in all.
+    pub(crate) fn places(&self) -> usize {
+        let counts = self.topics.iter().map(|topic| topic.partitions.len());
+        counts.sum()
+    }
+
+    pub(crate) fn topic_names(&self) -> Vec<String> {
+        self.topics.iter().map(|topic| topic.name.clone()).collect()
+    }
+
+    /// The name of a group of this run, which is deleted at its end.
+    pub(crate) fn group(&mut self, number: u16) -> String {
+        let group = format!("{}-group-{number}", self.prefix);
+        self.groups.push(group.clone());
+        group
+    }
+
+    /// A connection to the coordinator of a group.
+    pub(crate) fn coordinator(&mut self, group: &str) -> Result<Connection, Failure> {
+        let node = self.client.coordinator(group)?;
+        let address = self.client.node(node)?.address().to_owned();
+        Ok(Connection::open(&address, &self.config)?)
+    }
+
     /// The first and the last version that all sides know of `api`, once a connection is made.
     pub(crate) fn version(&self, node: &Node, api: ApiKey) -> Result<i16, Failure> {
         let connection = Connection::open(&node.address, &self.config)?;
@@ -202,6 +230,10 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
+        for group in &self.groups {
+            // Members that were interrupted may still be in it; then it goes when its offsets expire.
+            drop(self.client.delete_group(group));
+        }
         for topic in &self.to_delete {
             // The broker may be gone, and then so is the topic's purpose.
             drop(self.client.delete_topic(topic));

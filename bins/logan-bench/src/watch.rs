@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
+use command_line::Failure;
 use serde::Serialize;
-
-use crate::failure::Failure;
 
 /// The kernel's unit of processor time in /proc, on every platform that Linux supports here.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -20,6 +21,8 @@ pub(crate) struct Watched {
     begin: Option<Counters>,
     end: Option<Counters>,
     memory: Vec<u64>,
+    counter: Option<Counter>,
+    instructions: Option<u64>,
 }
 
 /// The counters at one time.
@@ -41,6 +44,11 @@ pub(crate) struct Used {
     pub(crate) cpu_seconds: f64,
     /// For each 10^9 bytes of record batches that were produced and consumed.
     pub(crate) cpu_seconds_per_gb: Option<f64>,
+    /// For each request that was answered with or about records.
+    pub(crate) cpu_us_per_request: Option<f64>,
+    /// Of its own code, without the kernel's; where the machine has counters.
+    pub(crate) instructions: Option<u64>,
+    pub(crate) instructions_per_kb: Option<f64>,
     pub(crate) rss_peak_bytes: u64,
     pub(crate) rss_mean_bytes: u64,
     pub(crate) context_switches_voluntary: u64,
@@ -67,6 +75,8 @@ impl Watched {
             begin: None,
             end: None,
             memory: Vec::new(),
+            counter: None,
+            instructions: None,
         };
         // Another user's process shows no I/O: better said now than behind the run.
         watched.counters().map_err(|error| {
@@ -78,6 +88,7 @@ impl Watched {
 
     /// Takes the counters at the beginning of the window.
     pub(crate) fn begin(&mut self) {
+        self.counter = Counter::start(self.pid);
         self.begin = self.counters().ok();
         self.memory.clear();
         self.sample();
@@ -94,6 +105,7 @@ impl Watched {
     pub(crate) fn end(&mut self) {
         self.sample();
         self.end = self.counters().ok();
+        self.instructions = self.counter.take().and_then(Counter::stop);
     }
 
     /// By how much its memory has grown in between.
@@ -103,7 +115,7 @@ impl Watched {
     }
 
     /// What was used in between; nothing when the process is gone.
-    pub(crate) fn used(&self, bytes: u64) -> Option<Used> {
+    pub(crate) fn used(&self, bytes: u64, requests: u64) -> Option<Used> {
         let (begin, end) = (self.begin?, self.end?);
         let cpu_seconds = end.cpu_ticks.saturating_sub(begin.cpu_ticks) as f64 / TICKS_PER_SECOND;
         let samples = u64::try_from(self.memory.len()).unwrap_or(u64::MAX).max(1);
@@ -112,6 +124,12 @@ impl Watched {
             pid: self.pid,
             cpu_seconds,
             cpu_seconds_per_gb: per_gb(cpu_seconds, bytes),
+            cpu_us_per_request: (requests > 0).then(|| cpu_seconds * 1e6 / requests as f64),
+            instructions: self.instructions,
+            instructions_per_kb: self
+                .instructions
+                .filter(|_| bytes > 0)
+                .map(|instructions| instructions as f64 * 1e3 / bytes as f64),
             rss_peak_bytes: self.memory.iter().copied().max().unwrap_or(0),
             rss_mean_bytes: self.memory.iter().sum::<u64>() / samples,
             context_switches_voluntary: difference(|at| at.switches_voluntary),
@@ -150,6 +168,78 @@ impl Watched {
             written_bytes: field(&io, "write_bytes:").unwrap_or(0),
         })
     }
+}
+
+/// `perf stat` on a process, between the beginning and the end of the window.
+#[derive(Debug)]
+struct Counter {
+    perf: Child,
+}
+
+impl Counter {
+    /// `None` where nothing can be counted.
+    fn start(pid: u32) -> Option<Self> {
+        if counters_unavailable().is_some() {
+            return None;
+        }
+        let perf = Command::new("perf")
+            .args([
+                "stat",
+                "-x",
+                ",",
+                "-e",
+                INSTRUCTIONS,
+                "-p",
+                &pid.to_string(),
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        perf.ok().map(|perf| Self { perf })
+    }
+
+    /// The count; `perf` writes it when it is interrupted.
+    fn stop(self) -> Option<u64> {
+        let id = rustix::process::Pid::from_child(&self.perf);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).ok()?;
+        let ended = self.perf.wait_with_output().ok()?;
+        parse_count(&String::from_utf8_lossy(&ended.stderr))
+    }
+}
+
+/// What is counted: instructions outside of the kernel.
+const INSTRUCTIONS: &str = "instructions:u";
+
+/// Why this machine counts no instructions, if it does not.
+pub(crate) fn counters_unavailable() -> Option<String> {
+    static FOUND: OnceLock<Option<String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            let perf = Command::new("perf")
+                .args(["stat", "-x", ",", "-e", INSTRUCTIONS, "true"])
+                .stdin(Stdio::null())
+                .output();
+            let said = match perf {
+                Err(error) => return Some(format!("perf cannot be started: {error}")),
+                Ok(ended) => String::from_utf8_lossy(&ended.stderr).into_owned(),
+            };
+            if parse_count(&said).is_some() {
+                return None;
+            }
+            let line = said.lines().find(|line| !line.trim().is_empty());
+            Some(format!(
+                "perf counts none on this machine: {}",
+                line.unwrap_or("it says nothing").trim()
+            ))
+        })
+        .clone()
+}
+
+/// The count in a line of `perf stat -x ,`. Source: perf-stat(1), "CSV FORMAT".
+fn parse_count(said: &str) -> Option<u64> {
+    let line = said.lines().find(|line| line.contains(INSTRUCTIONS))?;
+    line.split(',').next()?.parse().ok()
 }
 
 /// Seconds for each 10^9 bytes, if there were any bytes.
@@ -214,9 +304,23 @@ mod tests {
         let mut own = Watched::new(std::process::id()).expect("it is there");
         own.begin();
         own.end();
-        let used = own.used(1_000_000_000).expect("it is still there");
+        let used = own.used(1_000_000_000, 1000).expect("it is still there");
         assert!(used.rss_peak_bytes > 0);
         assert_eq!(used.cpu_seconds_per_gb, Some(used.cpu_seconds));
+        assert_eq!(used.cpu_us_per_request, Some(used.cpu_seconds * 1000.0));
+        let has_counters = counters_unavailable().is_none();
+        assert_eq!(used.instructions.is_some(), has_counters);
+    }
+
+    #[test]
+    fn a_count_is_read_where_there_is_one() {
+        let counted = "8123456,,instructions:u,1234567,100.00,,\n";
+        assert_eq!(parse_count(counted), Some(8_123_456));
+        assert_eq!(
+            parse_count("<not supported>,,instructions:u,0,100.00,,"),
+            None
+        );
+        assert_eq!(parse_count(""), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Plain sockets over the loopback interface, direct writes with and without waiting for the disk, copying memory, and
 //! checksums. Each runs alone and for the same time, on one thread (sockets: one for each end).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use command_line::{Failure, Section};
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
-use crate::failure::Failure;
-use crate::output::Section;
 use crate::results::{Latency, Machine};
 
 /// Bytes of a write, a copy and a checksum: a large batch.
@@ -63,7 +63,7 @@ impl Yardstick {
         let timed = |run: &mut dyn FnMut() -> io::Result<()>| timed(duration, interrupted, run);
         let on_disk = Failure::file("write directly to", directory);
         Ok(Self {
-            machine: Machine::look(),
+            machine: Machine::look(directory),
             block_bytes: BLOCK_BYTES,
             loopback: loopback(&timed)?,
             direct_writes: writes(directory, false, &timed).map_err(&on_disk)?,
@@ -109,8 +109,7 @@ fn timed(
     interrupted: &AtomicBool,
     run: &mut dyn FnMut() -> io::Result<()>,
 ) -> io::Result<Speed> {
-    let mut latency: Histogram<u64> =
-        Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are right");
+    let mut latency = histogram();
     let began = Instant::now();
     let mut blocks = 0u64;
     let mut before = began;
@@ -155,8 +154,8 @@ fn loopback(timed: Timed<'_>) -> Result<Speed, Failure> {
     Ok(speed)
 }
 
-fn writes(directory: &Path, waits: bool, timed: Timed<'_>) -> io::Result<Speed> {
-    // It has no name and goes with the process.
+/// A file of preallocated blocks, opened for direct writes. It has a name as long as the second value lives.
+fn direct_file(directory: &Path) -> io::Result<(File, NamedTempFile)> {
     let direct = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).map_err(io::Error::other)?;
     let path = tempfile::Builder::new()
         .prefix("yardstick-")
@@ -167,6 +166,11 @@ fn writes(directory: &Path, waits: bool, timed: Timed<'_>) -> io::Result<Speed> 
         .open(path.path())?;
     rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, FILE_BYTES)?;
     file.sync_all()?;
+    Ok((file, path))
+}
+
+fn writes(directory: &Path, waits: bool, timed: Timed<'_>) -> io::Result<Speed> {
+    let (file, _name) = direct_file(directory)?;
     let memory = vec![7u8; BLOCK_BYTES + ALIGNMENT];
     let from = memory.as_ptr().align_offset(ALIGNMENT);
     let block = &memory[from..from + BLOCK_BYTES];
@@ -182,6 +186,79 @@ fn writes(directory: &Path, waits: bool, timed: Timed<'_>) -> io::Result<Speed> 
         at = (at + BLOCK_BYTES as u64) % FILE_BYTES;
         Ok(())
     })
+}
+
+/// What the disk alone takes at a rate: two files take turns of blocks, each with one direct write and an fdatasync for all
+/// that is due by then. The latency of a block counts from when it was due. No durable broker can be faster than this.
+pub(crate) fn disk_at_rate(
+    directory: &Path,
+    (bytes_per_second, block_bytes): (f64, usize),
+    duration: Duration,
+    interrupted: &AtomicBool,
+) -> Result<Latency, Failure> {
+    const FILES: u32 = 2;
+    let failed = Failure::file("write directly to", directory);
+    let between = Duration::from_secs_f64(f64::from(FILES) * block_bytes as f64 / bytes_per_second);
+    let latencies: io::Result<Vec<Histogram<u64>>> = thread::scope(|scope| {
+        let lane = || paced_writes(directory, block_bytes, between, (duration, interrupted));
+        let lanes: Vec<_> = (0..FILES).map(|_| scope.spawn(lane)).collect();
+        let ended = lanes.into_iter().map(|lane| lane.join());
+        ended
+            .map(|lane| lane.unwrap_or_else(|_panic| Err(io::Error::other("a writer panicked"))))
+            .collect()
+    });
+    let mut all = histogram();
+    for one in latencies.map_err(&failed)? {
+        all.add(&one).expect("equal bounds");
+    }
+    Latency::new(&all).ok_or_else(|| failed(io::Error::other("nothing was due")))
+}
+
+fn paced_writes(
+    directory: &Path,
+    block_bytes: usize,
+    between: Duration,
+    (duration, interrupted): (Duration, &AtomicBool),
+) -> io::Result<Histogram<u64>> {
+    /// Bytes of a write at most.
+    const WRITE_MAX_BYTES: usize = 1 << 20;
+    let (file, _name) = direct_file(directory)?;
+    let memory = vec![7u8; WRITE_MAX_BYTES + ALIGNMENT];
+    let from = memory.as_ptr().align_offset(ALIGNMENT);
+    let blocks_max = u32::try_from((WRITE_MAX_BYTES / block_bytes).max(1)).unwrap_or(1);
+    let mut latency = histogram();
+    let (began, mut done, mut at) = (Instant::now(), 0u32, 0);
+    while between * done < duration {
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        thread::sleep((between * done).saturating_sub(began.elapsed()));
+        let due = u32::try_from(began.elapsed().as_nanos() / between.as_nanos().max(1))
+            .unwrap_or(u32::MAX - 1)
+            + 1;
+        let count = due.saturating_sub(done).clamp(1, blocks_max);
+        let bytes = block_bytes * usize::try_from(count).unwrap_or(1);
+        if at + bytes as u64 > FILE_BYTES {
+            at = 0;
+        }
+        let written = rustix::io::pwrite(&file, &memory[from..from + bytes], at)?;
+        if written != bytes {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        rustix::fs::fdatasync(&file)?;
+        at += bytes as u64;
+        let ended = began.elapsed();
+        for block in done..done + count {
+            let waited = ended.saturating_sub(between * block).as_micros();
+            latency.saturating_record(u64::try_from(waited).unwrap_or(u64::MAX).max(1));
+        }
+        done += count;
+    }
+    Ok(latency)
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are right")
 }
 
 fn memcpy(timed: Timed<'_>) -> Result<Speed, Failure> {
@@ -216,6 +293,22 @@ fn crc(timed: Timed<'_>) -> Result<Speed, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_disk_alone_keeps_up_with_a_low_rate() {
+        let own = std::env::current_exe().expect("a test knows its binary");
+        let directory = own.parent().expect("it lies somewhere");
+        let found = disk_at_rate(
+            directory,
+            (4e6, 8192),
+            Duration::from_millis(100),
+            &AtomicBool::new(false),
+        );
+        let found = found.expect("there is room");
+        // 400,000 bytes in blocks of 8 KiB, by two writers.
+        assert!((46..=54).contains(&found.count), "{}", found.count);
+        assert!(found.p50 > 0.0);
+    }
 
     #[test]
     fn every_speed_is_found() {

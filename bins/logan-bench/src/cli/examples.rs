@@ -13,6 +13,7 @@ Examples:
   logan-bench yardstick --directory /var/lib/logan        what the machine itself can do
   logan-bench run scenarios/steady-50mb.toml --duration 1m
   logan-bench compare brokers.toml --html both.html       several brokers in turn
+  logan-bench guard builds.toml                           whether a new build is worse
 
 Exit codes:
   0  done (also when the reader of the output has gone away)
@@ -20,7 +21,8 @@ Exit codes:
   2  the command line or a scenario makes no sense
   3  the topic or file does not exist
   5  no broker answered, or it went away during the run
-  7  interrupted; what was measured until then is marked as partial";
+  7  interrupted; what was measured until then is marked as partial
+  8  `guard` found that something became worse";
 
 pub(crate) const PRODUCE: &str = "\
 With --throughput max each connection keeps --in-flight full batches under way. With a rate, records are due at even
@@ -33,6 +35,7 @@ Examples:
   logan-bench produce --producers 64 --in-flight 1 --record-size 100 --batch-size 200     small requests
   logan-bench produce --compression zstd --compress-ratio 4 --keys zipf:10000:0.99
   logan-bench produce --throughput ramp:1MB-200MB --duration 1m
+  logan-bench produce --duration 5s --read-back
   logan-bench produce --partitions-per-topic 1000 --idempotence --ceiling 3s";
 
 pub(crate) const CONSUME: &str = "\
@@ -40,6 +43,7 @@ Examples:
   logan-bench consume --fill 2GB                          write 2 GB, then read it
   logan-bench consume --topic flights
   logan-bench consume --topic flights --drop-caches --subscriptions 5
+  logan-bench consume --fill 2GB --partitions 8 --group-protocol consumer --consumers-per-subscription 4
   logan-bench consume --topic flights --from latest --duration 30s";
 
 pub(crate) const END_TO_END: &str = "\
@@ -48,6 +52,7 @@ Each record counts from the time at which it was due to the time at which a cons
 Examples:
   logan-bench end-to-end --throughput 50MB
   logan-bench end-to-end --throughput 10000 --subscriptions 5         fan-out
+  logan-bench end-to-end --throughput 10000 --subscriptions 2 --group-protocol consumer --commit-interval 1s
   logan-bench end-to-end --throughput max --producers 2 --consumers-per-subscription 2";
 
 pub(crate) const CONNECTIONS: &str = "\
@@ -68,10 +73,27 @@ beside the manifest.
   name = \"Logan\"
   command = [\"logan\", \"--override\", \"listeners=PLAINTEXT://127.0.0.1:{port}\",
              \"--override\", \"log.dirs={directory}\"]
+  warm_up = \"10s\"
+  [[disk_alone]]
+  scenario = \"steady-50mb\"
+  rate = \"50MB\"
+  block = \"24KiB\"
+  duration = \"10s\"
+The last table, which may be left out, measures the disk alone at the rate of a scenario, in every round.
 
 Examples:
-  logan-bench compare tests/perf/scenarios/compare.toml
-  logan-bench compare tests/perf/scenarios/compare.toml --report both.json --html both.html";
+  logan-bench compare tests/perf/manifests/compare.toml
+  logan-bench compare tests/perf/manifests/compare.toml --report both.json --html both.html";
+
+pub(crate) const GUARD: &str = "\
+Rounds go A B B A, so that what drifts meets both. For each figure the ratios of the pairs are held against chance by a sign-flip
+permutation test; with fewer than six rounds nothing can be said with a confidence of 0.95. Instructions are
+counted by perf where the machine has counters, and by valgrind where the manifest names `hot_pieces` of both builds;
+what cannot be counted is said.
+
+Examples:
+  logan-bench guard builds.toml
+  logan-bench guard builds.toml --confidence 0.99 --tolerance 5 --report guard.json";
 
 pub(crate) const YARDSTICK: &str = "\
 Blocks of 256 KiB: through a socket of the loopback interface, written directly to a file with and without fdatasync, copied

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use client::Acks;
+use command_line::parse_setting;
 use records::Compression;
 use serde::Serialize;
 
-use super::values::{Cores, Span, parse_bytes, parse_ratio, parse_setting};
+use super::values::{Cores, Span, parse_bytes, parse_ratio, parse_span_above_zero};
 use crate::load::{Keys, Rate, Sizes};
 
 /// How long, by whom, and what is kept of it.
@@ -148,6 +149,15 @@ pub(crate) struct FetchArgs {
     /// Whether checksums are verified
     #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) check_crcs: bool,
+    /// Whether the broker is asked to remember what is read, as Kafka's clients do (KIP-227)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) fetch_sessions: bool,
+    /// How the consumers of a subscription share its partitions
+    #[arg(long, value_enum, value_name = "PROTOCOL", default_value_t = GroupProtocol::None)]
+    pub(crate) group_protocol: GroupProtocol,
+    /// How often the members of a group commit how far they are
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_span_above_zero)]
+    pub(crate) commit_interval: Span,
 }
 
 /// `logan-bench produce`.
@@ -162,6 +172,9 @@ pub(crate) struct ProduceOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) send: SendArgs,
+    /// Read everything back behind the run, and verify checksums and counts
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL", help_heading = "Producers")]
+    pub(crate) read_back: bool,
 }
 
 /// `logan-bench consume`.
@@ -256,6 +269,15 @@ pub(crate) enum CodecOption {
     Snappy,
     Lz4,
     Zstd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum GroupProtocol {
+    /// Evenly, without a group
+    None,
+    /// As members of a consumer group, by the broker's assignment (KIP-848)
+    Consumer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]

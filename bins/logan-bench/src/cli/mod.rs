@@ -7,16 +7,16 @@ mod load;
 mod values;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use client::{ClientConfig, RetryPolicy};
+use clap::{Args, Parser, Subcommand};
+use command_line::Global;
 
 pub(crate) use load::{
-    ConnectionsOptions, ConsumeOptions, EndToEndOptions, FetchArgs, ProduceOptions, RunArgs,
-    SendArgs, StartOption, TopicArgs,
+    ConnectionsOptions, ConsumeOptions, EndToEndOptions, FetchArgs, GroupProtocol, ProduceOptions,
+    RunArgs, SendArgs, StartOption, TopicArgs,
 };
-pub(crate) use values::{Cores, Span};
+pub(crate) use values::{Cores, Span, parse_bytes};
+use values::{parse_confidence, parse_percent};
 
 /// Measure Logan, or any other Kafka broker.
 #[derive(Debug, Parser)]
@@ -29,53 +29,23 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What every command understands.
+/// `logan-bench guard`.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Brokers to ask first, separated by commas; one that answers is enough
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_name = "HOST:PORT",
-        value_delimiter = ',',
-        default_value = "127.0.0.1:9092",
-        env = "LOGAN_BOOTSTRAP_SERVER"
-    )]
-    pub(crate) bootstrap_server: Vec<String>,
-
-    /// How results are written to standard output
-    #[arg(short, long, global = true, value_enum, default_value_t = OutputFormat::Table)]
-    pub(crate) output: OutputFormat,
-
-    /// When to use colours; NO_COLOR turns them off, too
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
-    pub(crate) color: ColorWhen,
-
-    /// How long a broker may take for an answer, such as 500ms or 1m
-    #[arg(long, global = true, value_name = "DURATION", default_value = "30s")]
-    pub(crate) timeout: Span,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputFormat {
-    /// Names and values in columns
-    Table,
-    /// Everything that was measured, as JSON
-    Json,
-    /// The same as YAML
-    Yaml,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorWhen {
-    /// On a terminal
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
+pub(crate) struct GuardOptions {
+    /// A manifest of two brokers: the build that is known, then the one that is judged
+    pub(crate) manifest: PathBuf,
+    /// Write everything that was measured to this file, as JSON
+    #[arg(long, value_name = "PATH")]
+    pub(crate) report: Option<PathBuf>,
+    /// How sure one must be, above 0.5 and below 1
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = parse_confidence)]
+    pub(crate) confidence: f64,
+    /// A change for the worse by less than this is none, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "3", value_parser = parse_percent)]
+    pub(crate) tolerance: f64,
+    /// The same for counts of instructions, which hardly vary
+    #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = parse_percent)]
+    pub(crate) tolerance_of_counts: f64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,7 +73,13 @@ pub(crate) enum Command {
         /// Write a page with charts to this file
         #[arg(long, value_name = "PATH")]
         html: Option<PathBuf>,
+        /// Measure each thing that the machine itself can do for so long; 0s leaves that out
+        #[arg(long, value_name = "DURATION", default_value = "1s")]
+        yardstick: Span,
     },
+    /// Compare two builds by paired runs, and say with what confidence something changed
+    #[command(after_help = examples::GUARD)]
+    Guard(GuardOptions),
     /// Measure what the machine itself can do: sockets, disk, memory, checksums
     #[command(after_help = examples::YARDSTICK)]
     Yardstick {
@@ -139,25 +115,6 @@ pub(crate) enum Command {
         /// An existing directory that gets a page for each command
         directory: PathBuf,
     },
-}
-
-impl Global {
-    /// The client's limits.
-    pub(crate) fn client_config(&self) -> ClientConfig {
-        let defaults = ClientConfig::default();
-        let timeout: Duration = self.timeout.0;
-        ClientConfig {
-            bootstrap_servers: self.bootstrap_server.clone(),
-            client_id: "logan-bench".to_owned(),
-            connect_timeout: defaults.connect_timeout.min(timeout),
-            request_timeout: timeout,
-            retry: RetryPolicy {
-                total_max: timeout,
-                ..defaults.retry
-            },
-            ..defaults
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the command line accepts and refuses.
 
+use std::time::Duration;
+
 use clap::CommandFactory as _;
 
 use super::*;

@@ -32,6 +32,11 @@ impl Serialize for Span {
     }
 }
 
+/// A span that something is repeated by.
+pub(crate) fn parse_span_above_zero(text: &str) -> Result<Span, String> {
+    command_line::parse_duration(text).map(Span)
+}
+
 /// The cores of the worker threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cores {
@@ -100,22 +105,28 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "write a number of bytes such as 65536, 64KiB or 2GB".to_owned())
 }
 
-/// A setting of a topic.
-pub(crate) fn parse_setting(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => {
-            Ok((key.trim().to_owned(), value.to_owned()))
-        }
-        _ => Err("write retention.ms=3600000".to_owned()),
-    }
-}
-
 /// How many times smaller a codec makes records.
 pub(crate) fn parse_ratio(text: &str) -> Result<f64, String> {
     let ratio = text.parse::<f64>().ok();
     ratio
         .filter(|ratio| (1.0..=64.0).contains(ratio))
         .ok_or_else(|| "write a number from 1 (nothing to gain) to 64".to_owned())
+}
+
+/// How sure one must be.
+pub(crate) fn parse_confidence(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok();
+    share
+        .filter(|share| *share > 0.5 && *share < 1.0)
+        .ok_or_else(|| "write a number above 0.5 and below 1, such as 0.95".to_owned())
+}
+
+/// A share in percent.
+pub(crate) fn parse_percent(text: &str) -> Result<f64, String> {
+    let percent = text.trim_end_matches('%').parse::<f64>().ok();
+    percent
+        .filter(|percent| (0.0..100.0).contains(percent))
+        .ok_or_else(|| "write a number from 0 to 100".to_owned())
 }
 
 #[cfg(test)]

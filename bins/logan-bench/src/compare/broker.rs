@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use client::{ClientConfig, Connection};
+use command_line::Failure;
 use tempfile::TempDir;
 
 use super::manifest::BrokerEntry;
-use crate::failure::Failure;
 
 /// How long a broker may take to answer.
 const START_MAX: Duration = Duration::from_secs(60);

@@ -7,32 +7,24 @@
 mod broker;
 mod html;
 mod manifest;
+mod round;
 mod summary;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use command_line::{Failure, Output, Section};
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::failure::Failure;
-use crate::output::{Output, Section};
 use crate::results::{Machine, Status, write_whole};
+use crate::yardstick::{Yardstick, disk_at_rate};
 
-use broker::Running;
-use manifest::Manifest;
 use summary::Row;
 
-/// What one scenario found with one broker in one round.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Run {
-    pub(crate) round: u32,
-    pub(crate) broker: String,
-    pub(crate) scenario: String,
-    pub(crate) seconds_to_first_answer: f64,
-    pub(crate) report: Value,
-}
+pub(crate) use manifest::{DiskAlone, Manifest, RunPlan};
+pub(crate) use round::{Run, one_round};
+pub(crate) use summary::{METRICS, Metric};
 
 /// Everything, with what another person needs to repeat it.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +34,7 @@ pub(crate) struct Comparison {
     pub(crate) reason: Option<String>,
     pub(crate) machine: Machine,
     pub(crate) manifest: Manifest,
+    pub(crate) yardstick: Option<Yardstick>,
     /// The scenario files, by name.
     pub(crate) scenarios: Vec<(String, String)>,
     pub(crate) medians: Vec<Row>,
@@ -51,6 +44,8 @@ pub(crate) struct Comparison {
 /// Where the report goes.
 #[derive(Clone, Debug)]
 pub(crate) struct Targets {
+    /// How long each thing that the machine itself can do is measured.
+    pub(crate) yardstick: Duration,
     pub(crate) json: Option<PathBuf>,
     pub(crate) html: Option<PathBuf>,
 }
@@ -63,15 +58,19 @@ pub(crate) fn compare(
     interrupted: &AtomicBool,
 ) -> Result<(), Failure> {
     let manifest = Manifest::read(path)?;
-    let scenarios = manifest.scenarios(path)?;
+    let plan = manifest.plan(path)?;
     let mut runs = Vec::new();
-    let ended = rounds(&manifest, &scenarios, interrupted, &mut runs);
+    let mut yardstick = None;
+    let ended = measure_machine(targets.yardstick, interrupted).and_then(|measured| {
+        yardstick = measured;
+        rounds(&manifest, &plan, interrupted, &mut runs)
+    });
     let failure = match ended {
         Err(_) | Ok(()) if interrupted.load(Ordering::Relaxed) => Some(Failure::Interrupted),
         Err(failure) => Some(failure),
         Ok(()) => None,
     };
-    let texts = scenarios.iter().map(|(name, path)| {
+    let texts = plan.scenarios.iter().map(|(name, path)| {
         let text = std::fs::read_to_string(path).map_err(Failure::file("read", path))?;
         Ok((name.clone(), text))
     });
@@ -83,10 +82,11 @@ pub(crate) fn compare(
             Status::Complete
         },
         reason: failure.as_ref().map(ToString::to_string),
-        machine: Machine::look(),
+        machine: Machine::look(Path::new(".")),
         manifest,
         scenarios: texts.collect::<Result<_, Failure>>()?,
-        medians: summary::medians(&runs),
+        medians: summary::medians(&runs, yardstick.as_ref()),
+        yardstick,
         runs,
     };
     let kept = keep(&comparison, targets);
@@ -94,56 +94,48 @@ pub(crate) fn compare(
     failure.map_or(Ok(()), Err).and(kept).and(shown)
 }
 
+/// What the machine itself can do, where the brokers' directories will lie.
+fn measure_machine(
+    duration: Duration,
+    interrupted: &AtomicBool,
+) -> Result<Option<Yardstick>, Failure> {
+    if duration.is_zero() {
+        return Ok(None);
+    }
+    Yardstick::measure(Path::new("."), duration, interrupted).map(Some)
+}
+
 fn rounds(
     manifest: &Manifest,
-    scenarios: &[(String, PathBuf)],
+    plan: &RunPlan,
     interrupted: &AtomicBool,
     runs: &mut Vec<Run>,
 ) -> Result<(), Failure> {
     for round in 1..=manifest.rounds {
         for broker in &manifest.broker {
-            let running = Running::start(broker, interrupted)?;
-            for (scenario, path) in scenarios {
-                if interrupted.load(Ordering::Relaxed) {
-                    return Ok(());
-                }
-                runs.push(Run {
-                    round,
-                    broker: broker.name.clone(),
-                    scenario: scenario.clone(),
-                    seconds_to_first_answer: running.seconds_to_first_answer(),
-                    report: run_one(path, &running, &broker.name)?,
-                });
+            one_round(round, broker, plan, interrupted, runs)?;
+        }
+        for alone in &manifest.disk_alone {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(());
             }
+            runs.push(disk_alone(round, alone, interrupted)?);
         }
     }
     Ok(())
 }
 
-/// Runs a scenario in a process of its own.
-fn run_one(scenario: &Path, running: &Running, broker: &str) -> Result<Value, Failure> {
-    let own = std::env::current_exe().map_err(Failure::local("find this program"))?;
-    let child = Command::new(own)
-        .args(["--output", "json", "--bootstrap-server", running.address()])
-        .arg("run")
-        .arg(scenario)
-        .args(["--pid", &running.pid().to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .and_then(std::process::Child::wait_with_output);
-    let ended = child.map_err(Failure::local("run a scenario"))?;
-    if !ended.status.success() {
-        let said = String::from_utf8_lossy(&ended.stderr).trim().to_owned();
-        let problem = format!("{} with {broker}: {said}", scenario.display());
-        return Err(Failure::refused(
-            problem,
-            "run it alone by `logan-bench run`",
-        ));
-    }
-    serde_json::from_slice(&ended.stdout)
-        .map_err(|error| Failure::local("read a scenario's report")(error.into()))
+/// The disk's own latencies, in the place of a broker's.
+fn disk_alone(round: u32, alone: &DiskAlone, interrupted: &AtomicBool) -> Result<Run, Failure> {
+    let (rate, block, duration) = alone.parsed().expect("the manifest was checked");
+    let latency = disk_at_rate(Path::new("."), (rate, block), duration, interrupted)?;
+    Ok(Run {
+        round,
+        broker: "the disk alone".to_owned(),
+        scenario: alone.scenario.clone(),
+        seconds_to_first_answer: None,
+        report: serde_json::json!({ "produced": { "latency_ms": latency } }),
+    })
 }
 
 fn keep(comparison: &Comparison, targets: &Targets) -> Result<(), Failure> {
@@ -171,6 +163,7 @@ fn sections(comparison: &Comparison) -> Vec<Section> {
         "medians of the rounds, lowest to highest in brackets",
     );
     let mut sections = vec![head];
+    sections.extend(comparison.yardstick.iter().flat_map(Yardstick::sections));
     for group in comparison
         .medians
         .chunk_by(|one, other| (&one.scenario, one.metric) == (&other.scenario, other.metric))

@@ -1,4 +1,5 @@
-//! A consuming lane: one connection, some partitions, one fetch under way, as Kafka's consumer has it.
+//! A consuming lane: one connection, some partitions, one fetch under way, as Kafka's consumer has it, in a fetch session
+//! if the broker has room for one.
 //!
 //! Batches are counted by their headers; records are not looked at, but for the stamp in the first one. Checksums are
 //! verified unless that is switched off.
@@ -9,12 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use client::{ClientError, ResponseFault};
 use protocol::messages::FetchResponse;
-use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic};
+use protocol::messages::fetch_request::{FetchPartition, FetchRequest, FetchTopic, ForgottenTopic};
 use protocol::messages::fetch_response::PartitionData;
 use records::{BatchHeader, verify_crc};
 use types::{ErrorCode, Offset, PartitionIndex, Uuid};
 
 use super::link::{Link, bad, response};
+use super::member::Position;
+use super::session::Session;
 use super::stats::SideStats;
 use super::{Place, Shared, Window, nanos};
 use crate::load::{Nanos, Stamp, stamp_of};
@@ -36,7 +39,12 @@ pub(crate) struct FetchOptions {
     pub(crate) request_timeout: Duration,
     /// Whether latencies are taken from the stamps in records.
     pub(crate) has_stamps: bool,
+    /// Whether the broker is asked to remember what is read.
+    pub(crate) in_sessions: bool,
 }
+
+/// The first version that knows sessions.
+const SESSIONS_VERSION: i16 = 7;
 
 /// Where a partition is read from, and where reading ends.
 #[derive(Clone, Debug)]
@@ -44,6 +52,22 @@ pub(crate) struct Reading {
     pub(crate) place: Place,
     pub(crate) offset: i64,
     pub(crate) end: Option<i64>,
+    /// Told how far reading is, where somebody commits that.
+    pub(crate) position: Option<Position>,
+    /// The offset that the session knows.
+    asked: Option<i64>,
+}
+
+impl Reading {
+    pub(crate) fn new(place: Place, offset: i64, end: Option<i64>) -> Self {
+        Self {
+            place,
+            offset,
+            end,
+            position: None,
+            asked: None,
+        }
+    }
 }
 
 /// One connection that consumes.
@@ -54,6 +78,7 @@ pub(crate) struct ConsumerLane {
     readings: Vec<Reading>,
     /// Where the search for a partition begins; answers come in the order of the request.
     cursor: usize,
+    session: Session,
     /// The fetch under way, and when it was sent.
     open: Option<(i32, Nanos)>,
     is_closed: bool,
@@ -67,6 +92,7 @@ impl ConsumerLane {
             options,
             readings,
             cursor: 0,
+            session: Session::new(options.in_sessions && options.version >= SESSIONS_VERSION),
             open: None,
             is_closed: false,
         }
@@ -117,7 +143,49 @@ impl ConsumerLane {
     }
 
     fn request(&mut self) -> FetchRequest {
-        // Another topic, and another partition of it, comes first each time, so that none is starved by the limits.
+        let is_full = self.session.is_full();
+        if is_full {
+            self.rotate();
+        }
+        let (session_id, session_epoch) = self.session.next();
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        for reading in &mut self.readings {
+            if !is_full && reading.asked == Some(reading.offset) {
+                continue;
+            }
+            reading.asked = Some(reading.offset);
+            let place = &reading.place;
+            if topics.last().is_none_or(|topic| topic.topic != place.topic) {
+                topics.push(FetchTopic {
+                    topic: place.topic.clone(),
+                    topic_id: place.id,
+                    partitions: Vec::new(),
+                });
+            }
+            let topic = topics.last_mut().expect("one was pushed if there was none");
+            topic.partitions.push(FetchPartition {
+                partition: place.partition,
+                fetch_offset: reading.offset,
+                partition_max_bytes: self.options.partition_max_bytes,
+                ..FetchPartition::default()
+            });
+        }
+        let forgotten = self.session.take_forgotten();
+        FetchRequest {
+            max_wait_ms: i32::try_from(self.options.wait.as_millis()).unwrap_or(i32::MAX),
+            min_bytes: self.options.min_bytes,
+            max_bytes: self.options.max_bytes,
+            session_id,
+            session_epoch,
+            topics,
+            forgotten_topics_data: forgotten.into_iter().map(forgotten_topic).collect(),
+            ..FetchRequest::default()
+        }
+    }
+
+    /// Puts another topic, and another partition of it, first, so that none is starved by the limits. In a session the
+    /// broker takes turns itself.
+    fn rotate(&mut self) {
         let first = self
             .readings
             .first()
@@ -130,27 +198,6 @@ impl ConsumerLane {
         self.readings[..of_first].rotate_left(1.min(of_first));
         self.readings.rotate_left(of_first);
         self.cursor = 0;
-        let same = |one: &Reading, other: &Reading| one.place.topic == other.place.topic;
-        let topics = self.readings.chunk_by(same).map(|group| FetchTopic {
-            topic: group[0].place.topic.clone(),
-            topic_id: group[0].place.id,
-            partitions: group
-                .iter()
-                .map(|reading| FetchPartition {
-                    partition: reading.place.partition,
-                    fetch_offset: reading.offset,
-                    partition_max_bytes: self.options.partition_max_bytes,
-                    ..FetchPartition::default()
-                })
-                .collect(),
-        });
-        FetchRequest {
-            max_wait_ms: i32::try_from(self.options.wait.as_millis()).unwrap_or(i32::MAX),
-            min_bytes: self.options.min_bytes,
-            max_bytes: self.options.max_bytes,
-            topics: topics.collect(),
-            ..FetchRequest::default()
-        }
     }
 
     /// Reads the answer if it has come.
@@ -170,13 +217,18 @@ impl ConsumerLane {
             options,
             readings,
             cursor,
+            session,
             open,
             ..
         } = self;
         link.frames(API, |body: Bytes| {
             let expected = open.take().map(|(id, _)| id);
             let answer = response::<FetchRequest>(&address, body, options.version, expected)?;
+            if session.is_lost(answer.error_code) {
+                return Ok(());
+            }
             check(answer.error_code, "")?;
+            session.answered(answer.session_id);
             let mut delivery = Delivery {
                 options,
                 window,
@@ -187,8 +239,22 @@ impl ConsumerLane {
             };
             deliver(&mut delivery, readings, cursor, answer, &address)
         })?;
-        readings.retain(|reading| reading.end.is_none_or(|end| reading.offset < end));
+        readings.retain(|reading| {
+            let is_open = reading.end.is_none_or(|end| reading.offset < end);
+            if !is_open {
+                session.forget(&reading.place);
+            }
+            is_open
+        });
         Ok(())
+    }
+}
+
+fn forgotten_topic(place: Place) -> ForgottenTopic {
+    ForgottenTopic {
+        topic: place.topic,
+        topic_id: place.id,
+        partitions: vec![place.partition],
     }
 }
 
@@ -269,6 +335,9 @@ impl Delivery<'_> {
             if !header.is_control() {
                 self.batch(batch, &header);
             }
+        }
+        if let Some(position) = &reading.position {
+            position.store(reading.offset, Ordering::Relaxed);
         }
         Ok(())
     }

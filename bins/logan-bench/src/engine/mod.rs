@@ -1,6 +1,7 @@
 //! The load: worker threads, each with an event loop over its share of the connections.
 //!
-//! A lane is one connection with what is done on it: producing to some partitions, or fetching from some. A worker owns its
+//! A lane is one connection with what is done on it: producing to some partitions, fetching from some, or being a member of
+//! a group. A worker owns its
 //! lanes, its histograms and its counters; what workers share are a few atomics that tell the main thread how far they
 //! are. Sockets do not block; a worker sleeps in `epoll` until a socket is ready or a record is due.
 //!
@@ -13,7 +14,9 @@
 
 mod consumer;
 mod link;
+mod member;
 mod producer;
+mod session;
 mod stats;
 mod worker;
 
@@ -21,11 +24,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use command_line::Failure;
+
 use crate::load::Nanos;
 
 pub(crate) use consumer::{ConsumerLane, FetchOptions, Reading};
 pub(crate) use link::Link;
+pub(crate) use member::{Member, MemberLane};
 pub(crate) use producer::{Identity, Pacing, ProducerLane, ProducerOptions};
 pub(crate) use stats::SideStats;
 pub(crate) use worker::{Lane, Worker, WorkerResult, process_cpu};
@@ -64,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) bytes: AtomicU64,
     /// Producers that may still send.
     pub(crate) producers_open: AtomicUsize,
+    /// Consumers that still read.
+    pub(crate) consumers_open: AtomicUsize,
     /// Times that each record is delivered.
     pub(crate) fan_out: AtomicU64,
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use client::ClientError;
+use command_line::Failure;
 use core_affinity::CoreId;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -18,10 +19,10 @@ use rustix::fd::OwnedFd;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::consumer::ConsumerLane;
+use super::member::MemberLane;
 use super::producer::ProducerLane;
 use super::stats::SideStats;
 use super::{DRAIN_MAX, Link, Shared, Window, nanos};
-use crate::failure::Failure;
 use crate::load::Nanos;
 
 /// Events that are taken at once.
@@ -38,6 +39,7 @@ const DEADLINES_EVERY: Nanos = 1_000_000_000;
 pub(crate) enum Lane {
     Producer(ProducerLane),
     Consumer(ConsumerLane),
+    Member(MemberLane),
 }
 
 /// A thread's share of the lanes.
@@ -55,6 +57,8 @@ pub(crate) struct Worker {
 pub(crate) struct WorkerResult {
     pub(crate) produced: SideStats,
     pub(crate) consumed: SideStats,
+    /// Commits of groups: partitions are its records.
+    pub(crate) committed: SideStats,
     /// Time of the processor that the thread took within the window.
     pub(crate) cpu: Duration,
     pub(crate) failure: Option<Failure>,
@@ -76,6 +80,7 @@ struct Loop {
     left: usize,
     produced: SideStats,
     consumed: SideStats,
+    committed: SideStats,
 }
 
 impl Lane {
@@ -83,6 +88,7 @@ impl Lane {
         match self {
             Self::Producer(lane) => &lane.link,
             Self::Consumer(lane) => &lane.link,
+            Self::Member(lane) => &lane.link,
         }
     }
 
@@ -90,6 +96,7 @@ impl Lane {
         match self {
             Self::Producer(lane) => (&mut lane.link, "Produce"),
             Self::Consumer(lane) => (&mut lane.link, "Fetch"),
+            Self::Member(lane) => (&mut lane.link, "ConsumerGroupHeartbeat"),
         }
     }
 
@@ -97,6 +104,7 @@ impl Lane {
         match self {
             Self::Producer(lane) => lane.check_deadline(now),
             Self::Consumer(lane) => lane.check_deadline(now),
+            Self::Member(lane) => lane.check_deadline(now),
         }
     }
 
@@ -104,6 +112,7 @@ impl Lane {
         match self {
             Self::Producer(lane) => lane.is_done(),
             Self::Consumer(lane) => lane.is_done(),
+            Self::Member(lane) => lane.is_done(),
         }
     }
 }
@@ -128,6 +137,7 @@ impl Worker {
         WorkerResult {
             produced: state.produced,
             consumed: state.consumed,
+            committed: state.committed,
             cpu: cpu.used(),
             failure,
         }
@@ -138,6 +148,7 @@ impl Worker {
         WorkerResult {
             produced: SideStats::new(),
             consumed: SideStats::new(),
+            committed: SideStats::new(),
             cpu: Duration::ZERO,
             failure: Some(failure),
         }
@@ -167,6 +178,7 @@ impl Worker {
             left: self.lanes.len(),
             produced: SideStats::new(),
             consumed: SideStats::new(),
+            committed: SideStats::new(),
         })
     }
 
@@ -242,6 +254,7 @@ impl Worker {
                 Lane::Consumer(lane) => {
                     lane.receive(&self.window, &mut state.consumed, &self.shared)?
                 }
+                Lane::Member(lane) => lane.receive(&self.window, &mut state.committed)?,
             }
         }
         self.tick(state, at)
@@ -253,6 +266,7 @@ impl Worker {
         let wakes_at: Result<_, ClientError> = match lane {
             Lane::Producer(lane) => lane.tick(&self.window, &mut state.produced, &self.shared),
             Lane::Consumer(lane) => lane.tick(&self.window, &self.shared),
+            Lane::Member(lane) => lane.tick(&self.window, &self.shared),
         };
         let wakes_at = wakes_at?;
         let slot = &mut state.slots[at];
@@ -260,8 +274,13 @@ impl Worker {
             if !slot.is_done {
                 slot.is_done = true;
                 state.left -= 1;
-                if matches!(lane, Lane::Producer(_)) {
-                    self.shared.producers_open.fetch_sub(1, Ordering::Release);
+                let open = match lane {
+                    Lane::Producer(_) => Some(&self.shared.producers_open),
+                    Lane::Consumer(_) => Some(&self.shared.consumers_open),
+                    Lane::Member(_) => None,
+                };
+                if let Some(open) = open {
+                    open.fetch_sub(1, Ordering::Release);
                 }
                 let removed = epoll::delete(&state.epoll, lane.link().fd());
                 removed.map_err(|error| Failure::local("watch connections")(error.into()))?;

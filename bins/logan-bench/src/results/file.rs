@@ -3,9 +3,8 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use command_line::Failure;
 use tempfile::NamedTempFile;
-
-use crate::failure::Failure;
 
 /// Writes `text` beside `path`, syncs it, and gives it its name. What failed leaves nothing, and an older file as it was.
 pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {

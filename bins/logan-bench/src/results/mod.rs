@@ -3,6 +3,7 @@
 mod file;
 mod machine;
 
+use command_line::Section;
 use hdrhistogram::{Counter, Histogram};
 use serde::Serialize;
 
@@ -10,7 +11,6 @@ pub(crate) use file::write_whole;
 pub(crate) use machine::Machine;
 
 use crate::engine::SideStats;
-use crate::output::Section;
 use crate::watch::{Used, per_gb};
 
 /// Percentiles that a distribution is drawn with.
@@ -46,10 +46,21 @@ pub(crate) struct Report<S> {
     pub(crate) seconds: f64,
     pub(crate) produced: Option<SideReport>,
     pub(crate) consumed: Option<SideReport>,
+    /// Commits of groups: its records are partitions.
+    pub(crate) committed: Option<SideReport>,
     pub(crate) connections: Option<ConnectionsReport>,
     pub(crate) own: Own,
     pub(crate) broker: Option<Used>,
     pub(crate) ceiling: Option<Ceiling>,
+    pub(crate) read_back: Option<ReadBack>,
+}
+
+/// What was found in the topics behind a run, every batch by its checksum.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct ReadBack {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    pub(crate) mb_per_second: f64,
 }
 
 /// One direction.
@@ -149,6 +160,17 @@ impl SideReport {
             latency_ms: Latency::new(&stats.latency),
             series: series.collect(),
         })
+    }
+
+    /// As commits of groups.
+    fn commits(&self) -> Section {
+        let mut section = Section::new("Committed");
+        let text = format!("{} requests, {} offsets", self.requests, self.records);
+        section.row("in all", text);
+        if let Some(latency) = &self.latency_ms {
+            latency.rows(&mut section, "latency");
+        }
+        section
     }
 
     fn section(&self, title: &str) -> Section {
@@ -251,6 +273,7 @@ impl<S> Report<S> {
         let mut sections = vec![run];
         sections.extend(self.produced.as_ref().map(|side| side.section("Produced")));
         sections.extend(self.consumed.as_ref().map(|side| side.section("Consumed")));
+        sections.extend(self.committed.as_ref().map(SideReport::commits));
         sections.extend(self.connections.as_ref().map(ConnectionsReport::section));
         let mut own = Section::new("Harness");
         own.row(
@@ -269,8 +292,25 @@ impl<S> Report<S> {
             );
         }
         sections.push(own);
+        sections.extend(self.read_back.map(ReadBack::section));
         sections.extend(self.broker.as_ref().map(broker_section));
         sections
+    }
+}
+
+impl ReadBack {
+    fn section(self) -> Section {
+        let mut section = Section::new("Read back");
+        section.row(
+            "checksums",
+            format!(
+                "{} records, {:.1} MB, all right, at {:.1} MB/s",
+                self.records,
+                self.bytes as f64 / 1e6,
+                self.mb_per_second
+            ),
+        );
+        section
     }
 }
 
@@ -307,6 +347,12 @@ fn broker_section(used: &Used) -> Section {
         "processor",
         cpu_line(used.cpu_seconds, used.cpu_seconds_per_gb),
     );
+    if let Some(micros) = used.cpu_us_per_request {
+        section.row("each request", format!("{micros:.1} µs of processor"));
+    }
+    if let Some(count) = used.instructions_per_kb {
+        section.row("instructions", format!("{count:.0} millions a GB, its own"));
+    }
     section.row(
         "memory",
         format!(

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use client::{ClientConfig, Connection};
+use command_line::Failure;
 use hdrhistogram::Histogram;
 use protocol::messages::MetadataRequest;
 
@@ -12,7 +13,6 @@ use super::measure::{Measured, threads};
 use super::{Context, wall_clock};
 use crate::cli::ConnectionsOptions;
 use crate::engine::{SideStats, process_cpu};
-use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::results::{ConnectionsReport, Latency};
 use crate::watch::Watched;
@@ -55,7 +55,7 @@ pub(crate) fn connections(
     let mut watched = options.run.pid.map(Watched::new).transpose()?;
     let started_at = wall_clock();
     let total = usize::try_from(options.connections).unwrap_or(usize::MAX);
-    let config = context.global.client_config();
+    let config = context.global.client_config("logan-bench");
     // One first: whether there is a broker at all.
     let address = reachable(&config)?;
     if let Some(watched) = &mut watched {
@@ -152,6 +152,7 @@ fn finish(
         seconds: summary.seconds.as_secs_f64(),
         produced: SideStats::new(),
         consumed: SideStats::new(),
+        committed: SideStats::new(),
         own_cpu: process_cpu(),
         threads: count,
         watched: summary.watched,

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
 use client::{Acks, OffsetSpec};
+use command_line::Failure;
 use protocol::ApiKey;
 use records::Compression;
 
 use super::Context;
-use super::measure::{Setup, drop_caches, measure};
+use super::group::{self, GroupPlan, Joined};
+use super::measure::{Setup, drop_caches, may_drop_caches, measure};
 use super::produce::SendPlan;
-use crate::cli::{ConsumeOptions, FetchArgs, StartOption, TopicArgs};
-use crate::engine::{ConsumerLane, FetchOptions, Lane, ProducerOptions, Reading};
-use crate::failure::Failure;
+use crate::cli::{ConsumeOptions, FetchArgs, GroupProtocol, Span, StartOption, TopicArgs};
+use crate::engine::{
+    ConsumerLane, FetchOptions, Lane, MemberLane, Place, ProducerOptions, Reading,
+};
 use crate::load::{Keys, Pool, PoolOptions};
 use crate::target::{Node, Target};
 use crate::watch::Watched;
@@ -38,7 +41,7 @@ pub(crate) fn consume(options: &ConsumeOptions, context: &Context<'_>) -> Result
     check(options)?;
     let watched = options.run.pid.map(Watched::new).transpose()?;
     let mut target = match &options.topic {
-        Some(topic) => Target::existing(context.global.client_config(), topic)?,
+        Some(topic) => Target::existing(context.global.client_config("logan-bench"), topic)?,
         None => filled(options, context)?,
     };
     let nodes = target.nodes()?;
@@ -60,11 +63,10 @@ pub(crate) fn consume(options: &ConsumeOptions, context: &Context<'_>) -> Result
         let advice = "name a topic that has records, or leave out --topic to have one filled";
         return Err(Failure::usage("there is nothing to read", advice));
     }
+    let lanes = consumers(&options.fetch, &fetch, &nodes, &mut target, context)?;
     if options.drop_caches {
         drop_caches()?;
     }
-    let timeout = context.global.timeout.0;
-    let lanes = consumers(&options.fetch, &fetch, &nodes, &target, timeout)?;
     let measured = measure(
         Setup {
             lanes,
@@ -85,6 +87,9 @@ pub(crate) fn consume(options: &ConsumeOptions, context: &Context<'_>) -> Result
 }
 
 fn check(options: &ConsumeOptions) -> Result<(), Failure> {
+    if options.drop_caches {
+        may_drop_caches()?;
+    }
     if options.run.ceiling.is_some() {
         return Err(Failure::usage("--ceiling is for producing", "leave it out"));
     }
@@ -108,7 +113,7 @@ fn filled(options: &ConsumeOptions, context: &Context<'_>) -> Result<Target, Fai
         topic_configs: Vec::new(),
         keep_topics: false,
     };
-    let target = Target::prepare(context.global.client_config(), &topics)?;
+    let target = Target::prepare(context.global.client_config("logan-bench"), &topics)?;
     let nodes = target.nodes()?;
     let pool = PoolOptions {
         sizes: options.record_size.clone(),
@@ -127,7 +132,7 @@ fn filled(options: &ConsumeOptions, context: &Context<'_>) -> Result<Target, Fai
             acks: Acks::All,
             in_flight_max: 5,
             linger: Duration::ZERO,
-            request_timeout: context.global.timeout.0,
+            request_timeout: context.global.timeout,
             records_left: Some(Arc::new(AtomicU64::new(count.max(1)))),
         },
         pool,
@@ -151,15 +156,17 @@ fn filled(options: &ConsumeOptions, context: &Context<'_>) -> Result<Target, Fai
     }
 }
 
-/// Every consumer's connections, one to each node that leads any of its partitions.
+/// Every consumer's connections: one to each node that leads any of its partitions, and for a member of a group one to its
+/// coordinator.
 pub(crate) fn consumers(
     args: &FetchArgs,
     plan: &FetchPlan,
     nodes: &[Node],
-    target: &Target,
-    timeout: Duration,
+    target: &mut Target,
+    context: &Context<'_>,
 ) -> Result<Vec<Lane>, Failure> {
     let limit = |bytes: u64| i32::try_from(bytes).unwrap_or(i32::MAX);
+    let timeout = context.global.timeout;
     let options = FetchOptions {
         version: target.version(&nodes[0], ApiKey::Fetch)?,
         max_bytes: limit(args.fetch_max_bytes),
@@ -169,13 +176,27 @@ pub(crate) fn consumers(
         check_crcs: args.check_crcs,
         request_timeout: timeout,
         has_stamps: plan.has_stamps,
+        in_sessions: args.fetch_sessions,
     };
     let members = usize::from(args.consumers_per_subscription);
+    let groups = GroupPlan {
+        commit_interval: args.commit_interval.0,
+        request_timeout: timeout,
+        interrupted: context.interrupted,
+    };
     let mut lanes = Vec::new();
-    for _ in 0..args.subscriptions {
+    for subscription in 0..args.subscriptions {
+        if args.group_protocol == GroupProtocol::Consumer {
+            let count = args.consumers_per_subscription;
+            for joined in group::join(target, subscription, count, &groups)? {
+                member(joined, plan, (nodes, target), options, &mut lanes)?;
+            }
+            continue;
+        }
         for member in 0..members {
             for node in nodes {
-                let readings = plan.readings(node, member, members);
+                let own = node.places.iter().skip(member).step_by(members);
+                let readings = plan.readings(own);
                 if !readings.is_empty() {
                     let link = target.link(node)?;
                     lanes.push(Lane::Consumer(ConsumerLane::new(link, options, readings)));
@@ -186,20 +207,71 @@ pub(crate) fn consumers(
     Ok(lanes)
 }
 
+/// The lanes of a member of a group: those that fetch, and the one that commits how far they are.
+fn member(
+    joined: Joined,
+    plan: &FetchPlan,
+    (nodes, target): (&[Node], &Target),
+    options: FetchOptions,
+    lanes: &mut Vec<Lane>,
+) -> Result<(), Failure> {
+    let mut positions = Vec::new();
+    for node in nodes {
+        let own = node.places.iter().filter(|place| joined.owns(place));
+        let mut readings = plan.readings(own);
+        for reading in &mut readings {
+            let position = Arc::new(AtomicI64::new(reading.offset));
+            reading.position = Some(Arc::clone(&position));
+            positions.push((reading.place.clone(), position));
+        }
+        if !readings.is_empty() {
+            let link = target.link(node)?;
+            lanes.push(Lane::Consumer(ConsumerLane::new(link, options, readings)));
+        }
+    }
+    // A topic that several nodes lead is named once in a commit.
+    positions.sort_by(|(one, _), (other, _)| one.topic.cmp(&other.topic));
+    let (connection, member) = joined.into_parts();
+    let address = connection.address().to_owned();
+    let link = crate::target::link(connection.into_stream(), &address)?;
+    lanes.push(Lane::Member(MemberLane::new(link, member, positions)));
+    Ok(())
+}
+
+impl FetchArgs {
+    /// What is read behind a run, to see that it is all there.
+    pub(crate) fn to_read_back() -> Self {
+        Self {
+            subscriptions: 1,
+            consumers_per_subscription: 1,
+            fetch_max_bytes: 50 << 20,
+            partition_max_bytes: 1 << 20,
+            fetch_min_bytes: 1,
+            fetch_max_wait: Span(Duration::from_millis(500)),
+            check_crcs: true,
+            fetch_sessions: true,
+            group_protocol: GroupProtocol::None,
+            commit_interval: Span(Duration::from_secs(5)),
+        }
+    }
+}
+
 impl FetchPlan {
-    /// A member's part of a node's partitions, as far as there is something to read.
-    fn readings(&self, node: &Node, member: usize, members: usize) -> Vec<Reading> {
-        let own = node.places.iter().skip(member).step_by(members);
+    /// How many records there are from the beginning to the end.
+    pub(crate) fn records(&self) -> u64 {
+        let ends = self.ends.iter().flatten();
+        let counts = ends.map(|(place, end)| end - self.starts.get(place).copied().unwrap_or(0));
+        u64::try_from(counts.sum::<i64>()).unwrap_or(0)
+    }
+
+    /// A reader's part of a node's partitions, as far as there is something to read.
+    fn readings<'a>(&self, own: impl Iterator<Item = &'a Place>) -> Vec<Reading> {
         let readings = own.map(|place| {
             let key = (place.topic.to_string(), place.partition);
-            Reading {
-                offset: self.starts.get(&key).copied().unwrap_or(0),
-                end: self
-                    .ends
-                    .as_ref()
-                    .map(|ends| ends.get(&key).copied().unwrap_or(0)),
-                place: place.clone(),
-            }
+            let offset = self.starts.get(&key).copied().unwrap_or(0);
+            let ends = self.ends.as_ref();
+            let end = ends.map(|ends| ends.get(&key).copied().unwrap_or(0));
+            Reading::new(place.clone(), offset, end)
         });
         readings
             .filter(|reading| reading.end.is_none_or(|end| reading.offset < end))

@@ -1,16 +1,17 @@
 //! One run: lanes spread over worker threads, watched by the main thread until they are done.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use command_line::Failure;
 use core_affinity::CoreId;
 
 use super::wall_clock;
 use crate::cli::{Cores, RunArgs};
 use crate::engine::{self, Lane, Shared, SideStats, Window, Worker, WorkerResult, nanos};
-use crate::failure::Failure;
 use crate::load::Nanos;
 use crate::progress::Progress;
 use crate::watch::Watched;
@@ -36,6 +37,7 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     pub(crate) produced: SideStats,
     pub(crate) consumed: SideStats,
+    pub(crate) committed: SideStats,
     pub(crate) own_cpu: Duration,
     pub(crate) threads: usize,
     pub(crate) watched: Option<Watched>,
@@ -51,12 +53,10 @@ pub(crate) fn measure(
     interrupted: &AtomicBool,
 ) -> Result<Measured, Failure> {
     let started_at = wall_clock();
-    let producers = setup
-        .lanes
-        .iter()
-        .filter(|lane| matches!(lane, Lane::Producer(_)));
+    let count = |kind: fn(&Lane) -> bool| setup.lanes.iter().filter(|lane| kind(lane)).count();
     let shared = Arc::new(Shared {
-        producers_open: AtomicUsize::new(producers.count()),
+        producers_open: AtomicUsize::new(count(|lane| matches!(lane, Lane::Producer(_)))),
+        consumers_open: AtomicUsize::new(count(|lane| matches!(lane, Lane::Consumer(_)))),
         fan_out: AtomicU64::new(setup.fan_out),
         ..Shared::default()
     });
@@ -103,6 +103,7 @@ pub(crate) fn measure(
         seconds: 0.0,
         produced: SideStats::new(),
         consumed: SideStats::new(),
+        committed: SideStats::new(),
         own_cpu: Duration::ZERO,
         threads: count,
         watched,
@@ -133,6 +134,7 @@ fn collect(measured: &mut Measured, results: Vec<WorkerResult>) {
     for result in results {
         measured.produced.add(&result.produced);
         measured.consumed.add(&result.consumed);
+        measured.committed.add(&result.committed);
         measured.own_cpu += result.cpu;
         if measured.failure.is_none() {
             measured.failure = result.failure;
@@ -192,9 +194,24 @@ fn choose_cores(wanted: &Cores) -> Result<Vec<CoreId>, Failure> {
     }
 }
 
+/// What the system's caches are dropped by.
+const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
+
+/// Refuses where the system's caches cannot be dropped: better said before a topic is filled.
+pub(crate) fn may_drop_caches() -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).open(DROP_CACHES);
+    opened.map(drop).map_err(|error| {
+        let advice = "run as root, or leave out --drop-caches";
+        Failure::usage(
+            format!("the system's caches cannot be dropped: {DROP_CACHES}: {error}"),
+            advice,
+        )
+    })
+}
+
 /// Drops what the system has cached of files.
 pub(crate) fn drop_caches() -> Result<(), Failure> {
-    let path = Path::new("/proc/sys/vm/drop_caches");
     rustix::fs::sync();
-    std::fs::write(path, "3").map_err(Failure::file("drop the system's caches by", path))
+    let failed = Failure::file("drop the system's caches by", Path::new(DROP_CACHES));
+    std::fs::write(DROP_CACHES, "3").map_err(failed)
 }

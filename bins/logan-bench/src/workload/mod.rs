@@ -2,21 +2,22 @@
 
 mod connections;
 mod consume;
+mod group;
 mod measure;
 mod produce;
 mod sink;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use command_line::{Failure, Global, Output};
 use serde::Serialize;
 
 use measure::Measured;
 
-use crate::cli::{Command, Global, RunArgs};
-use crate::failure::Failure;
-use crate::output::Output;
+use crate::cli::{Command, RunArgs};
 use crate::results::{Machine, Own, Report, SideReport, Status, write_whole};
 
 /// What every workload gets.
@@ -36,6 +37,7 @@ pub(crate) fn run(command: &Command, context: &Context<'_>) -> Result<(), Failur
         Command::Consume(options) => consume::consume(options, context),
         Command::Connections(options) => connections::connections(options, context),
         Command::Compare { .. }
+        | Command::Guard(_)
         | Command::Run { .. }
         | Command::Yardstick { .. }
         | Command::Completions { .. }
@@ -54,6 +56,7 @@ impl Context<'_> {
         measured: &Measured,
     ) -> Report<S> {
         let bytes = measured.produced.bytes + measured.consumed.bytes;
+        let requests = measured.produced.requests + measured.consumed.requests;
         let reason = measured.failure.as_ref().map(ToString::to_string);
         Report {
             version: env!("CARGO_PKG_VERSION"),
@@ -67,17 +70,19 @@ impl Context<'_> {
             started_at: humantime::format_rfc3339_seconds(measured.started_at).to_string(),
             bootstrap_servers: self.global.bootstrap_server.clone(),
             settings,
-            machine: Machine::look(),
+            machine: Machine::look(Path::new(".")),
             seconds: measured.seconds,
             produced: SideReport::new(&measured.produced, measured.seconds),
             consumed: SideReport::new(&measured.consumed, measured.seconds),
+            committed: SideReport::new(&measured.committed, measured.seconds),
             connections: None,
             own: Own::new(measured.threads, measured.own_cpu.as_secs_f64(), bytes),
             broker: measured
                 .watched
                 .as_ref()
-                .and_then(|watched| watched.used(bytes)),
+                .and_then(|watched| watched.used(bytes, requests)),
             ceiling: None,
+            read_back: None,
         }
     }
 

@@ -5,17 +5,17 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use client::{Acks, OffsetSpec};
+use command_line::Failure;
 use protocol::ApiKey;
 use records::Compression;
 
 use super::consume::{FetchPlan, consumers};
 use super::measure::{Measured, Setup, measure};
 use super::{Context, sink};
-use crate::cli::{EndToEndOptions, ProduceOptions, RunArgs, SendArgs};
+use crate::cli::{EndToEndOptions, FetchArgs, ProduceOptions, RunArgs, SendArgs};
 use crate::engine::{Identity, Lane, Link, Pacing, ProducerLane, ProducerOptions};
-use crate::failure::Failure;
 use crate::load::{Plan, Pool, PoolOptions, Rate, STAMP_BYTES};
-use crate::results::Ceiling;
+use crate::results::{Ceiling, ReadBack};
 use crate::target::{Node, Target};
 use crate::watch::Watched;
 
@@ -34,7 +34,7 @@ pub(crate) struct SendPlan {
 pub(crate) fn produce(options: &ProduceOptions, context: &Context<'_>) -> Result<(), Failure> {
     check(&options.send, false)?;
     let watched = options.run.pid.map(Watched::new).transpose()?;
-    let mut target = Target::prepare(context.global.client_config(), &options.topics)?;
+    let mut target = Target::prepare(context.global.client_config("logan-bench"), &options.topics)?;
     let nodes = target.nodes()?;
     let plan = SendPlan::new(&options.send, &options.run, &target, &nodes, context)?;
     let ceiling = ceiling(&options.send, &options.run, &plan, &nodes, context)?;
@@ -49,16 +49,70 @@ pub(crate) fn produce(options: &ProduceOptions, context: &Context<'_>) -> Result
         watched,
         context.interrupted,
     )?;
+    let mut failure = None;
+    let read_back = if options.read_back && measured.failure.is_none() {
+        read_back(
+            &options.run,
+            measured.produced.records,
+            &mut target,
+            context,
+        )
+        .map_err(|why| failure = Some(why))
+        .ok()
+    } else {
+        None
+    };
+    let mut measured = measured;
+    measured.failure = measured.failure.or(failure);
     let mut report = context.report("produce", options, &measured);
     report.ceiling = ceiling;
+    report.read_back = read_back;
     context.finish(&report, &options.run, measured.failure)
+}
+
+/// Reads all that is in the topics, and holds the counts against each other.
+fn read_back(
+    run: &RunArgs,
+    acknowledged: u64,
+    target: &mut Target,
+    context: &Context<'_>,
+) -> Result<ReadBack, Failure> {
+    let nodes = target.nodes()?;
+    let fetch = FetchPlan {
+        has_stamps: false,
+        starts: target.offsets(OffsetSpec::Earliest)?,
+        ends: Some(target.offsets(OffsetSpec::Latest)?),
+    };
+    let expected = fetch.records();
+    let setup = Setup {
+        lanes: consumers(&FetchArgs::to_read_back(), &fetch, &nodes, target, context)?,
+        warmup: Duration::ZERO,
+        duration: None,
+        fan_out: 0,
+    };
+    let measured = measure(setup, run, None, context.interrupted)?;
+    if let Some(failure) = measured.failure {
+        return Err(failure);
+    }
+    let records = measured.consumed.records;
+    if records != expected || records < acknowledged {
+        let problem = format!(
+            "{records} records were read back, the offsets promise {expected}, and {acknowledged} were acknowledged while it was measured"
+        );
+        return Err(Failure::refused(problem, "the broker has lost records"));
+    }
+    Ok(ReadBack {
+        records,
+        bytes: measured.consumed.bytes,
+        mb_per_second: measured.consumed.bytes as f64 / 1e6 / measured.seconds.max(f64::EPSILON),
+    })
 }
 
 /// `logan-bench end-to-end`.
 pub(crate) fn end_to_end(options: &EndToEndOptions, context: &Context<'_>) -> Result<(), Failure> {
     check(&options.send, true)?;
     let watched = options.run.pid.map(Watched::new).transpose()?;
-    let mut target = Target::prepare(context.global.client_config(), &options.topics)?;
+    let mut target = Target::prepare(context.global.client_config("logan-bench"), &options.topics)?;
     let nodes = target.nodes()?;
     let plan = SendPlan::new(&options.send, &options.run, &target, &nodes, context)?;
     let fetch = FetchPlan {
@@ -66,8 +120,7 @@ pub(crate) fn end_to_end(options: &EndToEndOptions, context: &Context<'_>) -> Re
         starts: target.offsets(OffsetSpec::Latest)?,
         ends: None,
     };
-    let timeout = context.global.timeout.0;
-    let mut lanes = consumers(&options.fetch, &fetch, &nodes, &target, timeout)?;
+    let mut lanes = consumers(&options.fetch, &fetch, &nodes, &mut target, context)?;
     lanes.extend(producers(&options.send, &plan, &nodes, &mut target)?);
     let ceiling = ceiling(&options.send, &options.run, &plan, &nodes, context)?;
     let measured = measure(
@@ -164,7 +217,7 @@ impl SendPlan {
                 acks: send.acks.acks(),
                 in_flight_max: usize::from(send.in_flight),
                 linger: send.linger.0,
-                request_timeout: context.global.timeout.0,
+                request_timeout: context.global.timeout,
                 records_left: send
                     .num_records
                     .map(|count| Arc::new(AtomicU64::new(count))),

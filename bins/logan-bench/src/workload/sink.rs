@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use bytes::{Bytes, BytesMut};
+use command_line::Failure;
 use protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use protocol::messages::{ProduceRequest, ProduceResponse};
 use protocol::wire::decode_versioned;
 use protocol::{ApiKey, Decoder, RequestPrefix, decode_request_header, encode_response_frame};
 
 use crate::engine::Link;
-use crate::failure::Failure;
 use crate::target::link;
 
 /// The largest request that is taken.

@@ -1,5 +1,9 @@
 //! `logan-bench` against the real broker: that it works and what it says, not how fast anything is.
 
+mod comparing;
+mod groups;
+mod guard;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
@@ -208,6 +212,9 @@ fn bad_input_is_refused_before_anything_is_done() {
         ("end-to-end --record-size 8", 2, "record-size"),
         ("end-to-end --compression lz4", 2, "compression"),
         ("compare no-such-file.toml", 3, "no-such-file.toml"),
+        ("guard no-such-file.toml", 3, "no-such-file.toml"),
+        ("guard x.toml --confidence 1", 2, "0.95"),
+        ("consume --commit-interval 0s", 2, "above zero"),
         ("consume --from latest", 2, "end-to-end"),
         ("produce --timeout 2s", 5, "is a broker running there?"),
         (
@@ -322,6 +329,43 @@ fn a_broker_that_dies_ends_the_run_and_what_it_had_is_kept() {
     assert_partial(&report, "Produce");
 }
 
+#[test]
+fn an_error_of_the_broker_ends_the_run_with_its_name_and_the_way_out() {
+    let server = server();
+    let directory = temporary_directory();
+    let report = directory.path().join("r.json");
+    let words = format!(
+        "produce {SHORT} --record-size 2000 --topic-config max.message.bytes=1000 --report {}",
+        report.display()
+    );
+    let ended = run(server.broker.address(), &words);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("MESSAGE_TOO_LARGE") && ended.stderr.contains("--batch-size"),
+        "{}",
+        ended.stderr
+    );
+    let text = std::fs::read_to_string(&report).expect("it was written");
+    let report: Value = serde_json::from_str(&text).expect("it is JSON");
+    assert_eq!(report["status"], "partial");
+}
+
+#[test]
+fn everything_that_was_written_is_read_back() {
+    let server = server();
+    let words = format!("produce {SHORT} --throughput 2MB --partitions 3 --read-back");
+    let report = succeed(server.broker.address(), &words);
+    let (written, read) = (
+        &report["produced"]["records"],
+        &report["read_back"]["records"],
+    );
+    // What was sent in the warm-up is there, too.
+    assert!(
+        number(read) >= number(written) && number(written) > 0.0,
+        "{report}"
+    );
+}
+
 /// Writes until there is no room.
 fn fill(path: &Path) {
     let Ok(mut file) = std::fs::File::create(path) else {
@@ -360,89 +404,6 @@ fn a_full_disk_leaves_no_half_report() {
         "{left:?}"
     );
     drop(disk);
-}
-
-/// Two brokers that are started by the same command, and a scenario.
-fn manifest(directory: &Path, command: &str) -> String {
-    let scenario = "workload = 'produce'\nwarmup = '50ms'\nduration = '200ms'\nthroughput = 500\n";
-    std::fs::write(directory.join("s.toml"), scenario).expect("room");
-    let text = format!(
-        "rounds = 2\nscenarios = ['s.toml']\n\
-         [[broker]]\nname = 'a'\ncommand = [{command}]\n\
-         [[broker]]\nname = 'b <b>'\ncommand = [{command}]\n"
-    );
-    let path = directory.join("m.toml");
-    std::fs::write(&path, text).expect("room");
-    path.display().to_string()
-}
-
-#[test]
-fn brokers_are_compared_in_turn() {
-    let directory = temporary_directory();
-    let logan = tests::broker_binary().display().to_string();
-    let command = format!(
-        "'{logan}', '--override', 'listeners=PLAINTEXT://127.0.0.1:{{port}}', '--override', 'log.dirs={{directory}}'"
-    );
-    let manifest = manifest(directory.path(), &command);
-    let html = directory.path().join("c.html");
-    let words = format!("compare {manifest} --html {} -o json", html.display());
-    let mut bench = bench("127.0.0.1:1", &words);
-    let ended = ended(
-        bench
-            .current_dir(directory.path())
-            .spawn()
-            .expect("it was built"),
-    );
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let report = ended.json();
-    let runs = report["runs"].as_array().expect("a list");
-    let order: Vec<_> = runs.iter().map(|run| run["broker"].as_str()).collect();
-    assert_eq!(order, [Some("a"), Some("b <b>"), Some("a"), Some("b <b>")]);
-    assert!(
-        runs.iter()
-            .all(|run| run["report"]["broker"]["rss_peak_bytes"].is_u64())
-    );
-    let page = std::fs::read_to_string(&html).expect("it was written");
-    assert!(page.contains("b &lt;b&gt;") && page.contains("<svg") && !page.contains("PARTIAL"));
-}
-
-#[test]
-fn a_broker_that_does_not_start_is_reported_and_the_report_is_partial() {
-    let directory = temporary_directory();
-    let manifest = manifest(
-        directory.path(),
-        "'sh', '-c', 'echo no such configuration; exit 3'",
-    );
-    let (html, json) = (
-        directory.path().join("c.html"),
-        directory.path().join("c.json"),
-    );
-    let words = format!(
-        "compare {manifest} --html {} --report {}",
-        html.display(),
-        json.display()
-    );
-    let mut bench = bench("127.0.0.1:1", &words);
-    let ended = ended(
-        bench
-            .current_dir(directory.path())
-            .spawn()
-            .expect("it was built"),
-    );
-    assert_eq!(ended.code, 1, "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("no such configuration"),
-        "{}",
-        ended.stderr
-    );
-    let page = std::fs::read_to_string(&html).expect("it was written");
-    assert!(
-        page.contains("PARTIAL: a ended before it answered"),
-        "{page}"
-    );
-    let report: Value =
-        serde_json::from_str(&std::fs::read_to_string(&json).expect("written")).expect("JSON");
-    assert_eq!(report["status"], "partial");
 }
 
 #[test]

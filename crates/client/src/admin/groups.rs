@@ -275,7 +275,10 @@ impl Client {
     }
 
     /// The node that coordinates a group.
-    fn coordinator(&mut self, group: &str) -> Result<NodeId, ClientError> {
+    ///
+    /// # Errors
+    /// [`ClientError`] when no node says it in time.
+    pub fn coordinator(&mut self, group: &str) -> Result<NodeId, ClientError> {
         self.list_topics()?;
         let request = FindCoordinatorRequest {
             key: group.into(),
