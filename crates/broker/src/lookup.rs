@@ -13,8 +13,8 @@ use crate::message::{
     DeleteRecordsJob, DeleteRecordsResult, FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult,
     PartitionKey, ProducersResult, ReadJob, ReadResult, Reply, Request,
 };
-use crate::partition::Partition;
-use crate::shard::Shard;
+use crate::partition::{Partition, PromisedStart};
+use crate::shard::{SavedCheckpoints, Shard};
 use crate::slice::Steps;
 
 /// Reads several partitions one after the other, all together at most `max_bytes`. Only the first that has records
@@ -243,34 +243,74 @@ pub(crate) async fn producers_anywhere<I: Io>(
     asking.anywhere(shard, keys, ask_here).await
 }
 
-/// Moves the log start offsets of partitions of this shard. They are durable after [`Shard::save_log_starts`].
+/// Deletes records of partitions of this shard: their new log start offsets go to disk first, and take effect when they are
+/// there. Where that fails nothing has happened, but for a start that an earlier checkpoint has taken along and that a
+/// crash then finds.
 pub(crate) async fn delete_records<I: Io>(
-    shard: &Shard<I>,
+    shard: &Rc<Shard<I>>,
     jobs: &[DeleteRecordsJob],
 ) -> Vec<DeleteRecordsResult> {
-    let mut results = Vec::with_capacity(jobs.len());
+    let mut promised = Vec::with_capacity(jobs.len());
     let mut steps = Steps::new(&shard.io);
     for job in jobs {
         steps.step().await;
         let partition = shard.partition_here(job.key).await;
-        results.push(partition.and_then(|it| delete_from(&it, job.before)));
+        promised.push(partition.and_then(|it| promise(&it, job.before)));
+    }
+    if promised.iter().all(Result::is_err) {
+        return promised
+            .into_iter()
+            .map(|it| it.map(|it| it.start))
+            .collect();
+    }
+    let saved = shard.save_log_starts().await;
+    let mut results = Vec::with_capacity(jobs.len());
+    for promised in promised {
+        steps.step().await;
+        results.push(promised.and_then(|it| keep(shard, &it, &saved)));
     }
     results
 }
 
 /// # Errors
 /// POLICY_VIOLATION where the topic is compacted only, OFFSET_OUT_OF_RANGE beyond the high watermark.
-fn delete_from<I: Io>(partition: &Partition<I>, before: Offset) -> DeleteRecordsResult {
+fn promise<I: Io>(
+    partition: &Rc<Partition<I>>,
+    before: Offset,
+) -> Result<PromisedStart<I>, ErrorCode> {
     let log = &partition.log;
     if !log.config().deletes {
         return Err(ErrorCode::PolicyViolation);
     }
-    log.delete_records(before)
+    let start = log.start_after_deletion(before);
+    let start = start.map_err(|error| errors::delete_records(&error))?;
+    Ok(partition.promise_start(start))
+}
+
+/// # Errors
+/// KAFKA_STORAGE_ERROR where the start is not on disk, NOT_LEADER_OR_FOLLOWER where another log has taken the place of
+/// the one that it was meant for.
+fn keep<I: Io>(
+    shard: &Shard<I>,
+    promised: &PromisedStart<I>,
+    saved: &SavedCheckpoints,
+) -> DeleteRecordsResult {
+    let partition = &promised.partition;
+    let now = shard.partition(partition.key)?;
+    if !Rc::ptr_eq(&now, partition) {
+        return Err(ErrorCode::NotLeaderOrFollower);
+    }
+    let log = &partition.log;
+    let directory = shard.directory_index(log.dir());
+    if !directory.is_some_and(|index| saved.has(index)) {
+        return Err(ErrorCode::KafkaStorageError);
+    }
+    log.delete_records(promised.start)
         .map_err(|error| errors::delete_records(&error))
 }
 
-/// Deletes records of any shard's partitions and makes that durable; results are in the order of the jobs. Partitions that
-/// move meanwhile are followed.
+/// Deletes records of any shard's partitions; results are in the order of the jobs. Partitions that move meanwhile are
+/// followed.
 pub(crate) async fn delete_records_anywhere<I: Io>(
     shard: &Rc<Shard<I>>,
     jobs: &[DeleteRecordsJob],
@@ -285,11 +325,5 @@ pub(crate) async fn delete_records_anywhere<I: Io>(
         request: Request::DeleteRecords,
         answers,
     };
-    let mut results = asking.anywhere(shard, jobs, ask_here).await;
-    if results.iter().any(Result::is_ok) && !shard.save_log_starts().await {
-        for result in results.iter_mut().filter(|result| result.is_ok()) {
-            *result = Err(ErrorCode::KafkaStorageError);
-        }
-    }
-    results
+    asking.anywhere(shard, jobs, ask_here).await
 }

@@ -19,6 +19,7 @@ use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 use crate::connection::Migration;
 use crate::controller::{Command, CommandResult};
 use crate::groups::{Answered, GroupJob, ListedGroups};
+use crate::shard::SavedCheckpoints;
 
 /// A partition as requests between shards name it: a deleted topic's successor of the same name is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -108,8 +109,8 @@ pub(crate) enum Reply {
     Decided(Box<CommandResult>),
     Checkpoints(ShardCheckpoints),
     DeletedRecords(Vec<DeleteRecordsResult>),
-    /// Whether the checkpoints are on disk.
-    Saved(bool),
+    /// Which checkpoints are on disk.
+    Saved(SavedCheckpoints),
     Released(Vec<HandedOver>),
     Group(Box<Answered>),
     ListedGroups(ListedGroups),

@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Io, Task as _, TaskClass};
 use storage::{Fenced, LastKnown, Log, LogConfig};
-use types::{ErrorCode, LeaderEpoch};
+use types::{ErrorCode, LeaderEpoch, Offset};
 
 use crate::errors;
 use crate::load::LoadMeter;
@@ -42,6 +42,8 @@ pub(crate) struct Partition<I: Io> {
     is_held: Cell<bool>,
     /// The log is being handed over to another shard.
     is_leaving: Cell<bool>,
+    /// Log start offsets that are on their way to disk, and count only when they are there.
+    promised_starts: RefCell<Vec<Offset>>,
     /// The same partition with the log that has replaced this one's.
     successor: RefCell<Option<Rc<Self>>>,
 }
@@ -59,6 +61,21 @@ pub(crate) enum Submitted<I: Io> {
     Done(Landing<I>),
     /// It waits its turn.
     Queued(Answer<Landing<I>>),
+}
+
+/// A log start offset that is on its way to disk. One for each deletion that is under way.
+pub(crate) struct PromisedStart<I: Io> {
+    pub(crate) partition: Rc<Partition<I>>,
+    pub(crate) start: Offset,
+}
+
+impl<I: Io> Drop for PromisedStart<I> {
+    fn drop(&mut self) {
+        let mut promised = self.partition.promised_starts.borrow_mut();
+        if let Some(place) = promised.iter().position(|it| *it == self.start) {
+            promised.swap_remove(place);
+        }
+    }
 }
 
 impl<I: Io> Partition<I> {
@@ -81,8 +98,25 @@ impl<I: Io> Partition<I> {
             drained: Notify::new(),
             is_held: Cell::new(false),
             is_leaving: Cell::new(false),
+            promised_starts: RefCell::default(),
             successor: RefCell::default(),
         })
+    }
+
+    /// Has the checkpoints say that the log starts at `start`, or later, until the answer is dropped.
+    pub(crate) fn promise_start(self: &Rc<Self>, start: Offset) -> PromisedStart<I> {
+        self.promised_starts.borrow_mut().push(start);
+        PromisedStart {
+            partition: Rc::clone(self),
+            start,
+        }
+    }
+
+    /// Where the log starts in the checkpoints.
+    pub(crate) fn promised_log_start(&self) -> Offset {
+        let promised = self.promised_starts.borrow().iter().copied().max();
+        let start = self.log.log_start_offset();
+        promised.map_or(start, |promised| promised.max(start))
     }
 
     /// Lets go of the log so that another shard can open it. What was submitted before is appended first, also where it
@@ -286,7 +320,7 @@ impl<I: Io> Partition<I> {
         self.meter.count_in(job.batch.len());
         let at = AppendedAt {
             base_offset: appended.base_offset,
-            next_offset: types::Offset(appended.last_offset.0 + 1),
+            next_offset: Offset(appended.last_offset.0 + 1),
             append_time: appended.append_time,
             log_start_offset: appended.log_start_offset,
         };

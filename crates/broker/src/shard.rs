@@ -39,6 +39,7 @@ pub(crate) mod directory_move;
 mod housekeeping;
 pub(crate) mod lifecycle;
 mod moving;
+mod saving;
 mod scrubbing;
 mod serve;
 mod strays;
@@ -49,6 +50,7 @@ use directories::Directories;
 use directory_move::DirectoryMove;
 use moving::Arriving;
 pub(crate) use moving::OWNERS_TRIED_MAX;
+pub(crate) use saving::SavedCheckpoints;
 pub(crate) use serve::wait_for_growth;
 use throttle::Throttle;
 
@@ -207,7 +209,7 @@ pub(crate) struct Shard<I: Io> {
     draining: Notify,
     /// One task at a time gathers and writes checkpoints.
     pub(crate) checkpointing: Semaphore,
-    checkpoints: Cell<lifecycle::CheckpointRuns>,
+    checkpoints: RefCell<lifecycle::CheckpointRuns>,
     /// Partitions that this shard owns and another one has not let go of yet.
     arriving: RefCell<FxHashMap<PartitionKey, Rc<Arriving<I>>>>,
     /// Held by what changes the owners of partitions.
@@ -265,7 +267,7 @@ impl<I: Io> Shard<I> {
             is_draining: Cell::new(false),
             draining: Notify::new(),
             checkpointing: Semaphore::new(1),
-            checkpoints: Cell::default(),
+            checkpoints: RefCell::default(),
             moved: RefCell::default(),
             measures_load: Rc::default(),
             reconfigured: Notify::new(),

@@ -101,8 +101,12 @@ pub(crate) fn replace_files(directory: &Path, files: &[(String, Vec<u8>)]) -> Re
 fn write_replacement(path: &Path, content: &[u8]) -> Result<PathBuf> {
     let replacement = replacement_path(path);
     let mut file = File::create(&replacement)?;
-    file.write_all(content)?;
-    file.sync_all()?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // On a full disk it would keep the room that others wait for.
+        drop(fs::remove_file(&replacement));
+        return Err(error);
+    }
     Ok(replacement)
 }
 

@@ -18,6 +18,7 @@ mod excess;
 mod fetches;
 mod floods;
 mod frames;
+mod full_directories;
 mod groups;
 mod log_dirs;
 mod metadata_damage;

@@ -74,15 +74,23 @@ impl<I: Io> Decider<I> {
         match command {
             Command::CreateTopics { .. } | Command::CreatePartitions { .. } => {}
             // The checkpoints have to know the copy before the metadata does, or a crash would lose its log start.
-            Command::ChangeDirectory(_) => {
-                if !lifecycle::checkpoint_now(&self.shard).await {
+            Command::ChangeDirectory(change) => {
+                let mut all = self.shard.setup.directories.iter();
+                let target = all.position(|it| it.id == change.directory);
+                let saved = lifecycle::checkpoint_now(&self.shard).await;
+                if !target.is_some_and(|index| saved.has(index)) {
                     let message = "The checkpoints cannot be written.";
                     return Err(Refusal::new(ErrorCode::OperationNotAttempted, message));
                 }
             }
             _ => return Ok(()),
         }
-        let directories = self.shard.measured_directories().await;
+        let mut directories = self.shard.measured_directories().await;
+        let all = &self.shard.setup.directories;
+        directories.retain(|measured| {
+            let index = all.iter().position(|it| it.id == measured.id);
+            index.is_none_or(|index| !self.has_foreign_checkpoints(index))
+        });
         // Without any, the metadata log has failed too, and refuses.
         if !directories.is_empty() {
             self.machine.directories = directories;

@@ -11,7 +11,7 @@ mod moves;
 mod store;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Result;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -160,8 +160,9 @@ pub(crate) struct Decider<I: Io> {
     machine: Machine,
     /// Topics that the log removes, as far back as it goes.
     removed_topics: FxHashSet<Uuid>,
-    /// Whether the checkpoints on disk may have lines of deleted topics: a log of the same name would be held against them.
-    has_foreign_checkpoints: bool,
+    /// The log directories, by index, whose checkpoints on disk may have lines of deleted topics: a log of the same name
+    /// would be held against them.
+    foreign_checkpoints: BTreeSet<usize>,
     wished_directories: WishedDirectories,
 }
 
@@ -188,13 +189,14 @@ impl<I: Io> Decider<I> {
                 .expect("shards are numbered in 16 bits"),
             directories: shard.measured_directories().await,
         };
+        let foreign_checkpoints = (0..setup.directories.len()).collect();
         let mut decider = Self {
             shard,
             store,
             image: Arc::new(replay.image),
             machine,
             removed_topics: replay.removed_topics.into_iter().collect(),
-            has_foreign_checkpoints: true,
+            foreign_checkpoints,
             wished_directories: WishedDirectories::default(),
         };
         let refused = |refusal: Refusal| std::io::Error::other(refusal.message);
@@ -270,9 +272,13 @@ impl<I: Io> Decider<I> {
                 }
             };
         }
-        if self.has_foreign_checkpoints && adds_partitions(&command) {
+        if adds_partitions(&command) && !self.foreign_checkpoints.is_empty() {
             self.forget_checkpoints().await;
-            if self.has_foreign_checkpoints {
+            let online = self.shard.online_directories();
+            if online
+                .iter()
+                .all(|(index, _)| self.has_foreign_checkpoints(*index))
+            {
                 let message = "the checkpoints of deleted topics cannot be written";
                 let refusal = Refusal::new(ErrorCode::KafkaStorageError, message);
                 return CommandResult::Refused(refusal);
@@ -322,9 +328,15 @@ impl<I: Io> Decider<I> {
         }
     }
 
-    /// Takes the lines of deleted topics out of the checkpoints. Without that no topic is created.
+    /// Takes the lines of deleted topics out of the checkpoints. No partition is created where that fails.
     pub(crate) async fn forget_checkpoints(&mut self) {
-        self.has_foreign_checkpoints = !lifecycle::checkpoint_now(&self.shard).await;
+        let saved = lifecycle::checkpoint_now(&self.shard).await;
+        let all = 0..self.shard.setup.directories.len();
+        self.foreign_checkpoints = all.filter(|index| !saved.has(*index)).collect();
+    }
+
+    fn has_foreign_checkpoints(&self, index: usize) -> bool {
+        self.foreign_checkpoints.contains(&index)
     }
 
     fn decide(&self, command: Command) -> std::result::Result<Decision<CommandResult>, Refusal> {

@@ -28,6 +28,8 @@ const FAILURES_COLLECTED: Duration = Duration::from_millis(50);
 pub(super) struct Directories {
     /// By index, why a directory cannot be used.
     failures: BTreeMap<usize, String>,
+    /// By index, the room that is known to be set aside for a checkpoint. On shard 0.
+    checkpoint_reserves_bytes: BTreeMap<usize, usize>,
 }
 
 impl Directories {
@@ -38,13 +40,14 @@ impl Directories {
             failures: failures
                 .filter_map(|(index, directory)| Some((index, directory.failure.clone()?)))
                 .collect(),
+            checkpoint_reserves_bytes: BTreeMap::new(),
         }
     }
 }
 
 impl<I: Io> Shard<I> {
     /// The index of the log directory in which a log lies.
-    pub(super) fn directory_index(&self, log: &Path) -> Option<usize> {
+    pub(crate) fn directory_index(&self, log: &Path) -> Option<usize> {
         let parent = log.parent()?;
         let mut directories = self.setup.directories.iter();
         directories.position(|directory| directory.path == parent)
@@ -66,8 +69,23 @@ impl<I: Io> Shard<I> {
         !self.directories.borrow().failures.contains_key(&index)
     }
 
+    /// The room that is known to be set aside for a checkpoint.
+    pub(super) fn checkpoint_reserve_bytes(&self, index: usize) -> usize {
+        let directories = self.directories.borrow();
+        let known = directories.checkpoint_reserves_bytes.get(&index);
+        known.copied().unwrap_or(0)
+    }
+
+    /// Notes how much room is set aside for a checkpoint.
+    pub(super) fn set_checkpoint_reserve_bytes(&self, index: usize, reserve_bytes: usize) {
+        let mut directories = self.directories.borrow_mut();
+        directories
+            .checkpoint_reserves_bytes
+            .insert(index, reserve_bytes);
+    }
+
     /// The directories that can be used, with their indexes.
-    pub(super) fn online_directories(&self) -> Vec<(usize, LogDirectory)> {
+    pub(crate) fn online_directories(&self) -> Vec<(usize, LogDirectory)> {
         let all = self.setup.directories.iter().enumerate();
         all.filter(|(index, _)| self.is_online(*index))
             .map(|(index, directory)| (index, directory.clone()))
@@ -159,12 +177,17 @@ pub(super) fn is_failure(error: &Error) -> bool {
     const EMFILE: i32 = 24;
     let passes = matches!(
         error.kind(),
-        ErrorKind::StorageFull
-            | ErrorKind::QuotaExceeded
-            | ErrorKind::OutOfMemory
-            | ErrorKind::Interrupted
+        ErrorKind::OutOfMemory | ErrorKind::Interrupted
     );
-    !passes && !matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+    !passes && !lacks_room(error) && !matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+/// Whether an error says that the disk is full.
+pub(super) fn lacks_room(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
 }
 
 /// Has the directories looked at whenever logs of this shard fail.

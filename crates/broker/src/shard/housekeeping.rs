@@ -4,6 +4,10 @@
 //! first hidden, then its log start offset is made durable (one checkpoint for all logs of the pass), and only then do
 //! files go. A pass that fails leaves the rest to the next one.
 //!
+//! A log directory that is full has perhaps no room for that checkpoint, and deleting is what makes room. There the oldest
+//! segments go first, one after the other, each of them durably: a crash leaves the log with a start offset on disk that
+//! lies below its first segment, and then recovery begins the log at that segment.
+//!
 //! Runs in the background of each shard. Deliberately absent: compaction, which has a task of its own.
 
 use std::rc::Rc;
@@ -12,6 +16,7 @@ use std::time::Duration;
 use io::Io;
 use types::Offset;
 
+use super::saving::{Saved, SavedCheckpoints};
 use super::{CONTROLLER, Shard, lifecycle};
 use crate::message::{Control, Reply};
 use crate::partition::Partition;
@@ -45,17 +50,24 @@ impl<I: Io> Shard<I> {
         if expired.is_empty() {
             return;
         }
-        if !self.save_log_starts().await {
-            tracing::warn!("the log start offsets are not on disk: nothing is deleted this time");
-            return;
-        }
+        let saved = self.save_log_starts().await;
         let mut slice = TimeSlice::new(|| self.io.now());
         for (partition, log_start_offset) in expired {
             if self.is_draining() {
                 return;
             }
-            if let Err(error) = partition.log.remove_expired(log_start_offset).await {
-                tracing::warn!(dir = %partition.log.dir().display(), %error, "segments are not deleted yet");
+            let log = &partition.log;
+            let directory = self.directory_index(log.dir());
+            let removed = match directory.map_or(Saved::No, |index| saved.of(index)) {
+                Saved::Yes => log.remove_expired(log_start_offset).await,
+                Saved::NoRoom => log.remove_expired_singly().await,
+                Saved::No => {
+                    tracing::warn!(dir = %log.dir().display(), "its log start offset is not on disk: nothing is deleted this time");
+                    continue;
+                }
+            };
+            if let Err(error) = removed {
+                tracing::warn!(dir = %log.dir().display(), %error, "segments are not deleted yet");
             }
             if slice.is_used_up() {
                 self.io.reschedule().await;
@@ -92,12 +104,16 @@ impl<I: Io> Shard<I> {
         expired
     }
 
-    /// Makes the log start offsets of all logs durable as they are now, wherever the log lies. Returns whether they are.
-    pub(crate) async fn save_log_starts(self: &Rc<Self>) -> bool {
+    /// Makes the log start offsets of all logs durable as they are now, wherever the log lies. Returns in which
+    /// directories they are.
+    pub(crate) async fn save_log_starts(self: &Rc<Self>) -> SavedCheckpoints {
         if self.id() == CONTROLLER {
             return lifecycle::checkpoint_now(self).await;
         }
         let saved = self.mesh.control(CONTROLLER, Control::SaveCheckpoints);
-        matches!(saved.await.await, Some(Reply::Saved(true)))
+        match saved.await.await {
+            Some(Reply::Saved(saved)) => saved,
+            _ => SavedCheckpoints::default(),
+        }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,16 +13,14 @@ use futures_util::future::{join, join_all};
 use futures_util::stream;
 use io::{Io, Receiver as _};
 use rustc_hash::FxHashMap;
-use storage::checkpoint::{self, OffsetsText};
-use types::{Offset, PartitionIndex, Uuid};
+use storage::checkpoint;
+use types::{Offset, Uuid};
 
-use super::{LogDirectory, Shard, ShardCommand, ShardEvent, directories, report};
+use super::saving::{LOGS_PER_SLICE, SavedCheckpoints, write_all};
+use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
 use crate::controller::{Command, CommandResult};
 use crate::message::{Control, LogCheckpoint, Reply, ShardCheckpoints};
 use crate::partition::Partition;
-
-/// Logs whose checkpoints are taken or written between two turns of the reactor: less than a slice of time.
-const LOGS_PER_SLICE: usize = 256;
 
 /// Logs that are closed at the same time.
 const CLOSING_MAX: usize = 64;
@@ -98,7 +95,7 @@ impl<I: Io> Shard<I> {
             topic: (&*log.identity().topic).into(),
             partition: partition.key.index,
             recovery_point: log.recovery_point(),
-            log_start_offset: log.log_start_offset(),
+            log_start_offset: partition.promised_log_start(),
             cleaner_offset: log.cleaner_offset(),
         })
     }
@@ -115,7 +112,8 @@ impl<I: Io> Shard<I> {
         let moves = self.directory_moves.borrow();
         // What a copy is found to be when the next start finds it in its partition's place.
         logs.extend(moves.values().filter_map(|it| {
-            let source = &self.partition(it.key).ok()?.log;
+            let partition = self.partition(it.key).ok()?;
+            let source = &partition.log;
             // Not any more when the copy has taken the log's place.
             let log = it
                 .future()
@@ -126,7 +124,7 @@ impl<I: Io> Shard<I> {
                 partition: it.key.index,
                 recovery_point: log.recovery_point(),
                 // Records may be deleted while the copy waits to take the log's place.
-                log_start_offset: log.log_start_offset().max(source.log_start_offset()),
+                log_start_offset: log.log_start_offset().max(partition.promised_log_start()),
                 cleaner_offset: it.cleaner_offset(source),
             })
         }));
@@ -217,90 +215,37 @@ pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
     }
 }
 
-/// How often checkpoints were gathered, and whether the last ones are on disk.
-#[derive(Clone, Copy, Debug, Default)]
+/// How often checkpoints were gathered, and which of the last ones are on disk.
+#[derive(Debug, Default)]
 pub(super) struct CheckpointRuns {
     begun: u64,
-    is_written: bool,
+    saved: SavedCheckpoints,
 }
 
 /// Writes the recovery points and log start offsets of all logs as they are now or later; those who ask meanwhile share
-/// the next run. Returns whether they are on disk. A deleted topic's lines must be gone before a topic of the same name
-/// can be created.
-pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> bool {
-    let runs = || shard.checkpoints.get();
-    let wanted = runs().begun + 1;
+/// the next run. Returns of which directories they are on disk. A deleted topic's lines must be gone before a topic of the same name
+/// can be created there.
+pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> SavedCheckpoints {
+    let wanted = shard.checkpoints.borrow().begun + 1;
     let _turn = shard.checkpointing.acquire(1).await;
-    if runs().begun >= wanted {
-        return runs().is_written;
+    {
+        let mut runs = shard.checkpoints.borrow_mut();
+        if runs.begun >= wanted {
+            return runs.saved.clone();
+        }
+        runs.begun = wanted;
+        runs.saved = SavedCheckpoints::default();
     }
-    shard.checkpoints.set(CheckpointRuns {
-        begun: wanted,
-        is_written: false,
-    });
     let all = shard
         .gather(|| Control::Checkpoint, shard.checkpoints())
         .await;
     // The end writes newer ones.
-    let is_written = !shard.is_draining() && !all.is_partial && write_all(shard, &all.logs).await;
-    shard.checkpoints.set(CheckpointRuns {
-        begun: wanted,
-        is_written,
-    });
-    is_written
-}
-
-async fn write_all<I: Io>(shard: &Rc<Shard<I>>, checkpoints: &[LogCheckpoint]) -> bool {
-    let mut all_written = true;
-    for (index, directory) in shard.online_directories() {
-        let mut recovery = OffsetsText::default();
-        let mut starts = OffsetsText::default();
-        let mut cleaned = OffsetsText::default();
-        for checkpoints in checkpoints.chunks(LOGS_PER_SLICE) {
-            for it in checkpoints.iter().filter(|it| it.directory == index) {
-                let (topic, partition) = (it.topic.as_str(), PartitionIndex(it.partition));
-                recovery.push(topic, partition, it.recovery_point);
-                if it.log_start_offset.0 > 0 {
-                    starts.push(topic, partition, it.log_start_offset);
-                }
-                if let Some(offset) = it.cleaner_offset {
-                    cleaned.push(topic, partition, offset);
-                }
-            }
-            shard.io.reschedule().await;
-        }
-        for (file, offsets) in [
-            (checkpoint::RECOVERY_POINT_FILE, recovery),
-            (checkpoint::LOG_START_OFFSET_FILE, starts),
-            (checkpoint::CLEANER_OFFSET_FILE, cleaned),
-        ] {
-            let path = directory.path.join(file);
-            all_written &= write_checkpoint(shard, index, &path, offsets.into_bytes()).await;
-        }
+    if shard.is_draining() || all.is_partial {
+        return SavedCheckpoints::default();
     }
-    all_written
-}
-
-/// Writes a checkpoint. A directory that refuses it twice has failed, unless it lacks nothing but room.
-async fn write_checkpoint<I: Io>(
-    shard: &Rc<Shard<I>>,
-    directory: usize,
-    path: &Path,
-    content: Vec<u8>,
-) -> bool {
-    for is_last in [false, true] {
-        let Err(error) = shard.io.replace_file(path, content.clone()).await else {
-            return true;
-        };
-        tracing::error!(path = %path.display(), %error, "cannot write a checkpoint");
-        if !directories::is_failure(&error) {
-            return false;
-        }
-        if is_last {
-            directories::fail(shard, directory, error.to_string()).await;
-        }
-    }
-    false
+    let saved = write_all(shard, &all.logs).await;
+    shard.checkpoints.borrow_mut().saved = saved.clone();
+    saved
 }
 
 /// Waits for the process's command to drain, and carries it out on all shards.
@@ -320,8 +265,10 @@ pub(super) async fn obey<I: Io>(
     let is_closed = matches!(closed, CommandResult::Closed);
     // Not before: the controller may have to write checkpoints for a deletion that is still being answered.
     let _turn = shard.checkpointing.acquire(1).await;
-    if write_all(&shard, &checkpoints.logs).await && !checkpoints.any_failed && is_closed {
-        for (_, directory) in shard.online_directories() {
+    let saved = write_all(&shard, &checkpoints.logs).await;
+    if !checkpoints.any_failed && is_closed {
+        let online = shard.online_directories().into_iter();
+        for (_, directory) in online.filter(|(index, _)| saved.has(*index)) {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
             if let Err(error) = shard
                 .io

@@ -240,8 +240,8 @@ pub(super) async fn serve_control<I: Io>(
             Control::SaveCheckpoints => {
                 let saver = Rc::clone(&shard);
                 shard.spawn(TaskClass::Control, async move {
-                    let is_saved = checkpoint_now(&saver).await;
-                    saver.mesh.reply_to(to, Reply::Saved(is_saved));
+                    let saved = checkpoint_now(&saver).await;
+                    saver.mesh.reply_to(to, Reply::Saved(saved));
                 });
             }
             Control::DirectoryFailed(index, reason) => {

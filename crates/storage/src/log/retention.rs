@@ -66,6 +66,16 @@ impl<I: Io> Log<I> {
     /// # Errors
     /// [`DeleteRecordsError::OffsetOutOfRange`] for an offset beyond the high watermark or below -1.
     pub fn delete_records(&self, before: Offset) -> Result<Offset, DeleteRecordsError> {
+        let start = self.start_after_deletion(before)?;
+        self.inner.begin_at(start);
+        Ok(self.log_start_offset())
+    }
+
+    /// The offset to which [`Log::delete_records`] would move the log start now, if it is not beyond it.
+    ///
+    /// # Errors
+    /// As [`Log::delete_records`].
+    pub fn start_after_deletion(&self, before: Offset) -> Result<Offset, DeleteRecordsError> {
         let inner = &self.inner;
         let high_watermark = {
             let state = inner.state.borrow();
@@ -83,8 +93,7 @@ impl<I: Io> Log<I> {
                 high_watermark,
             });
         }
-        inner.begin_at(start);
-        Ok(self.log_start_offset())
+        Ok(start)
     }
 
     /// Lets the segments go that lie wholly below `durable_start`, a log start offset that no crash can take back any more.
@@ -103,10 +112,52 @@ impl<I: Io> Log<I> {
             created.map_err(OpenError::io("create the active segment in", &inner.dir))?;
         }
         let removed = inner.take_expired(durable_start);
+        self.discard_segments(&removed, Vec::new()).await?;
+        Ok(removed.len())
+    }
+
+    /// As [`Log::remove_expired`] where nothing can make the start durable, because the disk is full: the segments below
+    /// the log start go one at a time. A crash leaves those that are not gone yet, from some segment on and without a
+    /// gap, since each is durably gone before the next one goes: the log begins with the first of them, whatever older
+    /// start is on disk. No file is cut before it is known to have lost its name.
+    ///
+    /// # Errors
+    /// As [`Log::remove_expired`], or [`OpenError::Io`] when a segment cannot be renamed; it stays, with those behind it.
+    pub async fn remove_expired_singly(&self) -> Result<usize, OpenError> {
+        let inner = &self.inner;
+        let mut count = 0;
+        loop {
+            let Some((base_offset, end)) = inner.state.borrow().first_expired() else {
+                return Ok(count);
+            };
+            let Some(_removing) = inner.begin_removal(end).await else {
+                return Ok(count);
+            };
+            if inner.state.borrow().leaves_active_alone(end) {
+                let created = inner.make_active_file().await;
+                created.map_err(OpenError::io("create the active segment in", &inner.dir))?;
+            }
+            let path = crate::segment::file_path(&inner.dir, base_offset, SegmentFile::Log);
+            let deleted = deleted_path(&path);
+            let renamed = inner.shard.io().rename(&path, &deleted).await;
+            renamed.map_err(OpenError::io("rename", &path))?;
+            let removed = inner.take_expired(end);
+            self.discard_segments(&removed, vec![deleted]).await?;
+            count += removed.len();
+        }
+    }
+
+    /// Renames the files of segments that the log has let go, and has them removed together with what is `renamed` already.
+    async fn discard_segments(
+        &self,
+        removed: &[Segment],
+        renamed: Vec<PathBuf>,
+    ) -> Result<(), OpenError> {
+        let inner = &self.inner;
         let delay = self.config().file_delete_delay_ms;
         let delay = Duration::from_millis(u64::try_from(delay.0).unwrap_or(0));
-        let mut discarded = Vec::new();
-        for segment in &removed {
+        let mut discarded = renamed;
+        for segment in removed {
             discarded.extend(rename_deleted(&inner.shard, &inner.dir, segment.base_offset).await);
         }
         tracing::info!(dir = %inner.dir.display(), segments = removed.len(),
@@ -117,7 +168,7 @@ impl<I: Io> Log<I> {
         for path in discarded {
             inner.shard.discard(path, delay);
         }
-        Ok(removed.len())
+        Ok(())
     }
 }
 
@@ -352,6 +403,12 @@ impl<I: Io> LogState<I> {
         let start = self.log_start_offset.min(start);
         let ends = self.segments.iter().skip(1).map(|next| next.base_offset);
         ends.take_while(|end| *end <= start).count()
+    }
+
+    /// The first segment and its end, if it lies wholly below the log start. The active one never does.
+    fn first_expired(&self) -> Option<(Offset, Offset)> {
+        let end = self.segments.get(1)?.base_offset;
+        (end <= self.log_start_offset).then(|| (self.segments[0].base_offset, end))
     }
 
     /// Whether only the active segment stays when everything below `start` goes, and it has no file yet.

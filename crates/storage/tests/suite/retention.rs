@@ -415,6 +415,10 @@ async fn live(io: SimIo, log: Log<SimIo>, rng: Rng, promises: Rc<Cell<Promises>>
             change(&|it| it.start = it.start.max(start.0));
             let removed = log.remove_expired(start).await;
             removed.expect("the disk is well");
+        } else if rng.chance(1, 2) {
+            // There is no room for the checkpoint.
+            let removed = log.remove_expired_singly().await;
+            removed.expect("segments can go");
         }
     }
 }
@@ -440,6 +444,23 @@ async fn assert_dense_from(log: &Log<SimIo>, start: Offset, end: Offset) {
         next = Offset(header.last_offset().0 + 1);
     }
     assert_eq!(next, end);
+}
+
+#[test]
+fn without_room_for_the_start_the_oldest_segments_go_and_stay_away() {
+    simulate(3, async |machine, _| {
+        let log = log_of(&machine, one_batch_each(), &[1, 2, 3, 4]).await;
+        log.delete_records(Offset(5)).expect("it is committed");
+        let removed = log.remove_expired_singly().await;
+        assert_eq!(removed.expect("they can be renamed"), 2);
+        assert_eq!(log.segment_count(), 2, "the one of offset 5 stays");
+        assert_eq!(log.remove_expired_singly().await.expect("nothing"), 0);
+        machine.cut_power();
+        let log = reopen(&machine, one_batch_each(), LastKnown::NOTHING).await;
+        let log = log.expect("an old start is no damage");
+        assert_eq!(log.log_start_offset(), Offset(4), "the first segment's");
+        assert_dense(&log).await;
+    });
 }
 
 #[test]
