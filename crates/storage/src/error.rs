@@ -11,12 +11,22 @@ use types::{Offset, ProducerEpoch, ProducerId};
 pub struct Fenced {
     /// Which operation failed and how, or that the log was closed.
     pub reason: String,
+    /// Whether the disk lacks nothing but room.
+    pub lacks_room: bool,
 }
 
 impl Fenced {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            lacks_room: false,
+        }
+    }
+
+    pub(crate) fn without_room(reason: impl Into<String>) -> Self {
+        Self {
+            lacks_room: true,
+            ..Self::new(reason)
         }
     }
 }
@@ -75,6 +85,18 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the disk lacks nothing but room.
+    #[must_use]
+    pub fn lacks_room(&self) -> bool {
+        let Self::Io { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            source.kind(),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+        )
+    }
+
     /// For `map_err`: `act` on `path` failed.
     pub(crate) fn io(act: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use io::sync::Notify;
+use io::sync::{Notify, Permit};
 use io::{Io, TaskClass};
 use metadata::DirectoryChange;
 use storage::{AppendError, CopyError, LastKnown, Log, OpenError};
@@ -54,6 +54,8 @@ pub(crate) struct DirectoryMove<I: Io> {
     future: RefCell<Option<Log<I>>>,
     /// The copy was begun by this shard, which has kept the cleaner away from the log since.
     is_begun_here: bool,
+    /// It was said that the copy waits for space.
+    has_waited: Cell<bool>,
     is_cancelled: Cell<bool>,
     cancelled: Notify,
     /// Nothing of it is left to do.
@@ -68,12 +70,17 @@ enum Halt {
     Draining,
     /// The partition has gone to another shard, perhaps and back. Who has it now goes on.
     Elsewhere,
+    /// The disk is full.
+    NoRoom,
     /// Something is broken.
     Failed(String),
 }
 
 impl From<OpenError> for Halt {
     fn from(error: OpenError) -> Self {
+        if error.lacks_room() {
+            return Self::NoRoom;
+        }
         Self::Failed(error.to_string())
     }
 }
@@ -93,6 +100,13 @@ impl<I: Io> DirectoryMove<I> {
     /// How far the log was cleaned that is copied, if the same holds for the copy.
     pub(super) fn cleaner_offset(&self, source: &Log<I>) -> Option<Offset> {
         source.cleaner_offset().filter(|_| self.is_begun_here)
+    }
+
+    /// Says once that the copy waits for space.
+    fn say_waiting(&self) {
+        if !self.has_waited.replace(true) {
+            tracing::warn!(dir = %self.path.display(), "the disk is full: a log is moved when space returns");
+        }
     }
 
     /// Ends the move, unless it is complete but for its record.
@@ -162,6 +176,7 @@ pub(crate) async fn begin<I: Io>(
         path,
         future: RefCell::default(),
         is_begun_here: !is_found,
+        has_waited: Cell::new(false),
         is_cancelled: Cell::new(false),
         cancelled: Notify::new(),
         ended: Notify::new(),
@@ -244,7 +259,7 @@ async fn end<I: Io>(shard: &Rc<Shard<I>>, moving: &Rc<DirectoryMove<I>>, halt: O
             tracing::error!(%dir, reason, "a log cannot be moved: it stays where it is");
             discard(shard, moving, future).await;
         }
-        Some(Halt::Draining | Halt::Elsewhere) => close(future).await,
+        Some(Halt::Draining | Halt::Elsewhere | Halt::NoRoom) => close(future).await,
     }
     forget(shard, moving);
     if matches!(halt, Some(Halt::Elsewhere)) {
@@ -319,29 +334,53 @@ async fn discard<I: Io>(shard: &Shard<I>, moving: &DirectoryMove<I>, future: Opt
 }
 
 async fn carry_out<I: Io>(shard: &Rc<Shard<I>>, moving: &Rc<DirectoryMove<I>>) -> Result<(), Halt> {
-    let cancelled = moving.cancelled.notified();
-    check(shard, moving)?;
-    let turn = pin!(shard.copying.acquire(1));
-    let _turn = match select(turn, cancelled).await {
-        Either::Left((turn, _)) => turn,
-        Either::Right(_) => return Err(Halt::Cancelled),
-    };
+    let mut turn = Some(take_turn(shard, moving).await?);
     let _cleaner_is_away = check(shard, moving)?.log.pause_cleaning().await;
     loop {
+        if turn.is_none() {
+            turn = Some(take_turn(shard, moving).await?);
+        }
         let partition = check(shard, moving)?;
         let future = match moving.future() {
             Some(future) => future,
-            None => open(shard, moving, &partition).await?,
+            None => match open(shard, moving, &partition).await {
+                Err(Halt::NoRoom) => {
+                    moving.say_waiting();
+                    turn = None;
+                    pause(shard).await;
+                    continue;
+                }
+                opened => opened?,
+            },
         };
         match future.copy_from(&partition.log, STEP_BYTES).await {
             Ok(0) => match swap(shard, moving, &partition, &future).await? {
                 true => return Ok(()),
-                false => pause(shard).await,
+                false => {
+                    turn = None;
+                    pause(shard).await;
+                }
             },
             Ok(len_bytes) => throttle::wait(shard, moving, len_bytes).await,
-            Err(CopyError::Append(AppendError::DiskFull)) => pause(shard).await,
+            Err(CopyError::Append(AppendError::DiskFull)) => {
+                moving.say_waiting();
+                // Copies to other directories, or away from this one, need no space here.
+                turn = None;
+                pause(shard).await;
+            }
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Waits until the move may copy.
+async fn take_turn<I: Io>(shard: &Shard<I>, moving: &DirectoryMove<I>) -> Result<Permit, Halt> {
+    let cancelled = moving.cancelled.notified();
+    check(shard, moving)?;
+    let turn = pin!(shard.copying.acquire(1));
+    match select(turn, cancelled).await {
+        Either::Left((turn, _)) => Ok(turn),
+        Either::Right(_) => Err(Halt::Cancelled),
     }
 }
 
@@ -422,7 +461,7 @@ async fn swap<I: Io>(
     if !partition.hold() {
         return Ok(false);
     }
-    let completed = complete(partition, future).await;
+    let completed = complete(moving, partition, future).await;
     if !matches!(completed, Ok(true)) {
         go_on(shard, partition);
         return completed;
@@ -465,7 +504,11 @@ fn go_on<I: Io>(shard: &Rc<Shard<I>>, partition: &Rc<Partition<I>>) {
 }
 
 /// Copies what is left, while no appends come. Returns `false` when the disk is full.
-async fn complete<I: Io>(partition: &Partition<I>, future: &Log<I>) -> Result<bool, Halt> {
+async fn complete<I: Io>(
+    moving: &DirectoryMove<I>,
+    partition: &Partition<I>,
+    future: &Log<I>,
+) -> Result<bool, Halt> {
     let source = &partition.log;
     if source.flush().await.is_err() {
         return Ok(false);
@@ -474,12 +517,22 @@ async fn complete<I: Io>(partition: &Partition<I>, future: &Log<I>) -> Result<bo
         match future.copy_from(source, STEP_BYTES).await {
             Ok(0) => return Ok(false),
             Ok(_) => {}
-            Err(CopyError::Append(AppendError::DiskFull)) => return Ok(false),
+            Err(CopyError::Append(AppendError::DiskFull)) => {
+                moving.say_waiting();
+                return Ok(false);
+            }
             Err(error) => return Err(error.into()),
         }
     }
     future.adopt(source);
-    let closed = future.close().await;
-    closed.map_err(|fenced| Halt::Failed(fenced.to_string()))?;
-    Ok(true)
+    match future.close().await {
+        Ok(()) => Ok(true),
+        Err(fenced) if fenced.lacks_room => {
+            moving.say_waiting();
+            // It takes no more appends; the next turn opens it again.
+            moving.future.take();
+            Ok(false)
+        }
+        Err(fenced) => Err(Halt::Failed(fenced.to_string())),
+    }
 }

@@ -94,7 +94,11 @@ impl<I: Io> Log<I> {
             if !inner.state.borrow().is_deleted() {
                 inner.fence(format!("close: {error}"));
             }
-            Fenced::new(format!("close: {error}"))
+            let reason = format!("close: {error}");
+            match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Fenced::without_room(reason),
+                _ => Fenced::new(reason),
+            }
         })
     }
 

@@ -365,7 +365,9 @@ impl<I: Io> LogState<I> {
     /// Whether what was appended still gets to disk.
     pub(crate) fn check_committing(&self) -> Result<(), Fenced> {
         match &self.stop {
-            None | Some(Stop::Closed) if self.is_disk_full => Err(Fenced::new("its disk is full")),
+            None | Some(Stop::Closed) if self.is_disk_full => {
+                Err(Fenced::without_room("its disk is full"))
+            }
             None | Some(Stop::Closed) => Ok(()),
             Some(Stop::Fenced(_) | Stop::Deleted) => self.check_running(),
         }
@@ -434,7 +436,7 @@ impl<I: Io> LogInner<I> {
                 return;
             }
             tracing::error!(dir = %self.dir.display(), %reason, "log fenced");
-            state.stop = Some(Stop::Fenced(Fenced { reason }));
+            state.stop = Some(Stop::Fenced(Fenced::new(reason)));
             self.has_written(&mut state, u64::MAX);
         }
         self.notify_all();
