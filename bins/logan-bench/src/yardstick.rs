@@ -73,29 +73,38 @@ impl Yardstick {
         })
     }
 
-    /// The result as people read it.
-    pub(crate) fn sections(&self) -> Vec<Section> {
-        let mut section = Section::new("Yardstick");
-        section.row("machine", self.machine.line());
-        section.row("block", format!("{} KiB", self.block_bytes >> 10));
-        let rows = [
+    /// Names and figures, as people read them.
+    pub(crate) fn rows(&self) -> Vec<(String, String)> {
+        let speeds = [
             ("loopback", &self.loopback),
             ("direct writes", &self.direct_writes),
             ("with fdatasync", &self.durable_writes),
             ("memcpy", &self.memcpy),
             ("CRC-32C", &self.crc32c),
         ];
-        for (name, speed) in rows {
-            let latency = speed
-                .latency_ms
-                .as_ref()
-                .map_or_else(String::new, |latency| {
-                    format!(
-                        ", p50 {:.3}  p99 {:.3}  p99.9 {:.3} ms",
-                        latency.p50, latency.p99, latency.p999
-                    )
-                });
-            section.row(name, format!("{:.0} MB/s{latency}", speed.mb_per_second));
+        let rows = speeds.into_iter().map(|(name, speed)| {
+            let latency = speed.latency_ms.as_ref();
+            let latency = latency.map_or_else(String::new, |latency| {
+                format!(
+                    ", p50 {:.3}  p99 {:.3}  p99.9 {:.3} ms",
+                    latency.p50, latency.p99, latency.p999
+                )
+            });
+            let text = format!("{:.0} MB/s{latency}", speed.mb_per_second);
+            (name.to_owned(), text)
+        });
+        let block = format!("{} KiB", self.block_bytes >> 10);
+        std::iter::once(("block".to_owned(), block))
+            .chain(rows)
+            .collect()
+    }
+
+    /// The result in sections.
+    pub(crate) fn sections(&self) -> Vec<Section> {
+        let mut section = Section::new("Yardstick");
+        section.row("machine", self.machine.line());
+        for (name, text) in self.rows() {
+            section.row(&name, text);
         }
         vec![section]
     }

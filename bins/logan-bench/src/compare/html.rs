@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::summary::Row;
-use super::{Comparison, Run};
+use super::{Comparison, DISK_ALONE, Run};
+use crate::yardstick::Yardstick;
 
 const COLORS: [&str; 6] = [
     "#1565c0", "#c62828", "#2e7d32", "#6a1b9a", "#ef6c00", "#455a64",
@@ -13,7 +14,7 @@ const HEIGHT: f64 = 200.0;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}\
     svg{max-width:100%;height:auto}pre{background:#8881;padding:1em;overflow:auto}\
-    .partial{background:#c62828;color:#fff;padding:.5em 1em}text{font-size:12px;fill:currentColor}";
+    .machine{margin:0;font-size:12px;opacity:.7}td{padding-right:2em}.partial{background:#c62828;color:#fff;padding:.5em 1em}text{font-size:12px;fill:currentColor}";
 
 /// The page.
 pub(crate) fn page(comparison: &Comparison) -> String {
@@ -31,22 +32,26 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         &mut page,
         &format!("<p>{}</p>\n", escape(&comparison.machine.line())),
     );
-    let legend = comparison
+    let names = comparison
         .manifest
         .broker
         .iter()
-        .enumerate()
-        .map(|(at, broker)| {
-            format!(
-                "<span style=\"color:{}\">&#9632;</span> {} ",
-                color(at),
-                escape(&broker.name)
-            )
-        });
+        .map(|one| one.name.as_str());
+    let disk = (!comparison.manifest.disk_alone.is_empty()).then_some(DISK_ALONE);
+    let legend = names.chain(disk).map(|name| {
+        format!(
+            "<span style=\"color:{}\">&#9632;</span> {} ",
+            color_of(comparison, name),
+            escape(name)
+        )
+    });
     add(
         &mut page,
         &format!("<p>{}</p>\n", legend.collect::<String>()),
     );
+    if let Some(machine) = &comparison.yardstick {
+        add(&mut page, &yardstick(machine));
+    }
     for (scenario, text) in &comparison.scenarios {
         add(&mut page, &format!("<h2>{}</h2>\n", escape(scenario)));
         let rows: Vec<&Row> = comparison
@@ -112,6 +117,9 @@ fn color(at: usize) -> &'static str {
 }
 
 fn color_of(comparison: &Comparison, name: &str) -> &'static str {
+    if name == DISK_ALONE {
+        return "#888";
+    }
     let found = comparison
         .manifest
         .broker
@@ -133,7 +141,7 @@ fn bars(comparison: &Comparison, rows: &[&Row]) -> String {
         let y = BAR * f64::from(at);
         let length = row.median / most * (WIDTH * 0.6);
         let color = color_of(comparison, &row.broker);
-        let text = format!("{} {}", row.broker, row.text());
+        let text = format!("{} {}", row.broker, row.figure());
         svg.push_str(&format!(
             "<rect x=\"0\" y=\"{y}\" width=\"{length:.1}\" height=\"18\" fill=\"{color}\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             length + 6.0,
@@ -141,7 +149,27 @@ fn bars(comparison: &Comparison, rows: &[&Row]) -> String {
             escape(&text)
         ));
     }
-    svg + "</svg>\n"
+    svg.push_str("</svg>\n");
+    for row in rows.iter().filter(|row| !row.fractions.is_empty()) {
+        let text = format!("{}: {}", row.broker, row.of_machine());
+        svg.push_str(&format!("<p class=\"machine\">{}</p>\n", escape(&text)));
+    }
+    svg
+}
+
+/// What the machine itself can do, as it was measured before the rounds.
+fn yardstick(machine: &Yardstick) -> String {
+    let rows = machine.rows().into_iter().map(|(name, text)| {
+        format!(
+            "<tr><td>{}</td><td>{}</td></tr>\n",
+            escape(&name),
+            escape(&text)
+        )
+    });
+    format!(
+        "<h2>The machine itself</h2>\n<table>\n{}</table>\n",
+        rows.collect::<String>()
+    )
 }
 
 /// A run's points, as pairs of what is drawn.

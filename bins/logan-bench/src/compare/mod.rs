@@ -26,6 +26,9 @@ pub(crate) use manifest::{DiskAlone, Manifest, RunPlan};
 pub(crate) use round::{Run, one_round};
 pub(crate) use summary::{METRICS, Metric};
 
+/// What stands in the place of a broker where the disk alone was measured.
+const DISK_ALONE: &str = "the disk alone";
+
 /// Everything, with what another person needs to repeat it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Comparison {
@@ -131,7 +134,7 @@ fn disk_alone(round: u32, alone: &DiskAlone, interrupted: &AtomicBool) -> Result
     let latency = disk_at_rate(Path::new("."), (rate, block), duration, interrupted)?;
     Ok(Run {
         round,
-        broker: "the disk alone".to_owned(),
+        broker: DISK_ALONE.to_owned(),
         scenario: alone.scenario.clone(),
         seconds_to_first_answer: None,
         report: serde_json::json!({ "produced": { "latency_ms": latency } }),

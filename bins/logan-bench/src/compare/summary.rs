@@ -194,16 +194,29 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn text(&self) -> String {
+    /// The median and what it lies between.
+    pub(crate) fn figure(&self) -> String {
         let digits = if self.median >= 100.0 { 0 } else { 3 };
-        let mut text = format!(
+        format!(
             "{:.digits$} ({:.digits$}-{:.digits$})",
             self.median, self.min, self.max
-        );
-        for part in &self.fractions {
-            text.push_str(&format!(", {:.2} of {}", part.fraction, part.of));
+        )
+    }
+
+    /// What the median is of what the machine itself can do; empty where it is held against nothing.
+    pub(crate) fn of_machine(&self) -> String {
+        let parts = self.fractions.iter();
+        let parts: Vec<String> = parts
+            .map(|part| format!("{:.2} of {}", part.fraction, part.of))
+            .collect();
+        parts.join(", ")
+    }
+
+    pub(crate) fn text(&self) -> String {
+        if self.fractions.is_empty() {
+            return self.figure();
         }
-        text
+        format!("{}, {}", self.figure(), self.of_machine())
     }
 }
 
