@@ -312,6 +312,7 @@ impl Delivery<'_> {
     ) -> Result<(), ClientError> {
         let bytes = answer.records.unwrap_or_default().into_bytes();
         let mut rest = &bytes[..];
+        let (from, mut last) = (reading.offset, None);
         while !rest.is_empty() {
             // The last batch may be cut.
             let Ok(header) = BatchHeader::parse(rest) else {
@@ -319,6 +320,7 @@ impl Delivery<'_> {
             };
             let (batch, behind) = rest.split_at(header.size_bytes);
             rest = behind;
+            last = Some(header);
             if self.options.check_crcs {
                 verify_crc(batch).map_err(|error| corrupt(reading, &header, error.to_string()))?;
             }
@@ -335,6 +337,11 @@ impl Delivery<'_> {
             if !header.is_control() {
                 self.batch(batch, &header);
             }
+        }
+        // Asking again would bring the same for ever.
+        if let Some(header) = last.filter(|_| reading.offset == from) {
+            let detail = format!("only records before {from} came");
+            return Err(corrupt(reading, &header, detail));
         }
         if let Some(position) = &reading.position {
             position.store(reading.offset, Ordering::Relaxed);

@@ -64,7 +64,12 @@ fn brokers_are_compared_in_turn() {
     assert_eq!(produced["fractions"][0]["of"], "loopback");
     assert!(report["machine"]["disk"]["file_system"].is_string());
     let page = std::fs::read_to_string(&html).expect("it was written");
-    assert!(page.contains("b &lt;b&gt;") && page.contains("<svg") && !page.contains("PARTIAL"));
+    assert!(
+        page.contains("b &lt;b&gt;")
+            && page.contains("<svg")
+            && page.contains("The machine itself")
+            && !page.contains("PARTIAL")
+    );
 }
 
 #[test]
