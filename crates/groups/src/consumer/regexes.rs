@@ -1,8 +1,9 @@
 //! Subscriptions by regular expression: which expression stands for which topics, and since when.
 //!
 //! An expression is resolved when the first member subscribes by it, and again when topics have changed: at the next
-//! heartbeat, but not more often than every [`REFRESH_INTERVAL_MIN`], as in Kafka. Each step matches at most
-//! [`MATCHES_MAX`] names; what is left is done at the heartbeats that follow.
+//! heartbeat, but not more often than every [`REFRESH_INTERVAL_MIN`], as in Kafka. Each step compiles at most
+//! [`COMPILED_MAX`] expressions and matches at most [`MATCHES_MAX`] names, or one expression with all names; what is left is
+//! done at the heartbeats that follow.
 
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ use crate::regex::TopicRegex;
 /// How long expressions are left alone after they were refreshed.
 const REFRESH_INTERVAL_MIN: Duration = Duration::from_secs(10);
 
-/// How many names one step matches, so that a group with many expressions holds nobody up for long.
-const MATCHES_MAX: usize = 200_000;
+/// How many expressions one step compiles, and how many names it matches, so that a group with many expressions holds
+/// nobody up for long: an expression takes tens of milliseconds at worst, a name of 249 bytes two microseconds.
+const COMPILED_MAX: usize = 2;
+const MATCHES_MAX: usize = 20_000;
 
 /// Refuses an expression that does not compile. One that others subscribe by has been looked at.
 pub(super) fn check(state: &State, regex: Option<&Str>) -> Result<(), Refusal> {
@@ -73,7 +76,8 @@ pub(super) fn update(draft: &mut Draft, config: &ConsumerGroupConfig, context: &
         return;
     }
     // At least one, however many topics there are.
-    let mut budget = (MATCHES_MAX / context.topics.names().count().max(1)).max(1);
+    let expressions = MATCHES_MAX / context.topics.names().count().max(1);
+    let mut budget = expressions.clamp(1, COMPILED_MAX);
     for regex in unresolved.iter().take(budget) {
         resolve(draft, regex, context);
     }
