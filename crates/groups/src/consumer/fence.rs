@@ -1,17 +1,22 @@
 //! Members that leave or are given up: at their own wish, at the end of their session, or because they hold others up.
 //!
-//! All that is due at a time goes in one step with one new group epoch.
+//! All that is due at a time and fits one batch of records goes in one step with one new group epoch.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::member::Member;
 use super::soft::Due;
 use super::state::Draft;
 use super::{Refusal, commit, consumer_of, convert, regexes, target};
 use crate::group::{Group, GroupKind, Turn};
+use crate::record::BATCH_OVERHEAD_BYTES;
 
-/// How many members one step gives up, a bound on its records.
+/// How many members one step gives up, a bound on its work. What fits a batch bounds its records.
 const FENCED_MAX: usize = 1_000;
+
+/// How long a member stays that cannot be removed.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is due at `turn.context.now`: sessions, rebalance timeouts, and those of members that speak the classic
 /// protocol.
@@ -20,37 +25,60 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
     let GroupKind::Consumer(consumer) = &mut group.kind else {
         return;
     };
-    let mut given_up = Vec::new();
+    let mut due = Vec::new();
     for member_id in consumer.soft.come_up(now) {
         let Some(member) = consumer.state.member(&member_id) else {
             consumer.soft.forget(&member_id);
             continue;
         };
         match consumer.soft.due(&member_id, now, member.epoch) {
-            Some(due) if given_up.len() < FENCED_MAX => {
-                match due {
-                    Due::Session => turn.counters.consumer_sessions_expired += 1,
-                    Due::Rebalance => turn.counters.consumer_rebalances_missed += 1,
-                }
-                given_up.push(Rc::clone(member));
-            }
+            Some(reason) if due.len() < FENCED_MAX => due.push((Rc::clone(member), reason)),
             Some(_) | None => consumer.soft.settle(&member_id, now),
         }
     }
+    let draft = Draft::new(&group.id, &consumer.state, &consumer.soft.looked);
+    // The rest is due still, and so comes next.
+    for (member, _) in due.split_off(fitting(&draft, turn, &due)) {
+        consumer.soft.settle(&member.member_id, now);
+    }
     consumer.note_deadline(turn);
-    if given_up.is_empty() {
+    if due.is_empty() {
         return;
     }
-    let draft = Draft::new(&group.id, &consumer.state, &consumer.soft.looked);
-    if remove(draft, group, turn, &given_up).is_err()
-        && let GroupKind::Consumer(consumer) = &mut group.kind
-    {
-        // Its records do not fit a batch, which this few tombstones do unless ids are enormous: later, one by one.
+    let (given_up, reasons): (Vec<_>, Vec<_>) = due.into_iter().unzip();
+    if remove(draft, group, turn, &given_up).is_ok() {
+        for reason in reasons {
+            match reason {
+                Due::Session => turn.counters.consumer_sessions_expired += 1,
+                Due::Rebalance => turn.counters.consumer_rebalances_missed += 1,
+            }
+        }
+    } else if let GroupKind::Consumer(consumer) = &mut group.kind {
+        // What the group becomes does not fit a batch, or one member with enormous ids does not. Perhaps it does when
+        // the topic's configuration has changed, or others have left.
         for member in given_up {
-            consumer.soft.settle(&member.member_id, now);
+            consumer
+                .soft
+                .put_off(&member.member_id, now, now.after(RETRY_INTERVAL));
         }
         consumer.note_deadline(turn);
     }
+}
+
+/// How many of the members one batch has room for, and at least one.
+fn fitting(draft: &Draft, turn: &Turn<'_>, due: &[(Rc<Member>, Due)]) -> usize {
+    let mut room = turn.config.batch_len_max_bytes;
+    let mut fits = |len_bytes: usize| {
+        let rest = room.checked_sub(len_bytes);
+        room = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    fits(BATCH_OVERHEAD_BYTES + draft.epoch_len_bytes_bound());
+    let members = due.iter().map(|(member, _)| member);
+    let fitting = members
+        .take_while(|member| fits(draft.removal_len_bytes_bound(member)))
+        .count();
+    fitting.max(1).min(due.len())
 }
 
 /// Removes members of a consumer group. What remains becomes a classic group if it has such members alone.

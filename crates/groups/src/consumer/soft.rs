@@ -169,6 +169,23 @@ impl Soft {
         });
     }
 
+    /// Moves the deadlines of a member that have passed on to `until`.
+    pub(super) fn put_off(&mut self, member_id: &Str, now: Instant, until: Instant) {
+        self.change(member_id, |timers| {
+            let rebalance = timers.rebalance.as_mut().map(|(at, _)| at);
+            let others = [&mut timers.session, &mut timers.join, &mut timers.sync];
+            for at in others
+                .into_iter()
+                .filter_map(Option::as_mut)
+                .chain(rebalance)
+            {
+                if *at <= now {
+                    *at = until;
+                }
+            }
+        });
+    }
+
     fn note(&mut self, member_id: &Str, at: Option<Instant>) {
         let Some(timers) = self.members.get_mut(&**member_id) else {
             return;

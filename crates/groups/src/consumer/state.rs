@@ -436,6 +436,25 @@ impl Draft {
         self.write(target_record(&group_id, member_id, None));
         self.write(metadata_tombstone(&group_id, member_id));
     }
+
+    /// What a new group epoch adds to a batch, at most.
+    pub(super) fn epoch_len_bytes_bound(&self) -> usize {
+        epoch_record(&self.group_id, 0, 0).len_in_batch_bytes_bound()
+    }
+
+    /// What removing a member adds to a batch, at most: its tombstones, and that of its expression.
+    pub(super) fn removal_len_bytes_bound(&self, member: &Member) -> usize {
+        let (group_id, member_id) = (&self.group_id, &member.member_id);
+        let regex = member.regex();
+        let records = [
+            Some(assignment_tombstone(group_id, member_id)),
+            Some(target_record(group_id, member_id, None)),
+            Some(metadata_tombstone(group_id, member_id)),
+            regex.map(|regex| regex_record(group_id, regex, None)),
+        ];
+        let records = records.iter().flatten();
+        records.map(GroupRecord::len_in_batch_bytes_bound).sum()
+    }
 }
 
 fn increment(counts: &mut Map<Str, usize>, key: &Str) {

@@ -58,6 +58,55 @@ fn a_crashed_member_is_given_up_at_the_end_of_its_session() {
 }
 
 #[test]
+fn members_whose_removal_exceeds_a_batch_are_given_up_in_several() {
+    const MEMBERS: usize = 40;
+    let mut config = GroupConfig {
+        batch_len_max_bytes: 16 * 1024,
+        ..GroupConfig::default()
+    };
+    config.consumer.assignment_interval = Duration::ZERO;
+    let mut world = World::with(config);
+    world.topic("orders", 1);
+    for number in 0..MEMBERS {
+        let member_id = format!("{number:01000}");
+        world.heartbeat(join(&member_id, &["orders"]));
+    }
+    assert_eq!(world.describe().members.len(), MEMBERS);
+    // All sessions begin together.
+    world.restart();
+    let mut rest = MEMBERS;
+    world.pass(Duration::from_millis(44_999));
+    assert_eq!(world.describe().members.len(), rest);
+    while rest > 0 {
+        let decision = world.due();
+        let is_due = !decision.records.is_empty();
+        let members = world.describe().members.len();
+        assert!(is_due && members < rest, "{rest} members stay for ever");
+        rest = members;
+    }
+    let next = world.coordinator.next_deadline();
+    assert!(next.is_none_or(|at| at.0 > world.now), "{next:?}");
+    world.check_replay();
+}
+
+#[test]
+fn a_member_that_cannot_be_removed_holds_nobody_up() {
+    let mut world = World::new();
+    world.topic("orders", 1);
+    world.heartbeat(join(&"a".repeat(1_000), &["orders"]));
+    world.config.batch_len_max_bytes = 1_024;
+    world.restart();
+    world.pass(Duration::from_secs(45));
+    assert_eq!(world.describe().members.len(), 1);
+    let next = world.coordinator.next_deadline();
+    assert!(next.is_some_and(|at| at.0 > world.now), "{next:?}");
+    world.config.batch_len_max_bytes = 1_048_588;
+    world.restart();
+    world.pass(Duration::from_secs(45));
+    assert!(world.describe().members.is_empty());
+}
+
+#[test]
 fn nothing_is_left_of_members_that_are_gone() {
     let mut world = World::new();
     world.topic("orders", 2);

@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) coordinator: GroupCoordinator,
     pub(crate) cluster: Cluster,
     pub(crate) now: Duration,
+    /// What clients call themselves.
+    pub(crate) client_id: Str,
     /// What is durable.
     pub(crate) log: Vec<GroupRecord>,
     calls: u64,
@@ -72,6 +74,7 @@ impl World {
             config,
             cluster: Cluster::default(),
             now: Duration::ZERO,
+            client_id: Str::from_static("client"),
             log: Vec::new(),
             calls: 0,
         }
@@ -132,11 +135,12 @@ impl World {
 
     /// Asks, and returns what is decided. Its records are applied and durable.
     pub(crate) fn decide(&mut self, version: i16, request: Request) -> Decision {
+        let client_id = self.client_id.clone();
         self.call(|coordinator, context, call| {
             let caller = Caller {
                 ticket: Ticket(call),
                 version,
-                client_id: Str::from_static("client"),
+                client_id,
                 client_host: Str::from_static("/127.0.0.1"),
             };
             coordinator.decide(context, &caller, request)
@@ -202,6 +206,13 @@ impl World {
         }
         self.now = end;
         all
+    }
+
+    /// Lets what is due next happen, once.
+    pub(crate) fn due(&mut self) -> Decision {
+        let Instant(at) = self.coordinator.next_deadline().expect("something is due");
+        self.now = self.now.max(at);
+        self.call(|coordinator, context, _| coordinator.on_deadline(context))
     }
 
     /// The broker is killed and comes back: what is not in the log is gone. Records take the way through their bytes.
