@@ -70,7 +70,8 @@ fn join(
     let mut draft = convert::open(group, turn, false)?;
     let is_unknown = request.member_id.is_empty();
     let member_id = if is_unknown {
-        new_member_id(caller, turn)
+        // As Kafka does here: random alone, without the client's name that ids in classic groups begin with.
+        Str::from(turn.context.random.to_string().as_str())
     } else {
         request.member_id.detached()
     };
@@ -147,12 +148,6 @@ fn join(
     });
     consumer.note_deadline(turn);
     Ok(response)
-}
-
-/// An id as Kafka makes them of classic members: the client's name, so that people recognise it, and a random part.
-fn new_member_id(caller: &Caller, turn: &Turn<'_>) -> Str {
-    let random = turn.context.random;
-    Str::from(format!("{}-{random}", caller.client_id.as_str()).as_str())
 }
 
 /// The member must be a consumer, and share a protocol with all others that speak the classic one.
@@ -266,8 +261,9 @@ fn sync(
     };
     let now = turn.context.now;
     // One that has partitions to give away has joined again already; it is to do that first.
-    let is_behind =
-        draft.state.epoch > member.epoch && member.state != MemberState::UnrevokedPartitions;
+    let config = turn.config.consumer_group(&group.id);
+    let is_behind = member.state != MemberState::UnrevokedPartitions
+        && target::has_news_for(&member, &draft.state, config, turn.context);
     if is_behind {
         expect_join(consumer, &member, turn);
         return Err(Refusal::new(
@@ -334,7 +330,8 @@ fn beat(group: &mut Group, turn: &mut Turn<'_>, request: &HeartbeatRequest) -> R
         .heard_of(&member.member_id, turn.context.now, session);
     consumer.note_deadline(turn);
     let state = &consumer.state;
-    let is_to_join = member.epoch < state.epoch
+    let config = turn.config.consumer_group(&group.id);
+    let is_to_join = target::has_news_for(&member, state, config, turn.context)
         || member.state == MemberState::UnrevokedPartitions
         || (member.state == MemberState::UnreleasedPartitions && !waits(state, &member));
     if !is_to_join {
@@ -436,20 +433,18 @@ fn leave(
     })
 }
 
-/// The member that is to leave. An administrator names static members by their instance ids alone.
+/// The member that is to leave, whichever protocol it speaks. An administrator names static members by their instance ids
+/// alone.
 fn leaver(draft: &Draft, identity: &MemberIdentity) -> Result<Rc<Member>, Refusal> {
-    let member = match &identity.group_instance_id {
-        None => existing_member(&draft.state, &draft.group_id, &identity.member_id)?,
+    match &identity.group_instance_id {
+        None => existing_member(&draft.state, &draft.group_id, &identity.member_id),
         Some(instance_id) if identity.member_id.is_empty() => draft
             .state
             .static_member(instance_id)
             .map(Rc::clone)
-            .ok_or_else(unknown_member)?,
-        Some(instance_id) => {
-            existing_static_member(&draft.state, instance_id, &identity.member_id)?
-        }
-    };
-    speaks_classic(member)
+            .ok_or_else(unknown_member),
+        Some(instance_id) => existing_static_member(&draft.state, instance_id, &identity.member_id),
+    }
 }
 
 /// A member that speaks the classic protocol, at the generation that it says.

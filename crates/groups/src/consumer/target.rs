@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use protocol::Str;
 use twox_hash::XxHash3_64;
 
+use super::member::Member;
 use super::regexes;
 use super::state::{Draft, State, target_epoch_record, target_record};
 use crate::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
@@ -46,6 +47,19 @@ pub(super) fn follow(
         draft.looked.topics_version = version;
     }
     update_target(draft, config, context);
+}
+
+/// Whether a member that joins again now finds a target assignment that it does not know: a later one, or one that its
+/// join is to compute. While changes are gathered it would find what it has.
+pub(super) fn has_news_for(
+    member: &Member,
+    state: &State,
+    config: &ConsumerGroupConfig,
+    context: &Context<'_>,
+) -> bool {
+    member.epoch < state.target_epoch
+        || (state.target_epoch < state.epoch
+            && is_due(state.target_timestamp, config, context.wall_clock.0))
 }
 
 /// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed.

@@ -159,6 +159,52 @@ fn partitions(assignment: &Bytes) -> Vec<i32> {
     topics.flat_map(|topic| topic.partitions).collect()
 }
 
+#[test]
+fn a_classic_member_of_a_consumer_group_gets_an_id_that_fits_whatever_it_calls_itself() {
+    let mut world = World::new();
+    world.topic("orders", 4);
+    world.heartbeat(join("a", &["orders"]));
+    world.client_id = Str::from("c".repeat(32_767).as_str());
+    let mut classic = Classic::new();
+    assert_eq!(classic.join(&mut world), ErrorCode::None);
+    assert_eq!(classic.member_id.len(), 22, "as Kafka's");
+    world.check_replay();
+}
+
+#[test]
+fn a_classic_member_goes_on_while_changes_are_gathered() {
+    let mut config = GroupConfig::default();
+    config.consumer.assignment_interval = Duration::from_secs(5);
+    let mut world = World::with(config);
+    world.topic("orders", 4);
+    world.heartbeat(join("a", &["orders"]));
+    let mut classic = Classic::new();
+    // The group epoch has risen, and nothing is assigned for it yet: joining again would change nothing.
+    assert_eq!(classic.join(&mut world), ErrorCode::None);
+    assert_eq!(classic.sync(&mut world), ErrorCode::None);
+    assert_eq!(classic.beat(&mut world), ErrorCode::None);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(classic.beat(&mut world), ErrorCode::RebalanceInProgress);
+    assert_eq!(classic.join(&mut world), ErrorCode::None);
+    assert_eq!(classic.sync(&mut world), ErrorCode::None);
+    assert_eq!(classic.beat(&mut world), ErrorCode::None);
+    world.check_replay();
+}
+
+#[test]
+fn an_administrator_removes_members_of_either_protocol() {
+    let mut world = World::new();
+    world.topic("orders", 4);
+    world.heartbeat(join("a", &["orders"]));
+    let native = Classic {
+        member_id: Str::from_static("a"),
+        ..Classic::new()
+    };
+    assert_eq!(native.leave(&mut world), ErrorCode::None);
+    assert!(world.describe().members.is_empty());
+    assert_eq!(native.leave(&mut world), ErrorCode::UnknownMemberId);
+}
+
 /// A world with a classic group of one member, which has partitions 0 to 3 of "orders".
 fn classic_group(config: GroupConfig) -> (World, Classic) {
     let mut world = World::with(config);
