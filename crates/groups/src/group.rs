@@ -73,8 +73,8 @@ impl Group {
     /// Kafka's name of its type.
     pub(crate) fn type_name(&self) -> &'static str {
         match &self.kind {
-            GroupKind::Classic(_) => "Classic",
-            GroupKind::Consumer(_) => "Consumer",
+            GroupKind::Classic(_) => "classic",
+            GroupKind::Consumer(_) => "consumer",
         }
     }
 

@@ -88,7 +88,7 @@ pub(super) async fn ask_each<I: Io, R: 'static>(
     }))
 }
 
-/// Each of these once, in order, as in Kafka: repeating one would make the answer many times as large as the request.
+/// Each of these once, in order: repeating one would make the answer many times as large as the request.
 pub(super) fn distinct(groups: Vec<Str>) -> Vec<Str> {
     let mut seen = HashSet::new();
     groups
