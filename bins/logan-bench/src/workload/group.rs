@@ -46,6 +46,14 @@ pub(crate) struct GroupPlan<'a> {
     pub(crate) interrupted: &'a AtomicBool,
 }
 
+/// What a heartbeat has brought.
+enum Step {
+    Settled,
+    Changed,
+    /// The coordinator has moved, or is not ready yet.
+    Elsewhere,
+}
+
 /// Lets `count` members join a group of this number, and waits until they share all partitions.
 pub(crate) fn join(
     target: &mut Target,
@@ -79,7 +87,14 @@ pub(crate) fn join(
     loop {
         let mut has_changed = false;
         for joined in &mut members {
-            has_changed |= joined.heartbeat(&topics)?;
+            match joined.heartbeat(&topics)? {
+                Step::Settled => {}
+                Step::Changed => has_changed = true,
+                Step::Elsewhere => {
+                    has_changed = true;
+                    joined.connection = target.coordinator(&group)?;
+                }
+            }
         }
         let assigned: usize = members.iter().map(|joined| joined.owned.len()).sum();
         let epochs: BTreeSet<i32> = members.iter().map(|joined| joined.member.epoch).collect();
@@ -102,8 +117,8 @@ pub(crate) fn join(
 }
 
 impl Joined {
-    /// Says what it has, and takes what it is given; whether anything is new.
-    fn heartbeat(&mut self, topics: &[String]) -> Result<bool, ClientError> {
+    /// Says what it has, and takes what it is given.
+    fn heartbeat(&mut self, topics: &[String]) -> Result<Step, ClientError> {
         let is_new = self.member.epoch == 0;
         let request = ConsumerGroupHeartbeatRequest {
             group_id: self.member.group.clone(),
@@ -123,7 +138,8 @@ impl Joined {
                 ErrorCode::CoordinatorLoadInProgress
                 | ErrorCode::CoordinatorNotAvailable
                 | ErrorCode::UnknownTopicOrPartition,
-            ) => Ok(true),
+            ) => Ok(Step::Changed),
+            Some(ErrorCode::NotCoordinator) => Ok(Step::Elsewhere),
             code => Err(ClientError::Broker {
                 api: "ConsumerGroupHeartbeat",
                 subject: format!("of group {}", self.member.group),
@@ -133,7 +149,7 @@ impl Joined {
         }
     }
 
-    fn adopt(&mut self, answer: ConsumerGroupHeartbeatResponse) -> bool {
+    fn adopt(&mut self, answer: ConsumerGroupHeartbeatResponse) -> Step {
         let interval = u64::try_from(answer.heartbeat_interval_ms).unwrap_or(0);
         self.member.heartbeat_interval = Duration::from_millis(interval.max(1));
         let mut has_changed = self.member.epoch != answer.member_epoch;
@@ -147,7 +163,11 @@ impl Joined {
             has_changed |= owned != self.owned;
             self.owned = owned;
         }
-        has_changed
+        if has_changed {
+            Step::Changed
+        } else {
+            Step::Settled
+        }
     }
 
     fn owned_topics(&self) -> Vec<TopicPartitions> {
