@@ -75,7 +75,7 @@ fn join(
     } else {
         request.member_id.detached()
     };
-    refuse_if_full(&draft.state, &member_id, config)?;
+    refuse_if_full(&draft, &member_id, config)?;
     check_protocols(&draft.state, request)?;
     if is_unknown
         && request.group_instance_id.is_none()
@@ -112,7 +112,7 @@ fn join(
     let mut subscribed = Member::clone(&before);
     take_over(&mut subscribed, request, &subscription, caller);
     let changed = subscribe(&mut draft, &before, &subscribed)?;
-    target::follow(&mut draft, config, turn.context, changed);
+    target::follow(&mut draft, config, turn, changed);
     let after = reconcile(&mut draft, &claim, changed, turn)?;
     let protocol_name = classic_protocols(&after)
         .next()
@@ -263,7 +263,7 @@ fn sync(
     // One that has partitions to give away has joined again already; it is to do that first.
     let config = turn.config.consumer_group(&group.id);
     let is_behind = member.state != MemberState::UnrevokedPartitions
-        && target::has_news_for(&member, &draft.state, config, turn.context);
+        && target::has_news_for(&member, &draft.state, &draft.looked, config, turn.context);
     if is_behind {
         expect_join(consumer, &member, turn);
         return Err(Refusal::new(
@@ -331,9 +331,10 @@ fn beat(group: &mut Group, turn: &mut Turn<'_>, request: &HeartbeatRequest) -> R
     consumer.note_deadline(turn);
     let state = &consumer.state;
     let config = turn.config.consumer_group(&group.id);
-    let is_to_join = target::has_news_for(&member, state, config, turn.context)
-        || member.state == MemberState::UnrevokedPartitions
-        || (member.state == MemberState::UnreleasedPartitions && !waits(state, &member));
+    let is_to_join =
+        target::has_news_for(&member, state, &consumer.soft.looked, config, turn.context)
+            || member.state == MemberState::UnrevokedPartitions
+            || (member.state == MemberState::UnreleasedPartitions && !waits(state, &member));
     if !is_to_join {
         return Ok(());
     }

@@ -122,7 +122,7 @@ fn stay(
     let joins = request.member_epoch == JOIN_EPOCH;
     let mut draft = convert::open(group, turn, joins)?;
     regexes::check(&draft.state, request.subscribed_topic_regex.as_ref())?;
-    refuse_if_full(&draft.state, &request.member_id, config)?;
+    refuse_if_full(&draft, &request.member_id, config)?;
     let member_id = if request.member_id.is_empty() {
         Str::from(turn.context.random.to_string().as_str())
     } else {
@@ -144,7 +144,7 @@ fn stay(
     } else {
         false
     };
-    target::follow(&mut draft, config, turn.context, changed);
+    target::follow(&mut draft, config, turn, changed);
     let after = reconcile(&mut draft, &claim, changed, turn)?;
     let is_full_request = request.rebalance_timeout_ms != -1
         && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
@@ -438,11 +438,21 @@ pub(super) fn reconcile(
 }
 
 pub(super) fn refuse_if_full(
-    state: &State,
+    draft: &Draft,
     member_id: &str,
     config: &ConsumerGroupConfig,
 ) -> Result<(), Refusal> {
-    if state.members.size() < config.members_max || state.member(member_id).is_some() {
+    let state = &draft.state;
+    if state.member(member_id).is_some() {
+        return Ok(());
+    }
+    if draft.looked.target_put_off.is_some() {
+        return Err(Refusal::new(
+            ErrorCode::GroupMaxSizeReached,
+            "The consumer group's assignment does not fit one batch of the offsets topic.",
+        ));
+    }
+    if state.members.size() < config.members_max {
         return Ok(());
     }
     Err(Refusal::new(

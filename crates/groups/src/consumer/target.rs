@@ -8,16 +8,26 @@
 //! 4.3.1.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use protocol::Str;
 use twox_hash::XxHash3_64;
 
 use super::member::Member;
 use super::regexes;
+use super::soft::Looked;
 use super::state::{Draft, State, target_epoch_record, target_record};
 use crate::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use crate::config::ConsumerGroupConfig;
 use crate::context::{Context, Topic, Topics};
+use crate::group::Turn;
+use crate::record::GroupRecord;
+
+/// The part of a batch, as a divisor, that a target assignment leaves to what else a heartbeat writes.
+const REST_DIVISOR: usize = 16;
+
+/// How long a target assignment is left alone that did not fit a batch.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The first byte of what is hashed of a topic: the version of the hash.
 const TOPIC_HASH_VERSION: u8 = 0;
@@ -27,9 +37,10 @@ const TOPIC_HASH_VERSION: u8 = 0;
 pub(super) fn follow(
     draft: &mut Draft,
     config: &ConsumerGroupConfig,
-    context: &Context<'_>,
+    turn: &Turn<'_>,
     subscription_changed: bool,
 ) {
+    let context = turn.context;
     if subscription_changed {
         regexes::prune(draft);
     }
@@ -46,7 +57,7 @@ pub(super) fn follow(
         }
         draft.looked.topics_version = version;
     }
-    update_target(draft, config, context);
+    update_target(draft, config, turn);
 }
 
 /// Whether a member that joins again now finds a target assignment that it does not know: a later one, or one that its
@@ -54,19 +65,32 @@ pub(super) fn follow(
 pub(super) fn has_news_for(
     member: &Member,
     state: &State,
+    looked: &Looked,
     config: &ConsumerGroupConfig,
     context: &Context<'_>,
 ) -> bool {
-    member.epoch < state.target_epoch
-        || (state.target_epoch < state.epoch
-            && is_due(state.target_timestamp, config, context.wall_clock.0))
+    member.epoch < state.target_epoch || is_update_due(state, looked, config, context)
 }
 
-/// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed.
-fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, context: &Context<'_>) {
-    let state = &draft.state;
-    let now_ms = context.wall_clock.0;
-    if state.epoch <= state.target_epoch || !is_due(state.target_timestamp, config, now_ms) {
+/// Whether the group epoch is ahead of the target assignment, and it is time to compute that anew.
+fn is_update_due(
+    state: &State,
+    looked: &Looked,
+    config: &ConsumerGroupConfig,
+    context: &Context<'_>,
+) -> bool {
+    state.target_epoch < state.epoch
+        && is_due(state.target_timestamp, config, context.wall_clock.0)
+        && looked
+            .target_put_off
+            .is_none_or(|until| until <= context.now)
+}
+
+/// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed. One that does not fit
+/// a batch of records is not taken: members go on with what they have, and no more may join.
+fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &Turn<'_>) {
+    let (state, context) = (&draft.state, turn.context);
+    if !is_update_due(state, &draft.looked, config, context) {
         return;
     }
     let assignor = state
@@ -86,7 +110,23 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, context: &Cont
             }
         }
     }
-    records.push(target_epoch_record(&group_id, state.epoch, now_ms));
+    records.push(target_epoch_record(
+        &group_id,
+        state.epoch,
+        context.wall_clock.0,
+    ));
+    let len_bytes: usize = draft
+        .records
+        .iter()
+        .chain(&records)
+        .map(GroupRecord::len_in_batch_bytes_bound)
+        .sum();
+    if len_bytes > turn.config.batch_len_max_bytes - turn.config.batch_len_max_bytes / REST_DIVISOR
+    {
+        draft.looked.target_put_off = Some(context.now.after(RETRY_INTERVAL));
+        return;
+    }
+    draft.looked.target_put_off = None;
     draft.partitions_moved += moved;
     for record in records {
         draft.write(record);

@@ -433,3 +433,36 @@ fn rebalances_and_moves_are_counted() {
     assert_eq!(counters.consumer_rebalances_missed, 0);
     assert_eq!(counters.consumer_rebalances_ended, 2, "nobody is left");
 }
+
+#[test]
+fn a_group_that_outgrows_a_batch_goes_on_and_takes_no_more_members() {
+    let mut config = GroupConfig {
+        batch_len_max_bytes: 16 * 1024,
+        ..GroupConfig::default()
+    };
+    config.consumer.assignment_interval = Duration::from_secs(5);
+    let mut world = World::with(config);
+    world.topic("orders", 4);
+    let name = |number: usize| format!("{number:0500}");
+    for number in 0..60 {
+        world.heartbeat(join(&name(number), &["orders"]));
+    }
+    world.pass(Duration::from_secs(5));
+    let first = beat(&name(0), 2);
+    assert_eq!(world.error(first.clone()), ErrorCode::None);
+    assert!(world.describe().group_epoch > world.describe().assignment_epoch);
+    let late = join("late", &["orders"]);
+    assert_eq!(world.error(late.clone()), ErrorCode::GroupMaxSizeReached);
+    // Most leave: there is room for the rest.
+    for number in 10..60 {
+        world.error(beat(&name(number), -1));
+    }
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.error(first), ErrorCode::None);
+    assert_eq!(
+        world.describe().group_epoch,
+        world.describe().assignment_epoch
+    );
+    assert_eq!(world.error(late), ErrorCode::None);
+    world.check_replay();
+}
