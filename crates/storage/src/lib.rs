@@ -38,7 +38,7 @@ mod space;
 mod staging;
 mod trash;
 
-pub use cleaner::{Cleaner, CleanerConfig, CleaningReport};
+pub use cleaner::{Cleaner, CleanerConfig, CleanerTotals, CleaningReport};
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use damage::DamagedRange;
 pub use error::{

@@ -14,6 +14,7 @@ use io::{Io, OpenMode, Task as _, TaskClass};
 use rustc_hash::FxHashMap;
 
 use crate::cache::{BatchCache, PieceKey};
+use crate::cleaner::CleanerTotals;
 use crate::config::StorageConfig;
 use crate::damage::Damages;
 use crate::files::{FileUse, OpenFiles, SegmentKey};
@@ -45,6 +46,7 @@ pub(crate) struct ShardShared<I: Io> {
     pub(crate) indexes: RefCell<Lru<SegmentKey, Rc<LoadedIndexes>>>,
     pub(crate) damages: RefCell<Damages>,
     pub(crate) scrub: RefCell<ScrubTotals>,
+    pub(crate) cleaner: RefCell<CleanerTotals>,
     /// The segment that the scrubber reads, until it goes or is replaced.
     pub(crate) scrubbed: Cell<Option<SegmentKey>>,
     /// A segment was sealed.
@@ -125,6 +127,7 @@ impl<I: Io> ShardStorage<I> {
             indexes: RefCell::new(Lru::new(config.index_cache_bytes)),
             damages: RefCell::default(),
             scrub: RefCell::default(),
+            cleaner: RefCell::default(),
             scrubbed: Cell::new(None),
             sealed: Notify::new(),
             files: OpenFiles::new(config.open_files_max),
@@ -174,6 +177,12 @@ impl<I: Io> ShardStorage<I> {
             damaged_now,
             ..*self.shared.scrub.borrow()
         }
+    }
+
+    /// What cleaning has come to so far.
+    #[must_use]
+    pub fn cleaner_totals(&self) -> CleanerTotals {
+        *self.shared.cleaner.borrow()
     }
 
     /// Completes when the next log of the shard is fenced.

@@ -56,7 +56,7 @@ pub(super) async fn clean_logs<I: Io>(shard: Rc<Shard<I>>) {
 }
 
 impl<I: Io> Shard<I> {
-    fn compacted_logs(&self) -> Vec<Log<I>> {
+    pub(crate) fn compacted_logs(&self) -> Vec<Log<I>> {
         let partitions = self.partitions.borrow();
         let logs = partitions.values().map(|partition| &partition.log);
         logs.filter(|log| log.is_compacted()).cloned().collect()
@@ -74,5 +74,6 @@ fn cleaner_config(config: &BrokerConfig, shard_count: usize) -> CleanerConfig {
         load_factor: values.log_cleaner_io_buffer_load_factor,
         io_buffer_bytes: part(i64::from(values.log_cleaner_io_buffer_size)),
         io_bytes_per_second_max: values.log_cleaner_io_max_bytes_per_second / shards,
+        ..CleanerConfig::default()
     }
 }

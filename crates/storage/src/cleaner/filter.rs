@@ -13,9 +13,6 @@ use super::offset_map::OffsetMap;
 use super::transactions::{CleanedTransactions, Marker};
 use crate::producer_state::LastRecord;
 
-/// Records of one batch are decompressed up to this many bytes.
-pub(crate) const DECOMPRESSED_LEN_MAX: usize = 256 << 20;
-
 /// What a pass holds records against.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Retention<'a> {
@@ -24,6 +21,10 @@ pub(crate) struct Retention<'a> {
     pub(crate) now: TimestampMs,
     /// `delete.retention.ms`.
     pub(crate) delete_retention: DurationMs,
+    /// Records of one batch are decompressed up to this many bytes.
+    pub(crate) records_bytes_max: usize,
+    /// Whether tombstones stay for good: a batch before them was too large to be read, and may have what they delete.
+    pub(crate) keeps_tombstones: bool,
 }
 
 /// What is to be done with a batch.
@@ -89,7 +90,7 @@ impl Retention<'_> {
                 },
                 delete_horizon: TimestampMs(self.now.0.saturating_add(self.delete_retention.0)),
                 is_marker_of_nothing,
-                decompressed_max_bytes: DECOMPRESSED_LEN_MAX,
+                decompressed_max_bytes: self.records_bytes_max,
             },
             keeps,
             horizon,
@@ -111,7 +112,9 @@ impl Retention<'_> {
             return false;
         };
         let is_newest = Some(record.offset) >= self.map.get(key);
-        let is_needed = record.value.is_some() || policy.horizon.is_none_or(|it| self.now < it);
+        let is_needed = record.value.is_some()
+            || self.keeps_tombstones
+            || policy.horizon.is_none_or(|it| self.now < it);
         is_newest && is_needed
     }
 }

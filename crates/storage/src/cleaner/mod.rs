@@ -16,6 +16,8 @@
 //! - The last batch of a new segment stays, if need be without records, so that the segments of a log follow each
 //!   other without a gap: recovery can still tell a compacted log from one that has lost something (ADR 0008).
 //! - A log with a damaged batch, or whose disk fails, is not cleaned any more, and says why; the others are.
+//! - A batch whose records are larger than the cleaner's memory when decompressed stays as it is, and so do all tombstones
+//!   behind it: what they delete may be in it.
 //!
 //! Deliberately absent: retention by time and size; looking for aborted transactions (no `.txnindex` is written yet).
 //!
@@ -57,6 +59,10 @@ pub struct CleanerConfig {
     /// Bytes read ahead and collected for a write, together: this shard's part of `log.cleaner.io.buffer.size`. A batch
     /// that is larger is held whole.
     pub io_buffer_bytes: usize,
+    /// Bytes of memory for the decompressed records of a batch; what stays of them takes as much again. A batch with more
+    /// is not cleaned. It must not be raised for logs that were cleaned with less: tombstones that were kept for the sake of
+    /// such a batch would go before the records in it that they delete.
+    pub batch_records_bytes_max: usize,
     /// Bytes read and written in a second: this shard's part of `log.cleaner.io.max.bytes.per.second`.
     pub io_bytes_per_second_max: f64,
 }
@@ -68,6 +74,7 @@ impl Default for CleanerConfig {
             dedupe_buffer_bytes: 128 << 20,
             load_factor: 0.9,
             io_buffer_bytes: 512 << 10,
+            batch_records_bytes_max: 64 << 20,
             io_bytes_per_second_max: f64::MAX,
         }
     }
@@ -88,12 +95,43 @@ pub struct CleaningReport {
     pub records_before: u64,
     /// Records in them now.
     pub records_after: u64,
+    /// Batches that stayed as they were because their records are too large when decompressed.
+    pub batches_too_large: u64,
     /// Different keys that the map took.
     pub keys: usize,
     /// Bytes of the map.
     pub map_bytes: usize,
     /// How long it took.
     pub duration: Duration,
+}
+
+/// What cleaning has come to on a shard since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanerTotals {
+    /// Passes over a log that were completed.
+    pub passes: u64,
+    /// Bytes of the segments that they wrote anew.
+    pub bytes_before: u64,
+    /// Bytes of what took their place.
+    pub bytes_after: u64,
+    /// Records that they left out.
+    pub records_removed: u64,
+    /// Batches that stayed as they were because their records are too large when decompressed, in all passes.
+    pub batches_too_large: u64,
+    /// Passes that were put off, for example because the disk was full.
+    pub passes_put_off: u64,
+    /// Logs that are not cleaned any more, because of damage or of a failing disk.
+    pub logs_given_up: u64,
+}
+
+impl CleanerTotals {
+    fn add(&mut self, report: &CleaningReport) {
+        self.passes += 1;
+        self.bytes_before += report.bytes_before;
+        self.bytes_after += report.bytes_after;
+        self.records_removed += report.records_before.saturating_sub(report.records_after);
+        self.batches_too_large += report.batches_too_large;
+    }
 }
 
 /// Cleans the logs of one shard, one at a time.
@@ -150,6 +188,7 @@ impl<I: Io> Cleaner<I> {
             };
             match self.clean(&candidate).await {
                 Ok(report) => {
+                    self.shard.shared.cleaner.borrow_mut().add(&report);
                     tracing::info!(dir = %log.dir().display(), ?report, "log cleaned");
                     return Some(report);
                 }
@@ -196,9 +235,11 @@ fn stop_cleaning<I: Io>(log: &Log<I>, error: &CleaningError) {
         CleaningError::Stopped => tracing::debug!(%dir, "cleaning given up: {error}"),
         CleaningError::DiskFull | CleaningError::Busy(_) => {
             tracing::warn!(%dir, "log not cleaned now: {error}");
+            log.inner.shard.shared.cleaner.borrow_mut().passes_put_off += 1;
         }
         CleaningError::Uncleanable(_) => {
             tracing::error!(%dir, "log not cleaned any more: {error}");
+            log.inner.shard.shared.cleaner.borrow_mut().logs_given_up += 1;
             log.inner.state.borrow_mut().cleaning.uncleanable = Some(error.to_string());
         }
     }

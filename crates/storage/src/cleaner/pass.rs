@@ -4,14 +4,15 @@ use std::rc::Rc;
 
 use io::Io;
 use records::{
-    BATCH_HEADER_BYTES, BatchFilter, BatchHeader, BatchReader, Filtered, RecordIter, Scratch,
+    BATCH_HEADER_BYTES, BatchFilter, BatchHeader, BatchReader, Filtered, InvalidBatch, RecordIter,
+    Scratch,
 };
 use rustc_hash::FxHashMap;
 use types::{Offset, ProducerId};
 
 use super::choice::Candidate;
 use super::error::CleaningError;
-use super::filter::{BatchFate, BatchPolicy, DECOMPRESSED_LEN_MAX, Retention, ends_at};
+use super::filter::{BatchFate, BatchPolicy, Retention, ends_at};
 use super::groups::{GroupLimits, SourceSegment, group};
 use super::offset_map::{HashKeys, OffsetMap};
 use super::pace::{Pace, Throttle};
@@ -65,6 +66,7 @@ impl<'a, I: Io> Pass<'a, I> {
                 bytes_after: 0,
                 records_before: 0,
                 records_after: 0,
+                batches_too_large: 0,
                 keys: 0,
                 map_bytes: 0,
                 duration: std::time::Duration::ZERO,
@@ -100,6 +102,8 @@ impl<'a, I: Io> Pass<'a, I> {
                 map: &map,
                 now: self.log.shard.io().wall_clock(),
                 delete_retention,
+                records_bytes_max: self.config.batch_records_bytes_max,
+                keeps_tombstones: false,
             },
             transactions: CleanedTransactions::new([]),
             producers: FxHashMap::default(),
@@ -177,6 +181,7 @@ impl<'a, I: Io> Pass<'a, I> {
         Ok(true)
     }
 
+    /// Puts the keys of a batch into the map; one whose records are too large has none there. Returns whether there was room.
     async fn map_batch(
         &mut self,
         segment: &SourceSegment,
@@ -189,11 +194,16 @@ impl<'a, I: Io> Pass<'a, I> {
             &found.header,
             batch,
             &mut self.scratch,
-            DECOMPRESSED_LEN_MAX,
+            self.config.batch_records_bytes_max,
         );
         let mut reader = reader.map_err(damaged())?;
-        while reader.advance().map_err(damaged())? {
-            self.pace.turn().await?;
+        loop {
+            match reader.advance() {
+                Ok(true) => self.pace.turn().await?,
+                Ok(false) => break,
+                Err(InvalidBatch::DecompressedTooLarge) => return Ok(true),
+                Err(error) => return Err(damaged()(error)),
+            }
         }
         for record in reader.records() {
             let record = record.map_err(damaged())?;
@@ -257,6 +267,11 @@ impl<'a, I: Io> Pass<'a, I> {
                 let filtered = self
                     .filter(segment, &found, source.batch(), policy, &rules.retention)
                     .await?;
+                let filtered = filtered.unwrap_or_else(|| {
+                    self.report.batches_too_large += 1;
+                    rules.retention.keeps_tombstones = true;
+                    Filtered::Unchanged
+                });
                 self.write(header, source.batch(), filtered, writer).await?;
             }
             self.pace.turn().await?;
@@ -264,6 +279,7 @@ impl<'a, I: Io> Pass<'a, I> {
         Ok(())
     }
 
+    /// What becomes of a batch; `None` when its records are too large for that to be known.
     async fn filter(
         &mut self,
         segment: &SourceSegment,
@@ -271,16 +287,17 @@ impl<'a, I: Io> Pass<'a, I> {
         batch: &[u8],
         policy: BatchPolicy,
         retention: &Retention<'_>,
-    ) -> Result<Filtered, CleaningError> {
+    ) -> Result<Option<Filtered>, CleaningError> {
         let damaged = || CleaningError::records(segment.base_offset, found.position);
         let filter = BatchFilter::new(&found.header, batch, policy.rules, &mut self.scratch);
         let mut filter = filter.map_err(damaged())?;
         loop {
-            let step = filter.advance(&mut |record| retention.retains(&policy, record));
-            if let Some(filtered) = step.map_err(damaged())? {
-                return Ok(filtered);
+            match filter.advance(&mut |record| retention.retains(&policy, record)) {
+                Ok(None) => self.pace.turn().await?,
+                Ok(filtered) => return Ok(filtered),
+                Err(InvalidBatch::DecompressedTooLarge) => return Ok(None),
+                Err(error) => return Err(damaged()(error)),
             }
-            self.pace.turn().await?;
         }
     }
 

@@ -24,8 +24,9 @@ use crate::shard::LoadedIndexes;
 /// The longest index file that is read.
 const INDEX_LEN_MAX: usize = 256 << 20;
 
-/// Records of one batch are decompressed up to this many bytes to look for a timestamp.
-const DECOMPRESSED_LEN_MAX: usize = 256 << 20;
+/// Records of one batch are decompressed up to this many bytes to look for a timestamp, a block at a time: 256 GiB, which is
+/// what a produce request may be made to hold.
+const DECOMPRESSED_LEN_MAX: usize = 1 << 38;
 
 /// CPU time after which the reactor polls.
 const SLICE: Duration = Duration::from_micros(100);

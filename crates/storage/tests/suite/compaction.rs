@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use io::{Io as _, Task as _, TaskClass};
-use records::{BATCH_HEADER_BYTES, BatchBuilder, Compression, NewRecord, RecordIter};
+use records::{BatchBuilder, Compression, NewRecord, RecordIter, decompressed_records};
 use sim::{Fault, Machine, Operation, SimIo};
 use storage::{
     Cleaner, CleanerConfig, CleaningReport, LastKnown, Log, LogConfig, LogIdentity, ShardStorage,
@@ -74,7 +74,9 @@ async fn settle(machine: &Machine, log: &Log<SimIo>) {
 async fn records(log: &Log<SimIo>) -> Vec<(i64, u8, Option<u8>)> {
     let mut found = Vec::new();
     for (header, batch) in read_all(log, log.log_start_offset(), 1 << 20).await {
-        for record in RecordIter::new(&header, &batch[BATCH_HEADER_BYTES..]) {
+        let mut scratch = Vec::new();
+        let records = decompressed_records(&header, &batch, &mut scratch, 1 << 20);
+        for record in RecordIter::new(&header, records.expect("readable records")) {
             let record = record.expect("a readable record");
             let key = record.key.expect("a key")[0];
             found.push((record.offset.0, key, record.value.map(|value| value[0])));
@@ -181,6 +183,50 @@ fn a_tombstone_goes_after_its_retention_and_its_key_stays_away() {
         fill(&machine, &log, 30, 3).await;
         clean(&log).await.expect("a pass");
         assert!(records(&log).await.iter().all(|it| it.1 != 200));
+    });
+}
+
+/// Large when decompressed, small on disk.
+fn bloated(key: u8, timestamp: TimestampMs) -> Batch {
+    let mut builder = BatchBuilder::new(Compression::Gzip);
+    builder.push(&NewRecord {
+        timestamp,
+        key: Some(&[key]),
+        value: Some(&[9; 8000]),
+        headers: &[],
+    });
+    builder.into()
+}
+
+#[test]
+fn a_batch_that_is_too_large_to_be_read_ends_no_cleaning_and_its_key_stays_away() {
+    simulate(5, async |machine, _| {
+        let io = machine.shard(0);
+        let log = create(&machine, config()).await;
+        let now = io.wall_clock();
+        commit(&log, &keyed(201, Some(1), now)).await;
+        commit(&log, &keyed(201, None, now)).await;
+        commit(&log, &bloated(200, now)).await;
+        commit(&log, &keyed(200, None, now)).await;
+        let small = CleanerConfig {
+            batch_records_bytes_max: 4000,
+            ..CleanerConfig::default()
+        };
+        let small = Cleaner::new(log.shard(), small);
+        let logs = [log.clone()];
+        for _ in 0..3 {
+            fill(&machine, &log, 30, 3).await;
+            let report = small.clean_filthiest(&logs).await.expect("a pass");
+            assert_eq!(report.batches_too_large, 1);
+            sleep(&io, Duration::from_secs(2)).await;
+        }
+        let found = records(&log).await;
+        assert!(found.contains(&(2, 200, Some(9))), "it cannot be read");
+        assert!(found.contains(&(3, 200, None)), "which deletes what stays");
+        assert!(found.iter().all(|it| it.1 != 201), "those before it go");
+        assert!(found.len() < 40, "the others are cleaned");
+        assert_eq!(log.shard().cleaner_totals().batches_too_large, 3);
+        assert_eq!(log.uncleanable(), None);
     });
 }
 

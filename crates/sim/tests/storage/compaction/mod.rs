@@ -47,6 +47,13 @@ fn a_small_map_takes_several_passes_and_loses_nothing() {
 }
 
 #[test]
+fn batches_too_large_to_be_read_bring_nothing_back() {
+    for_each_seed(0..SEEDS / 3, |seed| {
+        run(seed, |life| life.cleaner.batch_records_bytes_max = 100);
+    });
+}
+
+#[test]
 fn full_disks_put_cleaning_off_and_no_more() {
     for_each_seed(0..SEEDS / 3, |seed| {
         run(seed, |life| life.fills_disk = true);

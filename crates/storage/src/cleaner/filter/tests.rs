@@ -26,6 +26,8 @@ fn retention(map: &OffsetMap) -> Retention<'_> {
         map,
         now: NOW,
         delete_retention: DurationMs(500),
+        records_bytes_max: 1 << 20,
+        keeps_tombstones: false,
     }
 }
 
