@@ -15,6 +15,7 @@ mod format;
 mod groups;
 mod lines;
 mod logs;
+mod offsets;
 mod pace;
 mod partitions;
 mod produce;

@@ -6,7 +6,7 @@ use protocol::ApiKey;
 use protocol::messages::list_offsets_request::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
-use types::{NodeId, Offset, PartitionIndex, TimestampMs};
+use types::{ErrorCode, NodeId, Offset, PartitionIndex, TimestampMs};
 
 use crate::retry::Backoff;
 use crate::{Client, ClientError, ResponseFault};
@@ -47,6 +47,9 @@ impl OffsetSpec {
 
 type Listed = BTreeMap<PartitionIndex, ListedOffset>;
 
+/// What became of each partition.
+type Answers = BTreeMap<PartitionIndex, Result<ListedOffset, ClientError>>;
+
 impl Client {
     /// Looks up an offset in each of the partitions, with one request for each leader.
     ///
@@ -79,6 +82,60 @@ impl Client {
         Ok(listed)
     }
 
+    /// As [`Client::list_offsets`], but a partition that has none to tell keeps nothing from the others. What may pass is
+    /// asked for again; a log that its broker cannot use is not, as it stays away for long.
+    pub fn list_offsets_each(
+        &mut self,
+        topic: &str,
+        partitions: &[PartitionIndex],
+        spec: OffsetSpec,
+    ) -> BTreeMap<PartitionIndex, Result<ListedOffset, ClientError>> {
+        let mut wanted: BTreeSet<_> = partitions.iter().copied().collect();
+        let mut answers = Answers::new();
+        let mut backoff = Backoff::new(self.config.retry);
+        while !wanted.is_empty() {
+            answers.extend(self.ask_each(topic, &wanted, spec));
+            wanted.retain(|partition| {
+                matches!(answers.get(partition), Some(Err(error)) if error.is_retriable()
+                    && error.code() != Some(ErrorCode::KafkaStorageError))
+            });
+            if wanted.is_empty() || !backoff.pause() {
+                break;
+            }
+            self.cluster.forget(topic);
+        }
+        answers
+    }
+
+    /// Asks every leader once.
+    fn ask_each(
+        &mut self,
+        topic: &str,
+        wanted: &BTreeSet<PartitionIndex>,
+        spec: OffsetSpec,
+    ) -> Answers {
+        let mut answers = Answers::new();
+        let mut by_leader: BTreeMap<NodeId, Vec<PartitionIndex>> = BTreeMap::new();
+        for partition in wanted {
+            match self.leader(topic, *partition) {
+                Ok(leader) => by_leader.entry(leader.node).or_default().push(*partition),
+                Err(error) => {
+                    answers.insert(*partition, Err(error));
+                }
+            }
+        }
+        for (node, partitions) in by_leader {
+            match self.list_at(node, topic, &partitions, spec) {
+                Ok(found) => answers.extend(found),
+                Err(error) => {
+                    let failed = |it| (it, Err(unanswered(topic, it, &error)));
+                    answers.extend(partitions.into_iter().map(failed));
+                }
+            }
+        }
+        answers
+    }
+
     /// Asks every leader once; what it says is in `listed`, also when another one fails.
     fn list_once(
         &mut self,
@@ -94,8 +151,15 @@ impl Client {
         }
         let mut outcome = Ok(());
         for (node, partitions) in by_leader {
-            let asked = self.list_at(node, topic, &partitions, spec, listed);
-            outcome = outcome.and(asked);
+            match self.list_at(node, topic, &partitions, spec) {
+                Ok(answers) => {
+                    for (partition, answer) in answers {
+                        let taken = answer.map(|found| listed.insert(partition, found));
+                        outcome = outcome.and(taken.map(drop));
+                    }
+                }
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
         }
         outcome
     }
@@ -106,36 +170,44 @@ impl Client {
         topic: &str,
         partitions: &[PartitionIndex],
         spec: OffsetSpec,
-        listed: &mut Listed,
-    ) -> Result<(), ClientError> {
+    ) -> Result<Answers, ClientError> {
         let api = ApiKey::ListOffsets.name();
         let response = self.call_node(node, &request(topic, partitions, spec))?;
-        let mut outcome = Ok(());
-        let mut answered = 0;
+        let mut found = Answers::new();
         let answers = response.topics.iter().flat_map(|topic| &topic.partitions);
         for answer in answers {
             let partition = PartitionIndex(answer.partition_index);
             if !partitions.contains(&partition) {
                 continue;
             }
-            answered += 1;
             let checked = ClientError::check(api, answer.error_code, None, || {
                 format!("of {topic}-{partition}")
             });
-            if checked.is_ok() {
-                listed.insert(partition, found(answer.offset, answer.timestamp));
-            }
-            outcome = outcome.and(checked);
+            let answer = checked.map(|()| listed(answer.offset, answer.timestamp));
+            found.insert(partition, answer);
         }
-        if answered < partitions.len() {
+        if found.len() < partitions.len() {
             let fault = ResponseFault::Missing(format!("a partition of {topic}"));
-            outcome = outcome.and(Err(self.node(node)?.bad_response(api, fault)));
+            return Err(self.node(node)?.bad_response(api, fault));
         }
-        outcome
+        Ok(found)
     }
 }
 
-fn found(offset: i64, timestamp: i64) -> ListedOffset {
+/// The error of one of several partitions whose leader has not answered.
+fn unanswered(topic: &str, partition: PartitionIndex, error: &ClientError) -> ClientError {
+    ClientError::Broker {
+        api: ApiKey::ListOffsets.name(),
+        subject: format!("of {topic}-{partition}"),
+        code: match error.is_connection() {
+            true => ErrorCode::NetworkException,
+            false => error.code().unwrap_or(ErrorCode::UnknownServerError),
+        },
+        message: Some(error.to_string()),
+    }
+}
+
+fn listed(offset: i64, timestamp: i64) -> ListedOffset {
     ListedOffset {
         offset: (offset >= 0).then_some(Offset(offset)),
         timestamp: (timestamp >= 0).then_some(TimestampMs(timestamp)),

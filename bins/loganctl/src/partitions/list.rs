@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use client::{
-    Client, ClientError, Cluster, LogDirReplica, OffsetSpec, PartitionDescription, TopicDescription,
-};
+use client::{Client, ClientError, Cluster, LogDirReplica, PartitionDescription, TopicDescription};
 use command_line::{Column, Failure, Tabular, or_dash};
 use serde::Serialize;
 use types::{NodeId, PartitionIndex};
+
+use crate::offsets;
 
 /// Logan shows the shards of a process as nodes whose ids lie this far apart (`docs/adr/0006`).
 pub(super) const SHARD_ID_STRIDE: i32 = 100_000;
@@ -32,6 +32,8 @@ pub(super) struct PlaceRow {
     size_bytes: Option<u64>,
     start_offset: Option<i64>,
     end_offset: Option<i64>,
+    /// Why its offsets are not known.
+    problem: Option<String>,
 }
 
 /// A copy and the directory that it lies in.
@@ -48,24 +50,46 @@ type Copies = BTreeMap<(String, PartitionIndex), Vec<Copy>>;
 /// The nodes that partitions are moved to.
 type Moves = BTreeMap<(String, PartitionIndex), Vec<NodeId>>;
 
-/// The partitions of these topics, or of all.
-pub(super) fn rows(
-    client: &mut Client,
-    topics: &[String],
-    internal: bool,
-) -> Result<Vec<PlaceRow>, Failure> {
-    let described = if topics.is_empty() {
-        let all = client.list_topics()?.into_iter();
-        all.filter(|topic| internal || !topic.is_internal).collect()
-    } else {
-        let found = topics.iter().map(|topic| client.describe_topic(topic));
-        found.collect::<Result<Vec<_>, _>>()?
+/// Which partitions are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted<'a> {
+    /// Those of these topics, or of all, perhaps with the internal ones.
+    Topics {
+        topics: &'a [String],
+        internal: bool,
+    },
+    /// These of a topic.
+    Partitions(&'a str, &'a [PartitionIndex]),
+}
+
+/// What is known of partitions. One that its leader cannot use has a row all the same.
+pub(super) fn rows(client: &mut Client, wanted: Wanted<'_>) -> Result<Vec<PlaceRow>, Failure> {
+    let mut described = match wanted {
+        Wanted::Topics {
+            topics: [],
+            internal,
+        } => {
+            let all = client.list_topics()?.into_iter();
+            all.filter(|topic| internal || !topic.is_internal).collect()
+        }
+        Wanted::Topics { topics, .. } => {
+            let found = topics.iter().map(|topic| client.describe_topic(topic));
+            found.collect::<Result<Vec<_>, _>>()?
+        }
+        Wanted::Partitions(topic, _) => vec![client.describe_topic(topic)?],
     };
+    if let Wanted::Partitions(_, partitions) = wanted {
+        for topic in &mut described {
+            topic
+                .partitions
+                .retain(|index, _| partitions.contains(index));
+        }
+    }
     let copies = copies(client)?;
     let moves = moves(client)?;
     let mut rows = Vec::new();
     for topic in &described {
-        rows.extend(rows_of(client, topic, &copies, &moves)?);
+        rows.extend(rows_of(client, topic, &copies, &moves));
     }
     Ok(rows)
 }
@@ -75,14 +99,8 @@ fn rows_of(
     topic: &TopicDescription,
     copies: &Copies,
     moves: &Moves,
-) -> Result<Vec<PlaceRow>, ClientError> {
-    let with_leader = topic.partitions.iter();
-    let led: Vec<_> = with_leader
-        .filter(|(_, partition)| partition.leader.is_some())
-        .map(|(index, _)| *index)
-        .collect();
-    let start = client.list_offsets(&topic.name, &led, OffsetSpec::Earliest)?;
-    let end = client.list_offsets(&topic.name, &led, OffsetSpec::Latest)?;
+) -> Vec<PlaceRow> {
+    let extents = offsets::extents(client, topic);
     let cluster = client.cluster();
     let row = |(index, partition): (&PartitionIndex, &PartitionDescription)| {
         let key = (topic.name.clone(), *index);
@@ -101,11 +119,12 @@ fn rows_of(
             directory: present.map(|copy| copy.directory.clone()),
             future_directory: future.map(|copy| copy.directory.clone()),
             size_bytes: present.map(|copy| copy.replica.size_bytes),
-            start_offset: start.get(index).and_then(|it| it.offset).map(|it| it.0),
-            end_offset: end.get(index).and_then(|it| it.offset).map(|it| it.0),
+            start_offset: extents.of(*index).0,
+            end_offset: extents.of(*index).1,
+            problem: extents.problem(*index).map(str::to_owned),
         }
     };
-    Ok(topic.partitions.iter().map(row).collect())
+    topic.partitions.iter().map(row).collect()
 }
 
 /// Where the leader's copy lies, and where it is going to lie. Where no leader tells, any copy does.
@@ -168,12 +187,12 @@ fn shard_of(cluster: &Cluster, node: NodeId) -> Option<i32> {
     has_sibling.then_some(node.0 / SHARD_ID_STRIDE)
 }
 
-impl PlaceRow {
-    /// Which partition of its topic it is.
-    pub(super) fn index(&self) -> PartitionIndex {
-        PartitionIndex(self.partition)
-    }
+/// The failure to know the offsets of some of them, after they were shown.
+pub(super) fn complete(rows: &[PlaceRow]) -> Result<(), Failure> {
+    offsets::complete(rows.iter().filter_map(|row| row.problem.as_deref()))
+}
 
+impl PlaceRow {
     /// As messages call it.
     pub(super) fn name(&self) -> String {
         format!("{}-{}", self.topic, self.partition)

@@ -19,11 +19,16 @@ pub(crate) fn run(
             internal,
             moving,
         } => {
-            let mut rows = list::rows(&mut client, topics, *internal)?;
+            let wanted = list::Wanted::Topics {
+                topics,
+                internal: *internal,
+            };
+            let mut rows = list::rows(&mut client, wanted)?;
             if *moving {
                 rows.retain(|row| row.is_moving());
             }
-            output.rows(&rows)
+            output.rows(&rows)?;
+            list::complete(&rows)
         }
         PartitionsCommand::Move(options) => moving::run(&mut client, options, output),
     }

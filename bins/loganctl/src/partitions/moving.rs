@@ -7,7 +7,7 @@ use client::{Client, ClientError};
 use command_line::{Failure, Output};
 use types::{NodeId, PartitionIndex};
 
-use super::list::{self, PlaceRow};
+use super::list::{self, PlaceRow, Wanted};
 use crate::chosen::chosen_partitions;
 use crate::cli::MoveOptions;
 use crate::progress::Progress;
@@ -29,13 +29,14 @@ pub(super) fn run(
     if !options.no_wait {
         wait(client, options, &partitions)?;
     }
-    let mut rows = list::rows(client, std::slice::from_ref(topic), true)?;
-    rows.retain(|row| partitions.contains(&row.index()));
+    let rows = list::rows(client, Wanted::Partitions(topic, &partitions))?;
     output.rows(&rows)?;
-    match &options.to_directory {
-        Some(directory) if !options.no_wait => all_arrived(&rows, directory),
-        _ => Ok(()),
+    if let Some(directory) = &options.to_directory
+        && !options.no_wait
+    {
+        all_arrived(&rows, directory)?;
     }
+    list::complete(&rows)
 }
 
 /// A move that is over has not always succeeded: the broker may have given it up, or somebody may have taken it back.

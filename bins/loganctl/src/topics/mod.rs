@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use client::{
-    Client, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ListedOffset, NewTopic,
-    OffsetSpec, TopicDescription,
+    Client, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, NewTopic, TopicDescription,
 };
 use command_line::{Column, Failure, Output, OutputFormat, Tabular, or_dash};
 use serde::Serialize;
-use types::{ErrorCode, NodeId, PartitionIndex};
+use types::{ErrorCode, NodeId};
 
 use crate::cli::{Assignment, CreateOptions, TopicsCommand};
+use crate::offsets::{self, Extents};
 
 /// A line of `topics list` and `topics create`.
 #[derive(Debug, Serialize)]
@@ -44,6 +44,8 @@ struct PartitionRow {
     offline: Vec<i32>,
     start_offset: Option<i64>,
     end_offset: Option<i64>,
+    /// Why its offsets are not known.
+    problem: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,7 +132,9 @@ fn describe(
         }
         OutputFormat::Json | OutputFormat::Yaml => output.write(&output.structured(&found)?)?,
     }
-    outcome
+    let partitions = found.iter().flat_map(|topic| &topic.partitions);
+    let problems = partitions.filter_map(|partition| partition.problem.as_deref());
+    outcome.and(offsets::complete(problems))
 }
 
 fn delete(
@@ -181,36 +185,20 @@ fn row(topic: &TopicDescription) -> TopicRow {
 
 fn details(client: &mut Client, name: &str, all_configs: bool) -> Result<TopicDetails, Failure> {
     let topic = client.describe_topic(name)?;
-    // Only leaders know offsets: for the others there is nobody to ask.
-    let led: Vec<_> = topic
-        .partitions
-        .iter()
-        .filter(|(_, partition)| partition.leader.is_some())
-        .map(|(index, _)| *index)
-        .collect();
-    let start = client.list_offsets(name, &led, OffsetSpec::Earliest)?;
-    let end = client.list_offsets(name, &led, OffsetSpec::Latest)?;
+    let extents = offsets::extents(client, &topic);
     let resource = ConfigResource::Topic(name.to_owned());
     let configs = client.describe_configs(&resource, ConfigDetail::Values)?;
     Ok(TopicDetails {
         name: topic.name.clone(),
         id: (!topic.id.is_zero()).then(|| topic.id.to_string()),
         internal: topic.is_internal,
-        partitions: partition_rows(&topic, &start, &end),
+        partitions: partition_rows(&topic, &extents),
         configs: config_rows(configs, all_configs),
     })
 }
 
-fn partition_rows(
-    topic: &TopicDescription,
-    start: &BTreeMap<PartitionIndex, ListedOffset>,
-    end: &BTreeMap<PartitionIndex, ListedOffset>,
-) -> Vec<PartitionRow> {
+fn partition_rows(topic: &TopicDescription, extents: &Extents) -> Vec<PartitionRow> {
     let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0).collect();
-    let offset = |listed: &BTreeMap<PartitionIndex, ListedOffset>, index| {
-        let listed = listed.get(index)?;
-        listed.offset.map(|offset| offset.0)
-    };
     let rows = topic
         .partitions
         .iter()
@@ -221,8 +209,9 @@ fn partition_rows(
             replicas: ids(&partition.replicas),
             in_sync: ids(&partition.in_sync),
             offline: ids(&partition.offline),
-            start_offset: offset(start, index),
-            end_offset: offset(end, index),
+            start_offset: extents.of(*index).0,
+            end_offset: extents.of(*index).1,
+            problem: extents.problem(*index).map(str::to_owned),
         });
     rows.collect()
 }
@@ -327,7 +316,7 @@ fn joined(nodes: &[i32]) -> String {
 #[cfg(test)]
 mod tests {
     use client::PartitionDescription;
-    use types::{LeaderEpoch, Offset, Uuid};
+    use types::{LeaderEpoch, PartitionIndex, Uuid};
 
     use super::*;
 
@@ -346,36 +335,9 @@ mod tests {
             is_internal: false,
             partitions: BTreeMap::from([(PartitionIndex(0), orphan)]),
         };
-        let rows = partition_rows(&topic, &BTreeMap::new(), &BTreeMap::new());
+        let rows = partition_rows(&topic, &Extents::default());
         assert_eq!(rows[0].cells(), ["0", "-", "3", "1,2", "", "-", "-"]);
         assert_eq!(row(&topic).cells(), ["t", "1", "2", "-"]);
-    }
-
-    #[test]
-    fn offsets_stand_with_their_partition() {
-        let partition = PartitionDescription {
-            leader: Some(NodeId(1)),
-            leader_epoch: LeaderEpoch(0),
-            replicas: vec![NodeId(1)],
-            in_sync: vec![NodeId(1)],
-            offline: vec![],
-        };
-        let topic = TopicDescription {
-            name: "t".to_owned(),
-            id: Uuid::ZERO,
-            is_internal: false,
-            partitions: BTreeMap::from([
-                (PartitionIndex(0), partition.clone()),
-                (PartitionIndex(1), partition),
-            ]),
-        };
-        let listed = |offset| ListedOffset {
-            offset: Some(Offset(offset)),
-            timestamp: None,
-        };
-        let end = BTreeMap::from([(PartitionIndex(1), listed(7))]);
-        let rows = partition_rows(&topic, &BTreeMap::new(), &end);
-        assert_eq!((rows[0].end_offset, rows[1].end_offset), (None, Some(7)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod admin;
 mod changes;
 mod common;
 mod logs;
+mod offline;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
