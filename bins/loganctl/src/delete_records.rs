@@ -18,8 +18,35 @@ struct DeletedRow {
     start_offset: i64,
 }
 
+/// Where a partition would begin.
+#[derive(Debug, Serialize)]
+struct PlannedRow {
+    topic: String,
+    partition: i32,
+    start_offset: i64,
+    new_start_offset: i64,
+    /// Offsets in between; where a log was compacted not each has a record.
+    offsets: i64,
+}
+
 /// The offsets before which records go.
 type Bounds = BTreeMap<PartitionIndex, Offset>;
+
+/// What is to go.
+struct Plan {
+    bounds: Bounds,
+    /// Partitions without a record that is young enough to stay.
+    emptied: Vec<PartitionIndex>,
+}
+
+impl Plan {
+    fn of(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            emptied: Vec::new(),
+        }
+    }
+}
 
 pub(crate) fn run(
     mut client: Client,
@@ -29,11 +56,23 @@ pub(crate) fn run(
     let RecordsCommand::Delete(options) = command;
     let topic = &options.topic;
     let partitions = chosen_partitions(&mut client, topic, &options.partitions)?;
-    let bounds = {
-        let mut lookup = |spec| client.list_offsets(topic, &partitions, spec);
-        bounds(&mut lookup, options, &partitions)?
-    };
-    let bounds = bounds.into_iter().map(|(it, bound)| (it, Some(bound)));
+    let mut lookup = |spec| client.list_offsets(topic, &partitions, spec);
+    let plan = plan(&mut lookup, options, &partitions)?;
+    for partition in &plan.emptied {
+        let end = plan.bounds[partition];
+        let verb = if options.dry_run { "would go" } else { "go" };
+        output.note(&format!(
+            "no record of {topic}-{partition} is that young: all before offset {end} {verb}"
+        ));
+    }
+    if options.dry_run {
+        return output.rows(&planned(
+            topic,
+            &plan.bounds,
+            &listed(lookup(OffsetSpec::Earliest)?),
+        ));
+    }
+    let bounds = plan.bounds.into_iter().map(|(it, bound)| (it, Some(bound)));
     let deleted = client.delete_records(topic, &bounds.collect())?;
     let mut rows = Vec::new();
     let mut outcome = Ok(());
@@ -51,20 +90,36 @@ pub(crate) fn run(
     outcome
 }
 
+/// What would become of the partitions, given where they begin.
+fn planned(topic: &str, bounds: &Bounds, firsts: &Bounds) -> Vec<PlannedRow> {
+    let rows = bounds.iter().map(|(partition, bound)| {
+        let first = firsts.get(partition).copied().unwrap_or(Offset(0));
+        let new = first.max(*bound);
+        PlannedRow {
+            topic: topic.to_owned(),
+            partition: partition.0,
+            start_offset: first.0,
+            new_start_offset: new.0,
+            offsets: new.0 - first.0,
+        }
+    });
+    rows.collect()
+}
+
 /// Asks for the offset of every partition.
 type Lookup<'a> =
     dyn FnMut(OffsetSpec) -> Result<BTreeMap<PartitionIndex, ListedOffset>, ClientError> + 'a;
 
 /// Where the partitions are to begin: never behind the end that they have now, unless an offset was given. What is
 /// written while the command is under way stays.
-fn bounds(
+fn plan(
     lookup: &mut Lookup<'_>,
     options: &DeleteRecordsOptions,
     partitions: &[PartitionIndex],
-) -> Result<Bounds, Failure> {
+) -> Result<Plan, Failure> {
     if let Some(offset @ 0..) = options.before_offset {
         let every = partitions.iter().copied();
-        return Ok(every.map(|it| (it, Offset(offset))).collect());
+        return Ok(Plan::of(every.map(|it| (it, Offset(offset))).collect()));
     }
     // Before any look-up that may find nothing: what comes later is not of the time that was asked for.
     let ends = listed(lookup(OffsetSpec::Latest)?);
@@ -74,21 +129,24 @@ fn bounds(
             let first = firsts.get(&partition).copied().unwrap_or(Offset(0));
             Offset(end.0.saturating_add(behind)).max(first)
         };
-        return Ok(ends
-            .into_iter()
-            .map(|(it, end)| (it, bound(it, end)))
-            .collect());
+        let bounds = ends.into_iter().map(|(it, end)| (it, bound(it, end)));
+        return Ok(Plan::of(bounds.collect()));
     }
     let Some(moment) = options.before_time else {
-        return Ok(ends);
+        return Ok(Plan::of(ends));
     };
     let found = listed(lookup(OffsetSpec::AtOrAfter(moment.at(now())))?);
     // Where nothing is that young, all goes that was there.
     let bound = |partition, end: Offset| found.get(&partition).map_or(end, |at| end.min(*at));
-    Ok(ends
+    let bounds: Bounds = ends
         .into_iter()
         .map(|(it, end)| (it, bound(it, end)))
-        .collect())
+        .collect();
+    let emptied = bounds.keys().filter(|it| !found.contains_key(it)).copied();
+    Ok(Plan {
+        emptied: emptied.collect(),
+        bounds,
+    })
 }
 
 /// The offsets of those partitions that have one.
@@ -115,6 +173,26 @@ impl Tabular for DeletedRow {
     }
 }
 
+impl Tabular for PlannedRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::Text("TOPIC"),
+        Column::Number("PARTITION"),
+        Column::Number("START"),
+        Column::Number("NEW START"),
+        Column::Number("OFFSETS"),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.topic.clone(),
+            self.partition.to_string(),
+            self.start_offset.to_string(),
+            self.new_start_offset.to_string(),
+            self.offsets.to_string(),
+        ]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use types::TimestampMs;
@@ -132,6 +210,7 @@ mod tests {
             before_offset,
             before_time: before_time.map(|it| Moment::At(TimestampMs(it))),
             all: before_offset.is_none() && before_time.is_none(),
+            dry_run: false,
         };
         let mut end = 10;
         let mut lookup = |spec| {
@@ -148,8 +227,9 @@ mod tests {
             };
             Ok(BTreeMap::from([(PARTITION, offset)]))
         };
-        let bounds = bounds(&mut lookup, &options, &[PARTITION]).expect("it answers");
-        bounds[&PARTITION]
+        let plan = plan(&mut lookup, &options, &[PARTITION]).expect("it answers");
+        assert!(plan.emptied.is_empty() || plan.bounds[&PARTITION] == Offset(10));
+        plan.bounds[&PARTITION]
     }
 
     #[test]
@@ -161,6 +241,13 @@ mod tests {
             "the first that is came later"
         );
         assert_eq!(bound(None, None), Offset(10));
+    }
+
+    #[test]
+    fn a_plan_counts_what_goes() {
+        let at = |offset| BTreeMap::from([(PARTITION, Offset(offset))]);
+        let offsets = |bound, first| planned("t", &at(bound), &at(first))[0].offsets;
+        assert_eq!((offsets(10, 4), offsets(3, 4)), (6, 0));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use client::{ClientConfig, RetryPolicy};
 
-use crate::parse_duration;
+use crate::{parse_duration, parse_server};
 
 /// Options that may stand before and behind a command.
 #[derive(Clone, Debug, Args)]
@@ -19,6 +19,7 @@ pub struct Global {
         value_name = "HOST:PORT",
         value_delimiter = ',',
         default_value = "127.0.0.1:9092",
+        value_parser = parse_server,
         env = "LOGAN_BOOTSTRAP_SERVER"
     )]
     pub bootstrap_server: Vec<String>,

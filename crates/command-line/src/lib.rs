@@ -18,4 +18,4 @@ pub use generated::{print_completions, write_man_pages};
 pub use global::{ColorWhen, Global, OutputFormat};
 pub use output::Output;
 pub use table::{Column, Section, Tabular, or_dash};
-pub use values::{parse_duration, parse_pair, parse_setting};
+pub use values::{parse_duration, parse_pair, parse_server, parse_setting};

@@ -171,6 +171,13 @@ impl Output {
         drop(io::stderr().lock().write_all(text.as_bytes()));
     }
 
+    /// Says what somebody may not have expected.
+    pub fn note(&self, text: &str) {
+        let hint = self.style(HINT, &io::stderr());
+        let line = format!("{hint}note:{hint:#} {text}\n");
+        drop(io::stderr().lock().write_all(line.as_bytes()));
+    }
+
     /// Whether records go to somebody's screen.
     pub fn is_terminal() -> bool {
         io::stdout().is_terminal()

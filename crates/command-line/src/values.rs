@@ -14,6 +14,22 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An address with a port: like Kafka's own tools this assumes none.
+///
+/// # Errors
+/// A sentence that says how addresses are written.
+pub fn parse_server(text: &str) -> Result<String, String> {
+    let parsed = text.rsplit_once(':').filter(|(host, port)| {
+        let is_plain = !host.is_empty() && !host.contains([':', '/', '[', ']']);
+        let is_ipv6 = host.starts_with('[') && host.ends_with(']') && host.len() > 2;
+        (is_plain || is_ipv6) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    });
+    match parsed {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write a host and a port, such as 127.0.0.1:9092 or [::1]:9092".to_owned()),
+    }
+}
+
 /// A setting of a topic or a broker.
 ///
 /// # Errors
@@ -45,6 +61,24 @@ mod tests {
         assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert!(parse_duration("0s").is_err());
         assert!(parse_duration("30").is_err());
+    }
+
+    #[test]
+    fn servers_have_a_host_and_a_port() {
+        for wrong in [
+            "127.0.0.1",
+            "::1",
+            "host:",
+            ":9092",
+            "host:0",
+            "host:65536",
+            "[]:1",
+        ] {
+            assert!(parse_server(wrong).is_err(), "{wrong}");
+        }
+        for right in ["localhost:9092", "[::1]:1", "10.0.0.1:65535"] {
+            assert_eq!(parse_server(right).as_deref(), Ok(right));
+        }
     }
 
     #[test]

@@ -153,11 +153,14 @@ pub(crate) struct DeleteRecordsOptions {
     /// Delete the records before this offset; a negative one counts from the end
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) before_offset: Option<i64>,
-    /// Delete what comes before the first record of this time or later: 2026-11-21T08:00:00Z, milliseconds since 1970, or
-    /// 10m for ten minutes ago
+    /// Delete what comes before the first record of this time or later, and all that is there now where no record is that
+    /// young: 2026-11-21T08:00:00Z, milliseconds since 1970, or 10m for ten minutes ago
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub(crate) before_time: Option<Moment>,
     /// Delete all records that are there now
     #[arg(long)]
     pub(crate) all: bool,
+    /// Only show how many offsets would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }

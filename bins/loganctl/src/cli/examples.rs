@@ -173,7 +173,7 @@ Offsets of later records stay what they are.
 Examples:
   loganctl records delete flights --partition 0 --before-offset 1000
   loganctl records delete flights --before-offset -100            keep the last hundred of each partition
-  loganctl records delete flights --before-time 2026-11-21T08:00:00Z
+  loganctl records delete flights --before-time 2026-11-21T08:00:00Z --dry-run
   loganctl records delete flights --all";
 
 pub(crate) const LOGS: &str = "\

@@ -219,6 +219,25 @@ fn a_move_has_exactly_one_destination() {
 }
 
 #[test]
+fn servers_have_a_host_and_a_port() {
+    for wrong in [
+        "127.0.0.1",
+        "::1",
+        "host:",
+        ":9092",
+        "host:0",
+        "host:65536",
+        "a:1,b",
+        "[]:1",
+    ] {
+        let line = format!("loganctl -b {wrong} topics list");
+        assert_eq!(refused(&line), ErrorKind::ValueValidation, "{line}");
+    }
+    let line = "loganctl -b localhost:9092,[::1]:1,10.0.0.1:65535 topics list";
+    assert_eq!(parse(line).expect(line).global.bootstrap_server.len(), 3);
+}
+
+#[test]
 fn deleting_records_needs_a_bound() {
     let none = "loganctl records delete t";
     assert_eq!(refused(none), ErrorKind::MissingRequiredArgument);

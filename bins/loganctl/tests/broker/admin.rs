@@ -54,6 +54,18 @@ fn the_oldest_records_go_and_offsets_stay() {
         broker.succeed("consume t -p 0 --from-beginning -e", b""),
         "c\nd\n"
     );
+    let planned = broker.run(
+        "records delete t -p 0 --before-time 2100-01-01T00:00:00Z --dry-run",
+        b"",
+    );
+    assert_eq!(
+        planned.stdout,
+        "TOPIC  PARTITION  START  NEW START  OFFSETS\nt              0      2          4        2\n"
+    );
+    assert_eq!(
+        planned.stderr,
+        "note: no record of t-0 is that young: all before offset 4 would go\n"
+    );
     let refused = broker.run("records delete t --before-offset 3", b"");
     assert_eq!(
         refused.code, 3,

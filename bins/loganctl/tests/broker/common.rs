@@ -106,6 +106,6 @@ pub(crate) fn run(address: &str, words: &str, input: &[u8]) -> Ended {
 
 pub(crate) fn loganctl(address: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loganctl"));
-    command.args(["--timeout", "20s", "--bootstrap-server", address]);
+    command.args(["--timeout", "60s", "--bootstrap-server", address]);
     command
 }
