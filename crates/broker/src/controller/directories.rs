@@ -2,29 +2,76 @@
 //! which of them a client has wished for a partition before the partition was there.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use io::Io;
+use io::{Instant, Io};
 use metadata::{Machine, MetadataImage, MetadataRecord, Refusal, validate_topic_name};
 use types::{ErrorCode, Uuid};
 
 use super::{Command, Decider};
 use crate::shard::lifecycle;
 
-/// Wishes that are remembered; more are not.
+/// Wishes that are remembered; with more the oldest goes.
 const WISHES_MAX: usize = 10_000;
 
-/// Log directories of partitions that are not there yet. As in Kafka they are in memory only, and a wish counts once.
+/// How long a wish is remembered.
+const WISH_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A topic's name and the index of a partition.
+type Place = (String, i32);
+
+/// Log directories of partitions that are not there yet. As in Kafka they are in memory only, and a wish counts once. Here
+/// it is forgotten after some time, or for newer ones.
 #[derive(Debug, Default)]
-pub(super) struct WishedDirectories(BTreeMap<(String, i32), Uuid>);
+pub(super) struct WishedDirectories {
+    wishes: BTreeMap<Place, Wish>,
+    /// Whose turn it is to be forgotten, by number.
+    by_age: BTreeMap<u64, Place>,
+    count: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    directory: Uuid,
+    number: u64,
+    at: Instant,
+}
 
 impl WishedDirectories {
     /// Takes note of a wish, the last one for each partition.
-    pub(super) fn remember(&mut self, topic: &str, partition: i32, directory: Uuid) {
-        let is_possible = validate_topic_name(topic).is_ok() && partition >= 0;
-        let key = (topic.to_owned(), partition);
-        if is_possible && (self.0.len() < WISHES_MAX || self.0.contains_key(&key)) {
-            self.0.insert(key, directory);
+    pub(super) fn remember(&mut self, topic: &str, partition: i32, directory: Uuid, now: Instant) {
+        if validate_topic_name(topic).is_err() || partition < 0 {
+            return;
         }
+        let place = (topic.to_owned(), partition);
+        self.take(&place);
+        self.forget_old(now, WISHES_MAX - 1);
+        self.count += 1;
+        let number = self.count;
+        let wish = Wish {
+            directory,
+            number,
+            at: now,
+        };
+        self.by_age.insert(number, place.clone());
+        self.wishes.insert(place, wish);
+    }
+
+    /// Forgets what is too old, and the oldest until no more than `count_max` are left.
+    fn forget_old(&mut self, now: Instant, count_max: usize) {
+        while let Some((_, oldest)) = self.by_age.first_key_value() {
+            let age = now.saturating_since(self.wishes[oldest].at);
+            if self.wishes.len() <= count_max && age < WISH_AGE_MAX {
+                return;
+            }
+            self.take(&oldest.clone());
+        }
+    }
+
+    fn take(&mut self, place: &Place) -> Option<Wish> {
+        let wish = self.wishes.remove(place)?;
+        self.by_age.remove(&wish.number);
+        Some(wish)
     }
 
     /// Puts new partitions where they were wished, if that directory can be used.
@@ -33,8 +80,10 @@ impl WishedDirectories {
         image: &MetadataImage,
         machine: &Machine,
         records: &mut [MetadataRecord],
+        now: Instant,
     ) {
-        if self.0.is_empty() {
+        self.forget_old(now, WISHES_MAX);
+        if self.wishes.is_empty() {
             return;
         }
         let mut topic = (Uuid::ZERO, String::new());
@@ -50,9 +99,10 @@ impl WishedDirectories {
                         topic = (partition.topic_id, name.unwrap_or_default());
                     }
                     let key = (topic.1.clone(), partition.partition_id);
-                    let Some(wished) = self.0.remove(&key) else {
+                    let Some(wish) = self.take(&key) else {
                         continue;
                     };
+                    let wished = wish.directory;
                     let place = partition
                         .replicas
                         .iter()
@@ -96,5 +146,48 @@ impl<I: Io> Decider<I> {
             self.machine.directories = directories;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wishes_of(wished: &WishedDirectories) -> Vec<&str> {
+        assert_eq!(wished.wishes.len(), wished.by_age.len());
+        wished
+            .wishes
+            .keys()
+            .map(|(topic, _)| topic.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_wish_is_forgotten_in_time() {
+        let mut wished = WishedDirectories::default();
+        let begin = Instant(0);
+        wished.remember("first", 0, Uuid::ZERO, begin);
+        wished.remember("not/possible", 0, Uuid::ZERO, begin);
+        let later = begin + WISH_AGE_MAX / 2;
+        wished.remember("second", 0, Uuid::ZERO, later);
+        assert_eq!(wishes_of(&wished), ["first", "second"]);
+        wished.remember("third", 0, Uuid::ZERO, begin + WISH_AGE_MAX);
+        assert_eq!(wishes_of(&wished), ["second", "third"]);
+    }
+
+    #[test]
+    fn a_newer_wish_takes_the_place_of_the_oldest() {
+        let mut wished = WishedDirectories::default();
+        let now = Instant(0);
+        let max = i32::try_from(WISHES_MAX).expect("small");
+        for partition in 0..max {
+            wished.remember("t", partition, Uuid::ZERO, now);
+        }
+        // Wished again, it is the newest.
+        wished.remember("t", 0, Uuid::ZERO, now);
+        wished.remember("t", max, Uuid::ZERO, now);
+        assert_eq!(wishes_of(&wished).len(), WISHES_MAX);
+        assert!(wished.take(&("t".to_owned(), 1)).is_none());
+        assert!(wished.take(&("t".to_owned(), 0)).is_some());
     }
 }

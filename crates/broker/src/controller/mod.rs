@@ -290,8 +290,9 @@ impl<I: Io> Decider<I> {
             directory,
         } = command
         {
+            let now = self.shard.io.now();
             self.wished_directories
-                .remember(&topic, partition, directory);
+                .remember(&topic, partition, directory, now);
             return CommandResult::WishedDirectory;
         }
         if let Err(refusal) = self.look_at_directories(&command).await {
@@ -411,8 +412,9 @@ impl<I: Io> Decider<I> {
 
     /// As [`Decider::write`]; new partitions go where they were wished.
     async fn write_new(&mut self, records: &mut [MetadataRecord]) -> Result<()> {
+        let now = self.shard.io.now();
         self.wished_directories
-            .fulfil(&self.image, &self.machine, records);
+            .fulfil(&self.image, &self.machine, records, now);
         self.write(records).await
     }
 
