@@ -52,6 +52,8 @@ pub(crate) struct DirectoryMove<I: Io> {
     path: PathBuf,
     /// Its future log, once it is open.
     future: RefCell<Option<Log<I>>>,
+    /// Up to where it was known to be durable when it was closed the last time.
+    recovery_point: Cell<Offset>,
     /// The copy was begun by this shard, which has kept the cleaner away from the log since.
     is_begun_here: bool,
     /// It was said that the copy waits for space.
@@ -100,6 +102,13 @@ impl<I: Io> DirectoryMove<I> {
     /// How far the log was cleaned that is copied, if the same holds for the copy.
     pub(super) fn cleaner_offset(&self, source: &Log<I>) -> Option<Offset> {
         source.cleaner_offset().filter(|_| self.is_begun_here)
+    }
+
+    /// Lets go of the future log, which is closed; the next turn opens it again.
+    fn forget_future(&self) {
+        if let Some(future) = self.future.take() {
+            self.recovery_point.set(future.recovery_point());
+        }
     }
 
     /// Says once that the copy waits for space.
@@ -175,6 +184,8 @@ pub(crate) async fn begin<I: Io>(
         source: Rc::clone(&partition),
         path,
         future: RefCell::default(),
+        // A checkpoint may be of an earlier copy.
+        recovery_point: Cell::new(Offset(0)),
         is_begun_here: !is_found,
         has_waited: Cell::new(false),
         is_cancelled: Cell::new(false),
@@ -424,8 +435,7 @@ async fn open<I: Io>(
     created.map_err(|error| Halt::Failed(error.to_string()))?;
     let last = LastKnown {
         is_clean: false,
-        // A checkpoint may be of an earlier copy.
-        recovery_point: Offset(0),
+        recovery_point: moving.recovery_point.get(),
         log_start_offset: source.copy_base().await?,
     };
     let opened = Log::open(
@@ -437,6 +447,11 @@ async fn open<I: Io>(
     );
     let future = opened.await?;
     moving.future.replace(Some(future.clone()));
+    if last.recovery_point == Offset(0) {
+        // All of it was read, which counts like what is copied.
+        let read_bytes = usize::try_from(future.size_bytes()).unwrap_or(usize::MAX);
+        throttle::wait(shard, moving, read_bytes).await;
+    }
     Ok(future)
 }
 
@@ -491,8 +506,7 @@ async fn swap<I: Io>(
         _ => {}
     }
     tracing::warn!(dir = %moving.path.display(), reason = refusal.message, "a move is put off");
-    // It is closed; the next turn opens it again.
-    moving.future.take();
+    moving.forget_future();
     go_on(shard, partition);
     Ok(false)
 }
@@ -529,8 +543,7 @@ async fn complete<I: Io>(
         Ok(()) => Ok(true),
         Err(fenced) if fenced.lacks_room => {
             moving.say_waiting();
-            // It takes no more appends; the next turn opens it again.
-            moving.future.take();
+            moving.forget_future();
             Ok(false)
         }
         Err(fenced) => Err(Halt::Failed(fenced.to_string())),
