@@ -4,6 +4,7 @@ mod args;
 mod device;
 mod directories;
 mod listen;
+mod metrics;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use clap::{CommandFactory as _, Parser as _};
 use config::{BrokerConfig, ConfigError, ShardCores, Sources};
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
+use metrics::ShardMetrics;
 use runtime::{
     CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender,
     Shards, Supervisor, Topology,
@@ -105,6 +107,7 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     let descriptors_left = connections_max(descriptors_max, shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
+    let metrics_listener = metrics::open(&config)?;
     let shutdown_timeout =
         Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
     let limits = listen::connection_limits(&config, descriptors_left);
@@ -113,7 +116,7 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
         setter.set(listen::connection_limits(config, descriptors_left));
     });
     let supervisor = Supervisor::new().context("cannot handle signals")?;
-    let (machine, seeds) = prepare(
+    let (mut machine, seeds) = prepare(
         config,
         descriptors_max,
         &directories,
@@ -137,6 +140,7 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
         },
     )?;
     await_ready(&machine, &supervisor)?;
+    let _control = metrics::serve(metrics_listener, std::mem::take(&mut machine.metrics))?;
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
     announce(&ready_line);
@@ -177,6 +181,7 @@ struct Machine {
     setup: Arc<ShardSetup>,
     accepted: Vec<Sender<broker::Accepted<runtime::Socket>>>,
     commands: Sender<ShardCommand>,
+    metrics: Vec<ShardMetrics>,
     events: Receiver<ShardEvent>,
 }
 
@@ -209,17 +214,21 @@ fn prepare(
     let (events, events_in) = GlommioIo::mailbox(EVENTS_MAX * shard_count);
     let mut accepted = Vec::with_capacity(shard_count);
     let mut commands = Vec::with_capacity(shard_count);
-    let seeds = broker::mesh::<GlommioIo>(shard_count, credits)
-        .into_iter()
-        .map(|port| {
+    let mut metrics = Vec::with_capacity(shard_count);
+    let seeds = (0..count)
+        .zip(broker::mesh::<GlommioIo>(shard_count, credits))
+        .map(|(shard, port)| {
             let (sender, accepted_in) = GlommioIo::mailbox(ACCEPTED_MAX);
             accepted.push(sender);
             let (sender, commands_in) = GlommioIo::mailbox(1);
             commands.push(sender);
+            let (source, scrapes) = metrics::channel(shard);
+            metrics.push(source);
             ShardSeed {
                 port,
                 accepted: accepted_in,
                 commands: commands_in,
+                scrapes,
                 events: events.clone(),
                 setup: Arc::clone(&setup),
                 failed_directories: Vec::new(),
@@ -232,6 +241,7 @@ fn prepare(
             setup,
             accepted,
             commands,
+            metrics,
             events: events_in,
         },
         seeds,

@@ -25,6 +25,7 @@ mod load;
 mod lookup;
 mod mesh;
 mod message;
+mod metrics;
 mod partition;
 mod producer_ids;
 mod shard;
@@ -34,6 +35,7 @@ mod topics;
 pub use advertise::{Advertise, ports_per_listener};
 pub use connection::Accepted;
 pub use mesh::{MeshCredits, MeshPort, mesh};
+pub use metrics::Scrape;
 pub use shard::{
     LogDirectory, OnChange, ShardCommand, ShardEvent, ShardSeed, ShardSetup, open_files_max,
     run_shard,

@@ -28,6 +28,7 @@ use crate::groups::Coordinators;
 use crate::limits::{Limits, LogLimit};
 use crate::mesh::{Mesh, MeshPort};
 use crate::message::{Control, LogCheckpoint, PartitionKey, Reply};
+use crate::metrics::{self, Scrape};
 use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
 use crate::topics::View;
@@ -98,6 +99,8 @@ pub struct ShardSeed<I: Io> {
     pub accepted: I::Receiver<Accepted<I::Socket>>,
     /// What the process tells it; only shard 0 is told anything.
     pub commands: I::Receiver<ShardCommand>,
+    /// Who asks for its numbers.
+    pub scrapes: I::Receiver<Scrape<I>>,
     /// Where it reports; only shard 0 reports anything. It needs room for two events.
     pub events: I::Sender<ShardEvent>,
     /// What all shards share.
@@ -225,6 +228,14 @@ pub(crate) struct Shard<I: Io> {
     ended: Notify,
 }
 
+/// How many a shard has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) partitions: u64,
+    pub(crate) offline_partitions: u64,
+    pub(crate) directory_moves: u64,
+}
+
 impl<I: Io> Shard<I> {
     fn new(io: I, mesh: Mesh<I>, setup: Arc<ShardSetup>) -> Self {
         let shard_count = mesh.shards().count();
@@ -320,6 +331,16 @@ impl<I: Io> Shard<I> {
         })
     }
 
+    /// How many it has of what is counted at any time.
+    pub(crate) fn counts(&self) -> Counts {
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        Counts {
+            partitions: count(self.partitions.borrow().len()),
+            offline_partitions: count(self.offline.borrow().len()),
+            directory_moves: count(self.directory_moves.borrow().len()),
+        }
+    }
+
     /// Whether the shard answers only what is under way.
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.get()
@@ -392,6 +413,7 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         port,
         accepted,
         commands,
+        scrapes,
         events,
         setup,
         failed_directories,
@@ -431,6 +453,10 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         cleaning::clean_logs(Rc::clone(&shard)),
     );
     shard.spawn(TaskClass::Control, directories::watch(Rc::clone(&shard)));
+    shard.spawn(
+        TaskClass::Control,
+        metrics::answer(Rc::clone(&shard), scrapes),
+    );
     if shard.id() == CONTROLLER {
         match Decider::open(Rc::clone(&shard)).await {
             Ok(mut decider) => {

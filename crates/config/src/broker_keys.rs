@@ -10,7 +10,7 @@ use crate::definition::{at_least, between, keys};
 use crate::kinds::{
     CLEANUP_POLICIES, COMPRESSION_TYPES, CleanupPolicy, CompressionType, DURABILITIES, Durability,
     GROUP_MIGRATIONS, GroupMigration, PRODUCE_VALIDATIONS, ProduceValidation, SHARD_ADVERTISE,
-    ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType,
+    ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address,
 };
 
 keys! {
@@ -180,6 +180,8 @@ keys! {
         [], "The messages from other shards that one shard's inbox holds.";
     "logan.inbox.credits" => logan_inbox_credits: i32 = Some("64"), between(1, 65_536), Restart, Honoured,
         [], "The requests that one shard may have open at another; the inbox must hold those of all shards.";
+    "logan.metrics.listener" => logan_metrics_listener: Option<String> = None, Custom(check_address), Restart, Honoured,
+        [], "Where `GET /metrics` answers in OpenMetrics' text format, as an IP address and a port such as 127.0.0.1:9404; nowhere where it is not set. There is no authentication.";
     "logan.produce.validation" => logan_produce_validation: ProduceValidation = Some("full"), OneOf(PRODUCE_VALIDATIONS), Restart, Honoured,
         [], "How closely produced batches are checked: `full`, every record's framing, compressed ones included; `header`, the batch header and its checksum.";
     "logan.producer.ids.max.per.partition" => logan_producer_ids_max_per_partition: i32 = Some("10000"), between(1, 10_000_000), Restart, Honoured,

@@ -220,9 +220,38 @@ pub(crate) fn check_throttled_replicas(value: &Value) -> Result<(), String> {
     Err("must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...".to_owned())
 }
 
+/// The validator of addresses of this machine that need no name.
+pub(crate) fn check_address(value: &Value) -> Result<(), String> {
+    let Value::Text(text) = value else {
+        return Ok(());
+    };
+    match text.parse::<std::net::SocketAddr>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err("must be an IP address and a port such as 127.0.0.1:9404".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::ShardCores;
+    use super::{ShardCores, check_address};
+    use crate::value::Value;
+
+    #[test]
+    fn an_address_is_one_of_ip_with_a_port() {
+        let check = |text: &str| check_address(&Value::Text(text.to_owned()));
+        for right in ["127.0.0.1:9404", "[::1]:0", "0.0.0.0:65535"] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for wrong in [
+            "",
+            "localhost:9404",
+            "127.0.0.1",
+            ":9404",
+            "127.0.0.1:65536",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn shard_cores_are_auto_a_count_or_a_list() {

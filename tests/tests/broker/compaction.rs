@@ -11,10 +11,10 @@ use records::{BatchBuilder, Compression, NewRecord};
 use tests::{Broker, Launch, create_topic, temporary_directory, within};
 use types::{Offset, PartitionIndex, TimestampMs};
 
-const TOPIC: &str = "table";
+pub(crate) const TOPIC: &str = "table";
 const PARTITION: PartitionIndex = PartitionIndex(0);
 const KEYS: u32 = 50;
-const BATCHES: u32 = 400;
+pub(crate) const BATCHES: u32 = 400;
 const RECORDS_A_BATCH: u32 = 20;
 
 /// How long the cleaner may take on a machine that has much else to do.
@@ -92,7 +92,7 @@ fn a_cleaner_that_is_switched_off_leaves_everything() {
 }
 
 /// Writes values of all keys in turn, numbered from `first` batches on; the last one of each key.
-fn produce(client: &mut Client, first: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(crate) fn produce(client: &mut Client, first: u32) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut last = BTreeMap::new();
     for batch in first..first + BATCHES {
         let mut builder = BatchBuilder::new(Compression::None);

@@ -22,6 +22,7 @@ mod full_directories;
 mod groups;
 mod log_dirs;
 mod metadata_damage;
+mod metrics;
 mod moves;
 mod power_cut;
 mod retention;

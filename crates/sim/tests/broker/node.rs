@@ -94,10 +94,13 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
         accepted.push(sender);
         let (sender, commands_in) = SimIo::mailbox(1);
         commands.push(sender);
+        // Nobody asks for metrics.
+        let (_, scrapes) = SimIo::mailbox(1);
         seeds.push(ShardSeed {
             port,
             accepted: accepted_in,
             commands: commands_in,
+            scrapes,
             events: events.clone(),
             setup: Arc::clone(&setup),
             failed_directories: Vec::new(),
