@@ -7,15 +7,20 @@ use groups::{GroupError, GroupRecord};
 use proptest::prelude::{any, prop};
 use proptest::proptest;
 use protocol::Str;
+use protocol::messages::consumer_group_current_member_assignment_value::TopicPartitions;
+use protocol::messages::consumer_group_member_metadata_value::{
+    ClassicMemberMetadata, ClassicProtocol,
+};
 use protocol::messages::consumer_group_target_assignment_member_value::TopicPartition;
 use protocol::messages::group_metadata_value::MemberMetadata;
 use protocol::messages::{
-    ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupMemberMetadataKey,
-    ConsumerGroupMetadataKey, ConsumerGroupMetadataValue, ConsumerGroupPartitionMetadataKey,
-    ConsumerGroupRegularExpressionKey, ConsumerGroupTargetAssignmentMemberKey,
-    ConsumerGroupTargetAssignmentMemberValue, ConsumerGroupTargetAssignmentMetadataKey,
-    ConsumerGroupTargetAssignmentMetadataValue, GroupMetadataKey, GroupMetadataValue,
-    OffsetCommitKey, OffsetCommitValue,
+    ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupCurrentMemberAssignmentValue,
+    ConsumerGroupMemberMetadataKey, ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataKey,
+    ConsumerGroupMetadataValue, ConsumerGroupPartitionMetadataKey,
+    ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue,
+    ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue,
+    ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue,
+    GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue,
 };
 use types::Uuid;
 
@@ -125,7 +130,78 @@ fn ours() -> BTreeMap<&'static str, GroupRecord> {
         ("group-deleted", group(None)),
     ]);
     records.extend(ours_of_consumer_groups());
+    records.extend(ours_of_members());
     records
+}
+
+fn ours_of_members() -> BTreeMap<&'static str, GroupRecord> {
+    let member = |value| GroupRecord::ConsumerGroupMemberMetadata {
+        key: ConsumerGroupMemberMetadataKey {
+            group_id: GROUP,
+            member_id: MEMBER,
+        },
+        value: Some(value),
+    };
+    let classic = ConsumerGroupMemberMetadataValue {
+        instance_id: None,
+        rack_id: None,
+        client_id: Str::from_static("client"),
+        client_host: Str::from_static("/127.0.0.1"),
+        subscribed_topic_names: vec![Str::from_static("topic")],
+        subscribed_topic_regex: Some(Str::default()),
+        rebalance_timeout_ms: 60_000,
+        server_assignor: None,
+        classic_member_metadata: Some(ClassicMemberMetadata {
+            session_timeout_ms: 10_000,
+            supported_protocols: vec![ClassicProtocol {
+                name: Str::from_static("range"),
+                metadata: Bytes::from_static(&[1, 2]),
+            }],
+        }),
+    };
+    let native = ConsumerGroupMemberMetadataValue {
+        instance_id: Some(Str::from_static("instance")),
+        rack_id: Some(Str::from_static("rack")),
+        subscribed_topic_regex: Some(Str::from_static("t.*")),
+        server_assignor: Some(Str::from_static("uniform")),
+        classic_member_metadata: None,
+        ..classic.clone()
+    };
+    let partition = |partition, epoch| TopicPartitions {
+        topic_id: TOPIC,
+        partitions: vec![partition],
+        assignment_epochs: Some(vec![epoch]),
+    };
+    let current = GroupRecord::ConsumerGroupCurrentMemberAssignment {
+        key: ConsumerGroupCurrentMemberAssignmentKey {
+            group_id: GROUP,
+            member_id: MEMBER,
+        },
+        value: Some(ConsumerGroupCurrentMemberAssignmentValue {
+            member_epoch: 9,
+            previous_member_epoch: 8,
+            state: 1,
+            assigned_partitions: vec![partition(1, 9)],
+            partitions_pending_revocation: vec![partition(2, 8)],
+        }),
+    };
+    let regex = GroupRecord::ConsumerGroupRegularExpression {
+        key: ConsumerGroupRegularExpressionKey {
+            group_id: GROUP,
+            regular_expression: Str::from_static("t.*"),
+        },
+        value: Some(ConsumerGroupRegularExpressionValue {
+            topics: vec![Str::from_static("topic")],
+            version: 12,
+            timestamp: NOW,
+        }),
+    };
+    BTreeMap::from([
+        ("member", member(native)),
+        ("member-classic", member(classic)),
+        ("current", current),
+        ("regex", regex),
+    ])
 }
 
 fn ours_of_consumer_groups() -> BTreeMap<&'static str, GroupRecord> {

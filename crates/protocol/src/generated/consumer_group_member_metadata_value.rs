@@ -46,7 +46,7 @@ impl Wire for ConsumerGroupMemberMetadataValue {
         it.server_assignor = d.nullable_string(flexible)?;
         d.tags(|tag, d| {
             match tag {
-                0 => it.classic_member_metadata = d.nullable_struct(|d| ClassicMemberMetadata::decode(d, version))?,
+                0 => it.classic_member_metadata = d.nullable_tagged_struct(|d| ClassicMemberMetadata::decode(d, version))?,
                 _ => return Ok(false),
             }
             Ok(true)
@@ -67,7 +67,7 @@ impl Wire for ConsumerGroupMemberMetadataValue {
         {
             let mut tags = Tags::default();
             if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
-                tags.add(0, |e| { e.nullable_struct(self.classic_member_metadata.as_ref(), |e, it| it.encode(e, version))?; Ok(()) })?;
+                tags.add(0, |e| { e.nullable_tagged_struct(self.classic_member_metadata.as_ref(), |e, it| it.encode(e, version))?; Ok(()) })?;
             }
             e.tags(tags);
         }

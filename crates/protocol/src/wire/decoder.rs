@@ -298,6 +298,17 @@ impl Decoder {
         item(self).map(Some)
     }
 
+    /// As [`Self::nullable_struct`], in a tagged field: there the marker is a varint, 0 for null.
+    pub(crate) fn nullable_tagged_struct<T>(
+        &mut self,
+        item: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.unsigned_varint()? == 0 {
+            return Ok(None);
+        }
+        item(self).map(Some)
+    }
+
     /// Reads the tagged fields of a structure. `known` reads a field it knows and returns `false` for others, whose
     /// bytes are passed over.
     pub(crate) fn tags(

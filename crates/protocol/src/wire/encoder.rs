@@ -263,6 +263,16 @@ impl Encoder {
         }
     }
 
+    /// As [`Self::nullable_struct`], in a tagged field: there the marker is a varint, 0 for null.
+    pub(crate) fn nullable_tagged_struct<T>(
+        &mut self,
+        value: Option<&T>,
+        write: impl FnOnce(&mut Self, &T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.unsigned_varint(u32::from(value.is_some()));
+        value.map_or(Ok(()), |value| write(self, value))
+    }
+
     pub(crate) fn no_tags(&mut self) {
         self.unsigned_varint(0);
     }

@@ -112,7 +112,8 @@ impl<'a> Sampler<'a> {
         let is_structure = field.kind.starts_with(char::is_uppercase);
         if is_null {
             return if is_structure {
-                out.push(0xff)
+                // The marker is a byte, but a varint in a tagged field.
+                out.push(if field.tag.is_some() { 0 } else { 0xff })
             } else {
                 put_null(out, &field.kind, is_compact)
             };

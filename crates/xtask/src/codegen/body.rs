@@ -153,10 +153,10 @@ fn read_field(field: &Field, versions: Versions) -> Result<String> {
     let plain = read(&field.kind, &flexible)?;
     Ok(match nullable(field, versions) {
         Nullable::Never => format!("{plain}?"),
-        Nullable::Always => format!("{}?", read_nullable(&field.kind, &flexible)?),
+        Nullable::Always => format!("{}?", read_nullable(field, &flexible)?),
         Nullable::If(condition) if condition == "false" => format!("Some({plain}?)"),
         Nullable::If(condition) => {
-            let nullable = read_nullable(&field.kind, &flexible)?;
+            let nullable = read_nullable(field, &flexible)?;
             format!("if {condition} {{ {nullable}? }} else {{ Some({plain}?) }}")
         }
     })
@@ -178,7 +178,8 @@ fn read(kind: &str, flexible: &str) -> Result<String> {
     })
 }
 
-fn read_nullable(kind: &str, flexible: &str) -> Result<String> {
+fn read_nullable(field: &Field, flexible: &str) -> Result<String> {
+    let kind = field.kind.as_str();
     if let Some(element) = element(kind) {
         return Ok(format!(
             "d.nullable_array({flexible}, |d| {})",
@@ -186,9 +187,20 @@ fn read_nullable(kind: &str, flexible: &str) -> Result<String> {
         ));
     }
     if is_structure(kind) {
-        return Ok(format!("d.nullable_struct(|d| {kind}::decode(d, version))"));
+        let reader = nullable_struct(field);
+        return Ok(format!("d.{reader}(|d| {kind}::decode(d, version))"));
     }
     Ok(format!("d.nullable_{kind}({flexible})"))
+}
+
+/// The name of the reader and writer of a structure that may be null. Kafka marks its presence with a byte, but in a tagged
+/// field with a varint.
+fn nullable_struct(field: &Field) -> &'static str {
+    if field.tag.is_some() {
+        "nullable_tagged_struct"
+    } else {
+        "nullable_struct"
+    }
 }
 
 fn primitive(kind: &str) -> Result<&'static str> {
@@ -287,12 +299,12 @@ fn write_field(field: &Field, versions: Versions) -> Result<String> {
     let not_null = format!("not_null({value}.as_ref(), {:?})?", field.name);
     Ok(match nullable(field, versions) {
         Nullable::Never => write_value(&field.kind, &place(&field.kind, &value), &flexible)?,
-        Nullable::Always => write_nullable(&field.kind, &value, &flexible)?,
+        Nullable::Always => write_nullable(field, &value, &flexible)?,
         Nullable::If(condition) if condition == "false" => {
             write_value(&field.kind, &not_null, &flexible)?
         }
         Nullable::If(condition) => {
-            let nullable = write_nullable(&field.kind, &value, &flexible)?;
+            let nullable = write_nullable(field, &value, &flexible)?;
             let plain = write_value(&field.kind, &not_null, &flexible)?;
             format!("if {condition} {{ {nullable} }} else {{ {plain} }}")
         }
@@ -331,7 +343,8 @@ fn write_value(kind: &str, value: &str, flexible: &str) -> Result<String> {
     })
 }
 
-fn write_nullable(kind: &str, value: &str, flexible: &str) -> Result<String> {
+fn write_nullable(field: &Field, value: &str, flexible: &str) -> Result<String> {
+    let kind = field.kind.as_str();
     if let Some(element) = element(kind) {
         let item = if !is_structure(element) && primitive(element).is_ok() {
             "*item"
@@ -344,8 +357,9 @@ fn write_nullable(kind: &str, value: &str, flexible: &str) -> Result<String> {
         ));
     }
     if is_structure(kind) {
+        let writer = nullable_struct(field);
         return Ok(format!(
-            "e.nullable_struct({value}.as_ref(), |e, it| it.encode(e, version))?"
+            "e.{writer}({value}.as_ref(), |e, it| it.encode(e, version))?"
         ));
     }
     Ok(format!("e.nullable_{kind}({value}.as_ref(), {flexible})?"))

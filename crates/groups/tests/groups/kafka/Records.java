@@ -24,6 +24,10 @@ import org.apache.kafka.coordinator.group.OffsetAndMetadata;
 import org.apache.kafka.coordinator.group.classic.ClassicGroup;
 import org.apache.kafka.coordinator.group.classic.ClassicGroupMember;
 import org.apache.kafka.coordinator.group.classic.ClassicGroupState;
+import org.apache.kafka.coordinator.group.generated.ConsumerGroupMemberMetadataValue;
+import org.apache.kafka.coordinator.group.modern.MemberState;
+import org.apache.kafka.coordinator.group.modern.consumer.ConsumerGroupMember;
+import org.apache.kafka.coordinator.group.modern.consumer.ResolvedRegularExpression;
 
 public class Records {
     static final Uuid TOPIC = new Uuid(0x0102030405060708L, 0x090a0b0c0d0e0f10L);
@@ -69,6 +73,23 @@ public class Records {
             GroupCoordinatorRecordHelpers.newConsumerGroupCurrentAssignmentTombstoneRecord("group", "member"));
         print("member-deleted",
             GroupCoordinatorRecordHelpers.newConsumerGroupMemberSubscriptionTombstoneRecord("group", "member"));
+        ConsumerGroupMember member = new ConsumerGroupMember.Builder("member")
+            .setInstanceId("instance").setRackId("rack").setRebalanceTimeoutMs(60000).setClientId("client")
+            .setClientHost("/127.0.0.1").setSubscribedTopicNames(List.of("topic")).setSubscribedTopicRegex("t.*")
+            .setServerAssignorName("uniform").setState(MemberState.UNREVOKED_PARTITIONS).setMemberEpoch(9)
+            .setPreviousMemberEpoch(8).setAssignedPartitions(Map.of(TOPIC, Map.of(1, 9)))
+            .setPartitionsPendingRevocation(Map.of(TOPIC, Map.of(2, 8))).build();
+        print("member", GroupCoordinatorRecordHelpers.newConsumerGroupMemberSubscriptionRecord("group", member));
+        print("current", GroupCoordinatorRecordHelpers.newConsumerGroupCurrentAssignmentRecord("group", member));
+        ConsumerGroupMember classic = new ConsumerGroupMember.Builder("member").setRebalanceTimeoutMs(60000)
+            .setClientId("client").setClientHost("/127.0.0.1").setSubscribedTopicNames(List.of("topic"))
+            .setClassicMemberMetadata(new ConsumerGroupMemberMetadataValue.ClassicMemberMetadata()
+                .setSessionTimeoutMs(10000).setSupportedProtocols(List.of(
+                    new ConsumerGroupMemberMetadataValue.ClassicProtocol().setName("range").setMetadata(new byte[] {1, 2}))))
+            .build();
+        print("member-classic", GroupCoordinatorRecordHelpers.newConsumerGroupMemberSubscriptionRecord("group", classic));
+        print("regex", GroupCoordinatorRecordHelpers.newConsumerGroupRegularExpressionRecord("group", "t.*",
+            new ResolvedRegularExpression(Set.of("topic"), 12, 1700000000000L)));
         print("regex-deleted",
             GroupCoordinatorRecordHelpers.newConsumerGroupRegularExpressionTombstone("group", "t.*"));
     }
