@@ -21,6 +21,12 @@ fn advice_for_code(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::UnknownTopicOrPartition => Some(
             "`loganctl topics list` shows what there is, `loganctl topics create` makes a new one",
         ),
+        ErrorCode::GroupIdNotFound => Some("`loganctl groups list` shows what there is"),
+        ErrorCode::NonEmptyGroup
+        | ErrorCode::UnknownMemberId
+        | ErrorCode::GroupSubscribedToTopic => {
+            Some("stop its consumers first: `loganctl groups describe GROUP --members` shows them")
+        }
         ErrorCode::TopicAlreadyExists => Some("--if-not-exists accepts that"),
         ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => {
             Some("send smaller records, or raise max.message.bytes of the topic")

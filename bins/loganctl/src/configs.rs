@@ -89,10 +89,11 @@ fn change(
 
 /// A broker that does not exist would be waited for: it is looked for first.
 fn resource_of(client: &Client, options: &ResourceOptions) -> Result<ConfigResource, Failure> {
-    let node = match (&options.topic, options.broker) {
-        (Some(topic), _) => return Ok(ConfigResource::Topic(topic.clone())),
-        (None, None) => return Ok(ConfigResource::BrokerDefault),
-        (None, Some(id)) => NodeId(id),
+    let node = match (&options.topic, &options.group, options.broker) {
+        (Some(topic), ..) => return Ok(ConfigResource::Topic(topic.clone())),
+        (None, Some(group), _) => return Ok(ConfigResource::Group(group.clone())),
+        (None, None, None) => return Ok(ConfigResource::BrokerDefault),
+        (None, None, Some(id)) => NodeId(id),
     };
     let nodes = client.cluster().nodes();
     if nodes.contains_key(&node) {
@@ -132,6 +133,7 @@ fn chosen(
 fn is_set_for(resource: &ConfigResource, source: ConfigSource) -> bool {
     match resource {
         ConfigResource::Topic(_) => source == ConfigSource::Topic,
+        ConfigResource::Group(_) => source == ConfigSource::Group,
         ConfigResource::Broker(_) | ConfigResource::BrokerDefault => {
             source != ConfigSource::Default
         }
@@ -184,6 +186,7 @@ fn row(entry: ConfigEntry) -> ConfigRow {
 fn name_of(source: ConfigSource) -> String {
     match source {
         ConfigSource::Topic => "topic".to_owned(),
+        ConfigSource::Group => "group".to_owned(),
         ConfigSource::Broker => "broker".to_owned(),
         ConfigSource::BrokerDefault => "all brokers".to_owned(),
         ConfigSource::StaticBroker => "file".to_owned(),

@@ -37,7 +37,7 @@ mod visit;
 pub use admin::{
     Committed, CommittedOffsets, ConfigChange, ConfigDetail, ConfigEntry, ConfigResource,
     ConfigSource, ConfigSynonym, CreatedTopic, GroupDescription, GroupMember, ListedGroup, LogDir,
-    LogDirReplica, NewTopic, Reassignment,
+    LogDirReplica, NewTopic, Reassignment, TopicPartition,
 };
 pub use client::Client;
 pub use cluster::{Cluster, Leader, NodeAddress, PartitionDescription, TopicDescription};

@@ -197,6 +197,7 @@ fn code_of(error: &ClientError) -> u8 {
             Some(
                 ErrorCode::UnknownTopicOrPartition
                 | ErrorCode::UnknownTopicId
+                | ErrorCode::GroupIdNotFound
                 | ErrorCode::OffsetOutOfRange,
             ) => NOT_FOUND,
             Some(ErrorCode::TopicAlreadyExists) => EXISTS,
@@ -215,7 +216,15 @@ fn plain(error: &ClientError) -> String {
         .find_map(|word| subject.strip_prefix(word))
         .unwrap_or(subject);
     match code {
-        ErrorCode::UnknownTopicOrPartition => format!("{subject} does not exist"),
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::GroupIdNotFound => {
+            format!("{subject} does not exist")
+        }
+        ErrorCode::NonEmptyGroup => format!("{subject} has members"),
+        // Who commits from outside is no member of a group that has some.
+        ErrorCode::UnknownMemberId => format!("{subject}: the group has members"),
+        ErrorCode::GroupSubscribedToTopic => {
+            format!("{subject}: members of the group subscribe to the topic")
+        }
         ErrorCode::TopicAlreadyExists => format!("{subject} exists already"),
         _ => error.to_string(),
     }

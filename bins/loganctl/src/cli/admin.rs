@@ -65,6 +65,9 @@ pub(crate) struct ResourceOptions {
     /// A topic's configuration
     #[arg(short, long, value_name = "TOPIC")]
     pub(crate) topic: Option<String>,
+    /// A group's configuration
+    #[arg(short, long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
     /// The configuration of one broker
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) broker: Option<i32>,

@@ -15,7 +15,7 @@ Exit codes:
   0  done (also when the reader of the output has gone away)
   1  failed, or refused by the broker
   2  the command line or the input makes no sense
-  3  the topic, partition, offset or file does not exist
+  3  the topic, partition, offset, group or file does not exist
   4  the topic exists already
   5  no broker answered in time
   6  a log is damaged";
@@ -80,6 +80,7 @@ pub(crate) const CONFIGS_DESCRIBE: &str = "\
 Examples:
   loganctl configs describe --topic flights                       what was set for it, and where
   loganctl configs describe --topic flights --all
+  loganctl configs describe --group billing --all
   loganctl configs describe --broker 0 log.retention.ms --details
   loganctl configs describe --brokers --output yaml";
 
@@ -88,6 +89,7 @@ Examples:
   loganctl configs set --topic flights retention.ms=3600000 segment.bytes=67108864
   loganctl configs set --broker 0 log.cleaner.io.max.bytes.per.second=10000000
   loganctl configs set --brokers log.retention.ms=86400000
+  loganctl configs set --group billing consumer.session.timeout.ms=60000
   loganctl configs set --topic flights cleanup.policy=compact,delete --dry-run";
 
 pub(crate) const CONFIGS_DELETE: &str = "\
@@ -130,37 +132,56 @@ Examples:
   loganctl groups describe billing
   loganctl groups describe billing --watch 2s
   loganctl groups reset-offsets billing --topic flights --to-time 10m --dry-run
+  loganctl groups delete-offsets billing --topic planes
   loganctl groups delete billing";
 
 pub(crate) const GROUPS_LIST: &str = "\
 Examples:
   loganctl groups list
-  loganctl groups list --output json | jq -r '.[] | select(.state == \"Stable\").group'";
+  loganctl groups list --state empty                      what could be deleted
+  loganctl groups list --kind consumer --state stable,reconciling
+  loganctl groups list --output json | jq -r '.[].group'";
 
 pub(crate) const GROUPS_DESCRIBE: &str = "\
 One row for each partition that the group has or has committed: how far it is, how far the partition is, how many records are
-between them, and whose the partition is. With --watch it is asked again and again, and a column says how the lag changed.
+between them, and whose the partition is. With --watch it is asked again and again: how the lag has changed, how fast records
+are consumed and written, and when the group will have caught up.
 
 Examples:
   loganctl groups describe billing
+  loganctl groups describe --all --state
   loganctl groups describe billing audit --members
   loganctl groups describe billing --watch 2s
+  loganctl groups describe billing --watch 10s --count 6 --output json      a minute of it
   loganctl groups describe billing --output json | jq '[.[].lag] | add'";
 
 pub(crate) const GROUPS_RESET: &str = "\
-The group must have no members. Offsets beyond the ends of a partition are moved to them.
+The group must have no members. Without --topic it goes on from elsewhere in every partition that it has committed. Offsets
+beyond the ends of a partition are moved to them. A file holds what --export or --output json have written: lines of topic,
+partition and offset with commas between them, a group in front if there are several, as Kafka's tool writes and reads them.
 
 Examples:
-  loganctl groups reset-offsets billing --to-earliest                    all topics that it has committed
+  loganctl groups reset-offsets billing --to-earliest                    all that it has committed
   loganctl groups reset-offsets billing --topic flights --to-latest
-  loganctl groups reset-offsets billing --topic flights --partition 0 --to-offset 4711
+  loganctl groups reset-offsets billing --topic flights:0,2-4 --topic planes --to-offset 4711
   loganctl groups reset-offsets billing --topic flights --shift-by=-100
-  loganctl groups reset-offsets billing --topic flights --to-time 2026-11-21T08:00:00Z --dry-run";
+  loganctl groups reset-offsets billing --topic flights --to-time 2026-11-21T08:00:00Z --dry-run
+  loganctl groups reset-offsets billing audit --to-time 10m              from ten minutes ago on
+  loganctl groups reset-offsets billing --to-current --export >billing.csv
+  loganctl groups reset-offsets billing --from-file billing.csv";
 
 pub(crate) const GROUPS_DELETE: &str = "\
 Examples:
   loganctl groups delete billing
-  loganctl groups delete billing audit";
+  loganctl groups delete billing audit
+  loganctl groups delete --all                            those that have no members; the others are named";
+
+pub(crate) const GROUPS_DELETE_OFFSETS: &str = "\
+No member of the group may subscribe to the topic.
+
+Examples:
+  loganctl groups delete-offsets billing --topic planes
+  loganctl groups delete-offsets billing --topic flights:0,2-4";
 
 pub(crate) const RECORDS: &str = "\
 Examples:

@@ -17,15 +17,17 @@ pub(crate) use admin::{
     ConfigsCommand, DeleteRecordsOptions, MoveOptions, PartitionsCommand, RecordsCommand,
     ResourceOptions,
 };
-pub(crate) use groups::{GroupsCommand, ResetOptions};
+pub(crate) use groups::{
+    ChosenGroups, DescribeGroupsOptions, GroupKind, GroupState, GroupsCommand, ResetOptions,
+};
 pub(crate) use logs::{DumpOptions, LogsCommand, RepairOptions, VerifyOptions};
 pub(crate) use records::{
     AcksOption, BytesFormat, CodecOption, ConsumeOptions, Field, InputFormat, ProduceOptions, Start,
 };
 pub(crate) use topics::{AddPartitionsOptions, AlterOptions, CreateOptions, TopicsCommand};
-pub(crate) use values::Assignment;
 #[cfg(test)]
 pub(crate) use values::Moment;
+pub(crate) use values::{Assignment, TopicPartitions};
 
 /// Talk to Logan, or any other Kafka broker.
 #[derive(Debug, Parser)]
@@ -57,7 +59,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PartitionsCommand,
     },
-    /// List and describe consumer groups, move their offsets, and delete them
+    /// List and describe consumer groups, watch their lag, move their offsets, and delete them
     #[command(after_help = examples::GROUPS)]
     Groups {
         #[command(subcommand)]

@@ -40,11 +40,22 @@ pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
             .map(|millis| Moment::At(TimestampMs(millis)))
             .ok_or_else(|| "a time since 1970 is needed".to_owned());
     }
+    let iso = iso_span(text);
     let span = text.strip_suffix("ago").unwrap_or(text).trim_end();
+    let span = iso.as_deref().unwrap_or(span);
     humantime::parse_duration(span).map(Moment::Ago).or(Err(
         "write 2026-11-21T08:00:00Z, milliseconds since 1970, or 10m for ten minutes ago"
             .to_owned(),
     ))
+}
+
+/// A span as Kafka's tools take it, such as P1DT2H, in the words that are taken here. Years and months have no one length.
+fn iso_span(text: &str) -> Option<String> {
+    let (days, time) = match text.strip_prefix('P')?.split_once('T') {
+        Some((days, time)) => (days, time),
+        None => (text.strip_prefix('P')?, ""),
+    };
+    (!days.contains(['Y', 'M'])).then(|| format!("{days}{time}").to_lowercase())
 }
 
 /// The nodes of one partition, the preferred leader first.
@@ -66,6 +77,40 @@ pub(crate) fn parse_assignment(text: &str) -> Result<Assignment, String> {
         })
     });
     parsed.ok_or_else(|| "write 0=1,2 for partition 0 on nodes 1 and 2".to_owned())
+}
+
+/// A topic, and which of its partitions; all if none is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TopicPartitions {
+    pub(crate) topic: String,
+    pub(crate) partitions: Vec<i32>,
+}
+
+pub(crate) fn parse_topic_partitions(text: &str) -> Result<TopicPartitions, String> {
+    /// No topic has more, and a span must not make a list of any length.
+    const SPAN_MAX: usize = 100_000;
+    let wrong = || "write flights, flights:0 or flights:0,2-4".to_owned();
+    let number = |text: &str| text.trim().parse::<i32>().ok().filter(|it| *it >= 0);
+    let (topic, list) = match text.split_once(':') {
+        Some((topic, list)) => (topic, Some(list)),
+        None => (text, None),
+    };
+    if topic.is_empty() {
+        return Err(wrong());
+    }
+    let mut partitions = Vec::new();
+    for part in list.into_iter().flat_map(|list| list.split(',')) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = number(first).zip(number(last)).ok_or_else(wrong)?;
+        if first > last {
+            return Err(wrong());
+        }
+        partitions.extend((first..=last).take(SPAN_MAX));
+    }
+    Ok(TopicPartitions {
+        topic: topic.to_owned(),
+        partitions,
+    })
 }
 
 /// A header.
@@ -119,7 +164,10 @@ mod tests {
         let ten_minutes = Ok(Moment::Ago(Duration::from_secs(600)));
         assert_eq!(parse_moment("10m"), ten_minutes);
         assert_eq!(parse_moment("10m ago"), ten_minutes);
-        for wrong in ["", "yesterday", "-5", "2023-13-01T00:00:00Z"] {
+        assert_eq!(parse_moment("PT10M"), ten_minutes);
+        let long = Ok(Moment::Ago(Duration::from_secs(26 * 3600)));
+        assert_eq!(parse_moment("P1DT2H"), long);
+        for wrong in ["", "yesterday", "-5", "2023-13-01T00:00:00Z", "P1M", "PT"] {
             assert!(parse_moment(wrong).is_err(), "{wrong}");
         }
     }
@@ -158,6 +206,22 @@ mod tests {
         assert_eq!(parse_assignment("3 = 1, 2"), assignment(3, &[1, 2]));
         for wrong in ["", "1", "=1", "1=", "1=a", "-1=1", "1=1,,2"] {
             assert!(parse_assignment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_topic_may_name_partitions_and_spans_of_them() {
+        let parsed = |partitions: &[i32]| {
+            Ok(TopicPartitions {
+                topic: "t".to_owned(),
+                partitions: partitions.to_vec(),
+            })
+        };
+        assert_eq!(parse_topic_partitions("t"), parsed(&[]));
+        assert_eq!(parse_topic_partitions("t:3"), parsed(&[3]));
+        assert_eq!(parse_topic_partitions("t:0,2-4"), parsed(&[0, 2, 3, 4]));
+        for wrong in ["", ":1", "t:", "t:a", "t:4-2", "t:1,", "t:-1"] {
+            assert!(parse_topic_partitions(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,27 +1,24 @@
-//! Groups by their partitions, with lag, or by their members; once, or again and again.
+//! Groups by their partitions, with lag, by their members, or by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use client::{Client, CommittedOffsets, GroupDescription, GroupMember, OffsetSpec};
-use command_line::{Column, Failure, Output, Tabular, or_dash};
+use client::{Client, CommittedOffsets, GroupDescription, GroupMember, OffsetSpec, TopicPartition};
+use command_line::{Column, Failure, Tabular, or_dash};
 use serde::Serialize;
 use types::PartitionIndex;
 
 /// A partition that a group has, or has committed.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct PartitionRow {
-    group: String,
-    topic: String,
-    partition: i32,
-    committed: Option<i64>,
-    end: Option<i64>,
-    lag: Option<i64>,
-    /// How the lag has changed since the last look; none at the first.
-    lag_change: Option<i64>,
-    member: Option<String>,
-    client: Option<String>,
-    host: Option<String>,
+    pub(super) group: String,
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) committed: Option<i64>,
+    pub(super) end: Option<i64>,
+    pub(super) lag: Option<i64>,
+    pub(super) member: Option<String>,
+    pub(super) client: Option<String>,
+    pub(super) host: Option<String>,
 }
 
 /// A member.
@@ -34,11 +31,23 @@ pub(super) struct MemberRow {
     instance: Option<String>,
     client: String,
     host: String,
+    /// How many partitions it has.
     partitions: usize,
+    /// Which, by topic.
+    assignment: BTreeMap<String, Vec<i32>>,
 }
 
-/// A partition with its topic.
-type Place = (String, PartitionIndex);
+/// A group.
+#[derive(Debug, Serialize)]
+pub(super) struct StateRow {
+    group: String,
+    kind: &'static str,
+    state: String,
+    coordinator: i32,
+    assignor: String,
+    members: usize,
+    epoch: Option<i32>,
+}
 
 /// The members of groups.
 pub(super) fn members(client: &mut Client, groups: &[String]) -> Result<Vec<MemberRow>, Failure> {
@@ -54,7 +63,48 @@ pub(super) fn members(client: &mut Client, groups: &[String]) -> Result<Vec<Memb
             client: member.client.clone(),
             host: member.host.clone(),
             partitions: member.partitions.values().map(Vec::len).sum(),
+            assignment: numbers(&member.partitions),
         }));
+    }
+    Ok(rows)
+}
+
+/// Partitions as plain numbers.
+fn numbers(partitions: &BTreeMap<String, Vec<PartitionIndex>>) -> BTreeMap<String, Vec<i32>> {
+    let topics = partitions.iter();
+    let numbers = topics.map(|(topic, partitions)| {
+        let mut numbers: Vec<_> = partitions.iter().map(|it| it.0).collect();
+        numbers.sort_unstable();
+        (topic.clone(), numbers)
+    });
+    numbers.collect()
+}
+
+/// Partitions as `--topic` takes them: `flights:0-3,7`.
+fn in_short(topic: &str, partitions: &[i32]) -> String {
+    let runs = partitions.chunk_by(|one, next| next - one == 1);
+    let runs = runs.map(|run| match run {
+        [] => String::new(),
+        [only] => only.to_string(),
+        [first, .., last] => format!("{first}-{last}"),
+    });
+    format!("{topic}:{}", runs.collect::<Vec<_>>().join(","))
+}
+
+/// The groups themselves.
+pub(super) fn states(client: &mut Client, groups: &[String]) -> Result<Vec<StateRow>, Failure> {
+    let mut rows = Vec::new();
+    for group in groups {
+        let described = client.describe_group(group)?;
+        rows.push(StateRow {
+            group: group.clone(),
+            kind: described.kind,
+            state: described.state,
+            coordinator: described.coordinator.0,
+            assignor: described.assignor,
+            members: described.members.len(),
+            epoch: described.epoch,
+        });
     }
     Ok(rows)
 }
@@ -79,7 +129,7 @@ fn rows_of(
     committed: &CommittedOffsets,
 ) -> Result<Vec<PartitionRow>, Failure> {
     let owners = owners(&described.members);
-    let places: BTreeSet<&Place> = owners.keys().chain(committed.keys()).collect();
+    let places: BTreeSet<&TopicPartition> = owners.keys().chain(committed.keys()).collect();
     let mut by_topic: BTreeMap<&str, Vec<PartitionIndex>> = BTreeMap::new();
     for (topic, partition) in places {
         by_topic.entry(topic).or_default().push(*partition);
@@ -100,7 +150,6 @@ fn rows_of(
                 committed,
                 end,
                 lag: end.zip(committed).map(|(end, committed)| end - committed),
-                lag_change: None,
                 member: owner.map(|it| it.id.clone()),
                 client: owner.map(|it| it.client.clone()),
                 host: owner.map(|it| it.host.clone()),
@@ -111,7 +160,7 @@ fn rows_of(
 }
 
 /// Who has which partition.
-fn owners(members: &[GroupMember]) -> BTreeMap<Place, &GroupMember> {
+fn owners(members: &[GroupMember]) -> BTreeMap<TopicPartition, &GroupMember> {
     let mut owners = BTreeMap::new();
     for member in members {
         for (topic, partitions) in &member.partitions {
@@ -122,30 +171,6 @@ fn owners(members: &[GroupMember]) -> BTreeMap<Place, &GroupMember> {
     owners
 }
 
-/// Shows the partitions again and again, until nobody reads any more.
-pub(super) fn watch(
-    client: &mut Client,
-    groups: &[String],
-    pause: Duration,
-    output: &Output,
-) -> Result<(), Failure> {
-    let mut before: BTreeMap<(String, String, i32), i64> = BTreeMap::new();
-    loop {
-        let mut rows = partitions(client, groups)?;
-        for row in &mut rows {
-            let key = (row.group.clone(), row.topic.clone(), row.partition);
-            let known = before.get(&key);
-            row.lag_change = row.lag.zip(known).map(|(lag, known)| lag - known);
-            if let Some(lag) = row.lag {
-                before.insert(key, lag);
-            }
-        }
-        output.rows(&rows)?;
-        output.write("\n")?;
-        std::thread::sleep(pause);
-    }
-}
-
 impl Tabular for PartitionRow {
     const COLUMNS: &'static [Column] = &[
         Column::Text("GROUP"),
@@ -154,7 +179,6 @@ impl Tabular for PartitionRow {
         Column::Number("COMMITTED"),
         Column::Number("END"),
         Column::Number("LAG"),
-        Column::Number("CHANGE"),
         Column::Text("MEMBER"),
         Column::Text("CLIENT"),
         Column::Text("HOST"),
@@ -168,7 +192,6 @@ impl Tabular for PartitionRow {
             or_dash(self.committed),
             or_dash(self.end),
             or_dash(self.lag),
-            or_dash(self.lag_change.map(|change| format!("{change:+}"))),
             or_dash(self.member.as_deref()),
             or_dash(self.client.as_deref()),
             or_dash(self.host.as_deref()),
@@ -186,18 +209,59 @@ impl Tabular for MemberRow {
         Column::Text("CLIENT"),
         Column::Text("HOST"),
         Column::Number("PARTITIONS"),
+        Column::Text("ASSIGNMENT"),
     ];
 
     fn cells(&self) -> Vec<String> {
+        let topics = self.assignment.iter();
+        let assignment: Vec<_> = topics
+            .map(|(topic, partitions)| in_short(topic, partitions))
+            .collect();
         vec![
             self.group.clone(),
             self.state.clone(),
-            self.assignor.clone(),
+            or_dash(Some(&self.assignor).filter(|name| !name.is_empty())),
             self.member.clone(),
             or_dash(self.instance.as_deref()),
             self.client.clone(),
             self.host.clone(),
             self.partitions.to_string(),
+            or_dash(Some(assignment.join(" ")).filter(|text| !text.is_empty())),
         ]
+    }
+}
+
+impl Tabular for StateRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::Text("GROUP"),
+        Column::Text("KIND"),
+        Column::Text("STATE"),
+        Column::Number("COORDINATOR"),
+        Column::Text("ASSIGNOR"),
+        Column::Number("MEMBERS"),
+        Column::Number("EPOCH"),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.group.clone(),
+            self.kind.to_owned(),
+            self.state.clone(),
+            self.coordinator.to_string(),
+            or_dash(Some(&self.assignor).filter(|name| !name.is_empty())),
+            self.members.to_string(),
+            or_dash(self.epoch),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_in_a_row_are_written_as_a_span() {
+        assert_eq!(in_short("t", &[0, 1, 2, 4, 6, 7]), "t:0-2,4,6-7");
+        assert_eq!(in_short("t", &[5]), "t:5");
     }
 }

@@ -1,13 +1,18 @@
 //! `loganctl groups`: which there are, how far they are, and making them go on from elsewhere.
 
 mod describe;
+mod plan;
 mod reset;
+mod watch;
 
 use client::{Client, ListedGroup};
 use command_line::{Column, Failure, Output, Tabular};
 use serde::Serialize;
 
-use crate::cli::GroupsCommand;
+use crate::chosen::chosen_partitions;
+use crate::cli::{
+    ChosenGroups, DescribeGroupsOptions, GroupKind, GroupState, GroupsCommand, TopicPartitions,
+};
 
 /// What `groups list` shows.
 #[derive(Debug, Serialize)]
@@ -23,30 +28,62 @@ pub(crate) fn run(
     command: &GroupsCommand,
     output: &Output,
 ) -> Result<(), Failure> {
+    let client = &mut client;
     match command {
-        GroupsCommand::List => {
-            let groups = client.list_groups()?;
-            let rows: Vec<_> = groups.into_iter().map(GroupRow::from).collect();
+        GroupsCommand::List { state, kind } => {
+            let groups = client.list_groups()?.into_iter();
+            let rows: Vec<_> = groups
+                .filter(|group| is_wanted(group, state, *kind))
+                .map(GroupRow::from)
+                .collect();
             output.rows(&rows)
         }
-        GroupsCommand::Describe {
-            groups,
-            members: true,
-            ..
-        } => output.rows(&describe::members(&mut client, groups)?),
-        GroupsCommand::Describe {
-            groups,
-            watch: Some(pause),
-            ..
-        } => describe::watch(&mut client, groups, *pause, output),
-        GroupsCommand::Describe { groups, .. } => {
-            output.rows(&describe::partitions(&mut client, groups)?)
-        }
-        GroupsCommand::ResetOffsets(options) => reset::run(&mut client, options, output),
-        GroupsCommand::Delete { groups } => {
-            output.for_each(groups, |group| Ok(client.delete_group(group)?))
+        GroupsCommand::Describe(options) => describe(client, options, output),
+        GroupsCommand::ResetOffsets(options) => reset::run(client, options, output),
+        GroupsCommand::DeleteOffsets { group, topic } => output.for_each(topic, |topic| {
+            let TopicPartitions { topic, partitions } = topic;
+            let partitions = chosen_partitions(client, topic, partitions)?;
+            Ok(client.delete_offsets(group, topic, &partitions)?)
+        }),
+        GroupsCommand::Delete(chosen) => {
+            let groups = names(client, chosen)?;
+            output.for_each(&groups, |group| Ok(client.delete_group(group)?))
         }
     }
+}
+
+fn describe(
+    client: &mut Client,
+    options: &DescribeGroupsOptions,
+    output: &Output,
+) -> Result<(), Failure> {
+    let groups = names(client, &options.chosen)?;
+    if let Some(pause) = options.watch {
+        return watch::run(client, &groups, (pause, options.count), output);
+    }
+    if options.members {
+        return output.rows(&describe::members(client, &groups)?);
+    }
+    if options.state {
+        return output.rows(&describe::states(client, &groups)?);
+    }
+    output.rows(&describe::partitions(client, &groups)?)
+}
+
+/// The groups that are meant.
+fn names(client: &mut Client, chosen: &ChosenGroups) -> Result<Vec<String>, Failure> {
+    if !chosen.all {
+        return Ok(chosen.groups.clone());
+    }
+    let listed = client.list_groups()?.into_iter();
+    Ok(listed.map(|group| group.group).collect())
+}
+
+/// Whether a list was asked for that has this group in it.
+fn is_wanted(group: &ListedGroup, states: &[GroupState], kind: Option<GroupKind>) -> bool {
+    let is_in = |state: &GroupState| format!("{state:?}") == group.state;
+    let is_of = |kind: GroupKind| format!("{kind:?}") == group.kind;
+    (states.is_empty() || states.iter().any(is_in)) && kind.is_none_or(is_of)
 }
 
 impl From<ListedGroup> for GroupRow {
@@ -76,5 +113,25 @@ impl Tabular for GroupRow {
             dash(&self.state),
             dash(&self.protocol_type),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_kinds_are_called_what_kafka_calls_them() {
+        let group = ListedGroup {
+            group: "g".to_owned(),
+            kind: "Consumer".to_owned(),
+            state: "Reconciling".to_owned(),
+            protocol_type: "consumer".to_owned(),
+        };
+        let consumer = Some(GroupKind::Consumer);
+        assert!(is_wanted(&group, &[], None));
+        assert!(is_wanted(&group, &[GroupState::Reconciling], consumer));
+        assert!(!is_wanted(&group, &[GroupState::Empty], consumer));
+        assert!(!is_wanted(&group, &[], Some(GroupKind::Classic)));
     }
 }

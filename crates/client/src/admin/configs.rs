@@ -19,6 +19,8 @@ use crate::{Client, ClientError};
 pub enum ConfigResource {
     /// A topic by its name.
     Topic(String),
+    /// A group by its id.
+    Group(String),
     /// One broker.
     Broker(NodeId),
     /// What all brokers share unless one of them has a value of its own.
@@ -30,6 +32,8 @@ pub enum ConfigResource {
 pub enum ConfigSource {
     /// Set on the topic.
     Topic,
+    /// Set on the group.
+    Group,
     /// Set on this broker while it runs.
     Broker,
     /// Set for all brokers while they run.
@@ -99,6 +103,7 @@ impl ConfigResource {
     fn kind(&self) -> i8 {
         match self {
             Self::Topic(_) => 2,
+            Self::Group(_) => 32,
             Self::Broker(_) | Self::BrokerDefault => 4,
         }
     }
@@ -106,7 +111,7 @@ impl ConfigResource {
     /// The name in requests.
     fn name(&self) -> String {
         match self {
-            Self::Topic(name) => name.clone(),
+            Self::Topic(name) | Self::Group(name) => name.clone(),
             Self::Broker(node) => node.to_string(),
             Self::BrokerDefault => String::new(),
         }
@@ -117,6 +122,7 @@ impl fmt::Display for ConfigResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Group(name) => write!(f, "group {name}"),
             Self::Broker(node) => write!(f, "broker {node}"),
             Self::BrokerDefault => f.write_str("the brokers' default"),
         }
@@ -132,6 +138,7 @@ impl ConfigSource {
             3 => Self::BrokerDefault,
             4 => Self::StaticBroker,
             5 => Self::Default,
+            8 => Self::Group,
             other => Self::Other(other),
         }
     }
@@ -189,7 +196,9 @@ impl Client {
         let mut response = self.with_retries(|client| match resource {
             // Only the broker itself knows its own configuration.
             ConfigResource::Broker(node) => client.call_node(*node, &request),
-            ConfigResource::Topic(_) | ConfigResource::BrokerDefault => client.call_once(&request),
+            ConfigResource::Topic(_) | ConfigResource::Group(_) | ConfigResource::BrokerDefault => {
+                client.call_once(&request)
+            }
         })?;
         let Some(result) = response.results.pop() else {
             return Err(self.missing(api, resource.to_string()));
@@ -220,7 +229,9 @@ impl Client {
         };
         let response = self.with_retries(|client| match resource {
             ConfigResource::Broker(node) => client.call_node(*node, &request),
-            ConfigResource::Topic(_) | ConfigResource::BrokerDefault => client.call_once(&request),
+            ConfigResource::Topic(_) | ConfigResource::Group(_) | ConfigResource::BrokerDefault => {
+                client.call_once(&request)
+            }
         })?;
         let Some(result) = response.responses.first() else {
             return Err(self.missing(api, resource.to_string()));

@@ -6,10 +6,14 @@ use protocol::ApiKey;
 use protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use protocol::messages::offset_delete_request::{
+    OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use protocol::messages::{
     ConsumerGroupDescribeRequest, DeleteGroupsRequest, DescribeGroupsRequest,
-    FindCoordinatorRequest, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest,
+    FindCoordinatorRequest, ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest,
+    OffsetFetchRequest,
 };
 use protocol::wire::decode_versioned;
 use protocol::{Decoder, Request};
@@ -35,8 +39,14 @@ pub struct ListedGroup {
 pub struct GroupDescription {
     /// Its id.
     pub group: String,
+    /// `Classic` or `Consumer`.
+    pub kind: &'static str,
     /// Kafka's name of its state.
     pub state: String,
+    /// The node that coordinates it.
+    pub coordinator: NodeId,
+    /// Of a consumer group: how often its members or its subscriptions have changed.
+    pub epoch: Option<i32>,
     /// How partitions are assigned.
     pub assignor: String,
     /// Its members.
@@ -67,8 +77,11 @@ pub struct Committed {
     pub metadata: String,
 }
 
+/// A partition by its topic's name.
+pub type TopicPartition = (String, PartitionIndex);
+
 /// Committed offsets by topic and partition.
-pub type CommittedOffsets = BTreeMap<(String, PartitionIndex), Committed>;
+pub type CommittedOffsets = BTreeMap<TopicPartition, Committed>;
 
 impl Client {
     /// All groups of the cluster.
@@ -123,7 +136,7 @@ impl Client {
             group_ids: vec![group.into()],
             include_authorized_operations: false,
         };
-        let response = self.ask_coordinator(group, &request, |response| {
+        let (coordinator, response) = self.ask_coordinator(group, &request, |response| {
             let answer = response.groups.first();
             answer.map_or(0, |answer| answer.error_code)
         })?;
@@ -142,7 +155,10 @@ impl Client {
         };
         Ok(GroupDescription {
             group: group.to_owned(),
+            kind: "Consumer",
             state: described.group_state.to_string(),
+            coordinator,
+            epoch: Some(described.group_epoch),
             assignor: described.assignor_name.to_string(),
             members: described.members.into_iter().map(member).collect(),
         })
@@ -153,7 +169,7 @@ impl Client {
             groups: vec![group.into()],
             include_authorized_operations: false,
         };
-        let response = self.ask_coordinator(group, &request, |response| {
+        let (coordinator, response) = self.ask_coordinator(group, &request, |response| {
             let answer = response.groups.first();
             answer.map_or(0, |answer| answer.error_code)
         })?;
@@ -174,7 +190,10 @@ impl Client {
         });
         Ok(GroupDescription {
             group: group.to_owned(),
+            kind: "Classic",
             state: described.group_state.to_string(),
+            coordinator,
+            epoch: None,
             assignor: described.protocol_data.to_string(),
             members: members.collect(),
         })
@@ -220,44 +239,85 @@ impl Client {
         Ok(committed)
     }
 
-    /// Gives a group other offsets of a topic. It must have no members.
+    /// Gives a group other offsets, all of them or none. It must have no members.
     ///
     /// # Errors
     /// [`ClientError::Broker`] with UNKNOWN_MEMBER_ID when the group has members, and what is wrong with any partition.
     pub fn commit_offsets(
         &mut self,
         group: &str,
-        topic: &str,
-        offsets: &BTreeMap<PartitionIndex, Offset>,
+        offsets: &BTreeMap<TopicPartition, Offset>,
     ) -> Result<(), ClientError> {
-        let partitions = offsets.iter();
+        let mut topics: Vec<OffsetCommitRequestTopic> = Vec::new();
+        for ((topic, partition), offset) in offsets {
+            let entry = OffsetCommitRequestPartition {
+                partition_index: partition.0,
+                committed_offset: offset.0,
+                committed_leader_epoch: -1,
+                committed_metadata: Some(protocol::Str::default()),
+            };
+            match topics.last_mut() {
+                Some(last) if last.name.as_str() == topic => last.partitions.push(entry),
+                _ => topics.push(OffsetCommitRequestTopic {
+                    name: topic.as_str().into(),
+                    partitions: vec![entry],
+                    ..OffsetCommitRequestTopic::default()
+                }),
+            }
+        }
         let request = OffsetCommitRequest {
             group_id: group.into(),
             generation_id_or_member_epoch: -1,
-            topics: vec![OffsetCommitRequestTopic {
-                name: topic.into(),
-                partitions: partitions
-                    .map(|(partition, offset)| OffsetCommitRequestPartition {
-                        partition_index: partition.0,
-                        committed_offset: offset.0,
-                        committed_leader_epoch: -1,
-                        committed_metadata: Some(protocol::Str::default()),
-                    })
-                    .collect(),
-                ..OffsetCommitRequestTopic::default()
-            }],
+            topics,
             ..OffsetCommitRequest::default()
         };
         let node = self.coordinator(group)?;
         self.with_retries(|client| {
             let response = at_most(client.node(node)?, &request, 9)?;
-            let mut answers = response.topics.iter().flat_map(|it| &it.partitions);
-            answers.try_for_each(|answer| {
-                ClientError::check(ApiKey::OffsetCommit.name(), answer.error_code, None, || {
-                    format!("of group {group} for {topic}-{}", answer.partition_index)
-                })
-            })
+            let answers = response.topics.iter().flat_map(|topic| {
+                let name = &topic.name;
+                topic.partitions.iter().map(move |answer| (name, answer))
+            });
+            check_partitions(
+                ApiKey::OffsetCommit,
+                group,
+                answers
+                    .map(|(topic, answer)| (&**topic, answer.partition_index, answer.error_code)),
+            )
         })
+    }
+
+    /// Makes a group forget what it has committed for partitions. None of its members may subscribe to their topics.
+    ///
+    /// # Errors
+    /// [`ClientError::Broker`]: GROUP_ID_NOT_FOUND, and for a partition GROUP_SUBSCRIBED_TO_TOPIC or
+    /// UNKNOWN_TOPIC_OR_PARTITION; the other partitions' offsets are deleted all the same.
+    pub fn delete_offsets(
+        &mut self,
+        group: &str,
+        topic: &str,
+        partitions: &[PartitionIndex],
+    ) -> Result<(), ClientError> {
+        let partitions = partitions.iter();
+        let request = OffsetDeleteRequest {
+            group_id: group.into(),
+            topics: vec![OffsetDeleteRequestTopic {
+                name: topic.into(),
+                partitions: partitions
+                    .map(|partition| OffsetDeleteRequestPartition {
+                        partition_index: partition.0,
+                    })
+                    .collect(),
+            }],
+        };
+        let (_, response) =
+            self.ask_coordinator(group, &request, |response| response.error_code)?;
+        let answers = response.topics.iter().flat_map(|it| &it.partitions);
+        check_partitions(
+            ApiKey::OffsetDelete,
+            group,
+            answers.map(|answer| (topic, answer.partition_index, answer.error_code)),
+        )
     }
 
     /// Deletes a group that has no members, with its offsets.
@@ -302,16 +362,29 @@ impl Client {
         group: &str,
         request: &R,
         code_of: impl Fn(&R::Response) -> i16,
-    ) -> Result<R::Response, ClientError> {
+    ) -> Result<(NodeId, R::Response), ClientError> {
         let node = self.coordinator(group)?;
         self.with_retries(|client| {
             let response = client.call_node(node, request)?;
             ClientError::check(R::KEY.name(), code_of(&response), None, || {
                 format!("of group {group}")
             })?;
-            Ok(response)
+            Ok((node, response))
         })
     }
+}
+
+/// Fails with the first partition that has an error.
+fn check_partitions<'a>(
+    api: ApiKey,
+    group: &str,
+    mut answers: impl Iterator<Item = (&'a str, i32, i16)>,
+) -> Result<(), ClientError> {
+    answers.try_for_each(|(topic, partition, code)| {
+        ClientError::check(api.name(), code, None, || {
+            format!("of group {group} for {topic}-{partition}")
+        })
+    })
 }
 
 /// Sends a request in a version that has the fields used here.

@@ -18,7 +18,9 @@ mod topics;
 pub use configs::{
     ConfigChange, ConfigDetail, ConfigEntry, ConfigResource, ConfigSource, ConfigSynonym,
 };
-pub use groups::{Committed, CommittedOffsets, GroupDescription, GroupMember, ListedGroup};
+pub use groups::{
+    Committed, CommittedOffsets, GroupDescription, GroupMember, ListedGroup, TopicPartition,
+};
 pub use log_dirs::{LogDir, LogDirReplica};
 pub use reassign::Reassignment;
 pub use topics::{CreatedTopic, NewTopic};

@@ -1,0 +1,203 @@
+//! `loganctl groups describe --watch`: lag over time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use client::Client;
+use command_line::{Column, Failure, Output, OutputFormat, Tabular, or_dash};
+use serde::Serialize;
+
+use super::describe::{PartitionRow, partitions};
+
+/// A partition at one look.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct WatchRow {
+    time: String,
+    group: String,
+    topic: String,
+    partition: i32,
+    committed: Option<i64>,
+    end: Option<i64>,
+    lag: Option<i64>,
+    /// How the lag has changed since the last look; none at the first.
+    lag_change: Option<i64>,
+    consumed_per_second: Option<f64>,
+    written_per_second: Option<f64>,
+}
+
+/// What a partition was like at the last look.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    at: Instant,
+    committed: Option<i64>,
+    end: Option<i64>,
+    lag: Option<i64>,
+}
+
+type Memory = BTreeMap<(String, String, i32), Seen>;
+
+/// Shows the partitions again and again: so many times, or until nobody reads any more.
+pub(super) fn run(
+    client: &mut Client,
+    groups: &[String],
+    (pause, count): (Duration, Option<u32>),
+    output: &Output,
+) -> Result<(), Failure> {
+    let mut memory = Memory::new();
+    let mut looks = 0;
+    loop {
+        let rows = partitions(client, groups)?;
+        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let rows = looked(&rows, &time, Instant::now(), &mut memory);
+        if output.format() == OutputFormat::Table {
+            let summaries = groups.iter().map(|group| summary(group, &rows));
+            let text: String = summaries.map(|line| output.heading(&line) + "\n").collect();
+            output.write(&text)?;
+        }
+        output.rows(&rows)?;
+        looks += 1;
+        if count.is_some_and(|count| looks >= count) {
+            return Ok(());
+        }
+        if output.format() == OutputFormat::Table {
+            output.write("\n")?;
+        }
+        std::thread::sleep(pause);
+    }
+}
+
+/// What has changed since the last look, which is remembered for the next.
+fn looked(rows: &[PartitionRow], time: &str, now: Instant, memory: &mut Memory) -> Vec<WatchRow> {
+    let row = |row: &PartitionRow| {
+        let seen = Seen {
+            at: now,
+            committed: row.committed,
+            end: row.end,
+            lag: row.lag,
+        };
+        let key = (row.group.clone(), row.topic.clone(), row.partition);
+        let before = memory.insert(key, seen);
+        let change = |of: fn(&Seen) -> Option<i64>| Some(of(&seen)? - of(&before?)?);
+        let per_second = |of: fn(&Seen) -> Option<i64>| {
+            let seconds = now.duration_since(before?.at).as_secs_f64();
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "records between two looks are few enough, and the result is shown with one digit"
+            )]
+            let records = change(of)? as f64;
+            (seconds > 0.0).then_some(records / seconds)
+        };
+        WatchRow {
+            time: time.to_owned(),
+            group: row.group.clone(),
+            topic: row.topic.clone(),
+            partition: row.partition,
+            committed: row.committed,
+            end: row.end,
+            lag: row.lag,
+            lag_change: change(|seen| seen.lag),
+            consumed_per_second: per_second(|seen| seen.committed),
+            written_per_second: per_second(|seen| seen.end),
+        }
+    };
+    rows.iter().map(row).collect()
+}
+
+/// A group in one line: its lag, how fast it consumes, and when it will have caught up.
+fn summary(group: &str, rows: &[WatchRow]) -> String {
+    let own = || rows.iter().filter(|row| row.group == group);
+    let time = own().next().map_or("", |row| row.time.as_str());
+    let lag: i64 = own().filter_map(|row| row.lag).sum();
+    let mut line = format!("{time} {group}: lag {lag}");
+    let mut changes = own().filter_map(|row| row.lag_change).peekable();
+    if changes.peek().is_none() {
+        return line;
+    }
+    let change: i64 = changes.sum();
+    let consumed: f64 = own().filter_map(|row| row.consumed_per_second).sum();
+    let written: f64 = own().filter_map(|row| row.written_per_second).sum();
+    line += &format!(" ({change:+}), consumed {consumed:.1}/s, written {written:.1}/s");
+    if lag > 0 && consumed > written {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate in whole seconds")]
+        let seconds = lag as f64 / (consumed - written);
+        line += &format!(", caught up in {seconds:.0} s");
+    }
+    line
+}
+
+impl Tabular for WatchRow {
+    const COLUMNS: &'static [Column] = &[
+        Column::Text("GROUP"),
+        Column::Text("TOPIC"),
+        Column::Number("PARTITION"),
+        Column::Number("COMMITTED"),
+        Column::Number("END"),
+        Column::Number("LAG"),
+        Column::Number("CHANGE"),
+        Column::Number("CONSUMED/S"),
+        Column::Number("WRITTEN/S"),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let rate = |rate: Option<f64>| or_dash(rate.map(|rate| format!("{rate:.1}")));
+        vec![
+            self.group.clone(),
+            self.topic.clone(),
+            self.partition.to_string(),
+            or_dash(self.committed),
+            or_dash(self.end),
+            or_dash(self.lag),
+            or_dash(self.lag_change.map(|change| format!("{change:+}"))),
+            rate(self.consumed_per_second),
+            rate(self.written_per_second),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(committed: i64, end: i64) -> PartitionRow {
+        PartitionRow {
+            group: "g".to_owned(),
+            topic: "t".to_owned(),
+            partition: 0,
+            committed: Some(committed),
+            end: Some(end),
+            lag: Some(end - committed),
+            member: None,
+            client: None,
+            host: None,
+        }
+    }
+
+    #[test]
+    fn the_second_look_knows_changes_and_rates() {
+        let mut memory = Memory::new();
+        let begin = Instant::now();
+        let first = looked(&[partition(10, 100)], "now", begin, &mut memory);
+        assert_eq!(first[0].lag_change, None);
+        assert_eq!(first[0].consumed_per_second, None);
+        assert_eq!(summary("g", &first), "now g: lag 90");
+        let later = begin + Duration::from_secs(2);
+        let second = looked(&[partition(50, 110)], "later", later, &mut memory);
+        assert_eq!(second[0].lag_change, Some(-30));
+        assert_eq!(second[0].consumed_per_second, Some(20.0));
+        assert_eq!(second[0].written_per_second, Some(5.0));
+        assert_eq!(
+            summary("g", &second),
+            "later g: lag 60 (-30), consumed 20.0/s, written 5.0/s, caught up in 4 s"
+        );
+    }
+
+    #[test]
+    fn who_falls_behind_never_catches_up() {
+        let mut memory = Memory::new();
+        let begin = Instant::now();
+        looked(&[partition(10, 100)], "now", begin, &mut memory);
+        let later = begin + Duration::from_secs(1);
+        let rows = looked(&[partition(10, 200)], "later", later, &mut memory);
+        assert!(summary("g", &rows).ends_with("consumed 0.0/s, written 100.0/s"));
+    }
+}
