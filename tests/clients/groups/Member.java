@@ -9,7 +9,6 @@ import java.util.Properties;
 import java.util.StringJoiner;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
-import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
@@ -19,8 +18,9 @@ import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public final class Member {
-    private static final int COMMITS_MAX = 100;
+    private static final int COMMITS_MAX = 200;
     private static final Map<String, String> OPTIONS = new HashMap<>();
+    private static boolean hasUncommitted;
 
     private Member() {
     }
@@ -41,10 +41,15 @@ public final class Member {
         }));
         consumer.subscribe(List.of(OPTIONS.get("topic")), new Listener(consumer));
         try {
-            while (true) {
-                handle(consumer);
+            boolean isStopping = false;
+            // The client refuses to commit while it joins: who is asked to end then goes on until it has committed.
+            while (!isStopping || hasUncommitted) {
+                try {
+                    handle(consumer);
+                } catch (WakeupException stop) {
+                    isStopping = true;
+                }
             }
-        } catch (WakeupException stop) {
             consumer.close();
             System.out.println("end");
             System.out.flush();
@@ -55,24 +60,29 @@ public final class Member {
 
     private static void handle(KafkaConsumer<byte[], byte[]> consumer) {
         var records = consumer.poll(Duration.ofMillis(200));
-        if (records.isEmpty()) {
+        if (records.isEmpty() && !hasUncommitted) {
             return;
         }
+        hasUncommitted = true;
         StringJoiner line = new StringJoiner(" ", "got ", "");
         records.forEach(record -> line.add(record.partition() + ":" + record.offset()));
-        System.out.println(line);
+        if (!records.isEmpty()) {
+            System.out.println(line);
+        }
         boolean woken = false;
         while (true) {
             try {
                 consumer.commitSync();
+                hasUncommitted = false;
                 break;
             } catch (WakeupException stop) {
                 woken = true;
-            } catch (CommitFailedException refused) {
+            } catch (RebalanceInProgressException refused) {
                 System.err.println("refused " + refused.getMessage());
                 break;
             } catch (KafkaException refused) {
                 System.err.println("refused " + refused);
+                hasUncommitted = false;
                 break;
             }
         }
@@ -120,6 +130,7 @@ public final class Member {
             for (int attempt = 0; attempt < COMMITS_MAX; attempt++) {
                 try {
                     consumer.commitSync();
+                    hasUncommitted = false;
                     break;
                 } catch (RebalanceInProgressException again) {
                     pause();
@@ -128,6 +139,12 @@ public final class Member {
                     break;
                 }
             }
+            partitions.forEach(it -> owned.remove(it.partition()));
+            print();
+        }
+
+        @Override
+        public void onPartitionsLost(Collection<TopicPartition> partitions) {
             partitions.forEach(it -> owned.remove(it.partition()));
             print();
         }

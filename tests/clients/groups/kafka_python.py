@@ -9,7 +9,7 @@ import sys
 from kafka import ConsumerRebalanceListener, KafkaConsumer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, RebalanceInProgressError
 
 from member import assigned, consumed, options, stopped
 
@@ -39,14 +39,20 @@ consumer = KafkaConsumer(
     session_timeout_ms=args.session_ms, heartbeat_interval_ms=args.heartbeat_ms, reconnect_backoff_max_ms=500,
     partition_assignment_strategy=[RangePartitionAssignor, RoundRobinPartitionAssignor], **more)
 consumer.subscribe([args.topic], listener=Listener())
-while running:
+uncommitted = False
+# A commit is refused while partitions are assigned anew: who is asked to end then goes on until it has committed.
+while running or uncommitted:
     try:
         batches = consumer.poll(timeout_ms=200, max_records=500)
         records = [(at.partition, record.offset) for at, batch in batches.items() for record in batch]
         if records:
             consumed(records)
+        if records or uncommitted:
+            uncommitted = True
             consumer.commit()
+            uncommitted = False
     except KafkaError as error:
         print(f"refused {error}", file=sys.stderr, flush=True)
+        uncommitted = uncommitted and isinstance(error, RebalanceInProgressError)
 consumer.close()
 stopped()

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from member import assigned, consumed, options, stopped
+from member import COMMITS_MAX, COMMIT_PAUSE_SECONDS, assigned, consumed, options, stopped
 
 args = options()
 config = {
@@ -44,21 +45,41 @@ def on_assign(_: Consumer, partitions: list) -> None:
     assigned(owned)
 
 
-def on_revoke(_: Consumer, partitions: list) -> None:
+def on_revoke(revoked_by: Consumer, partitions: list) -> None:
+    # What could not be committed while the others were joining; the next rebalance may have begun already.
+    positions = [it for it in revoked_by.position(partitions) if it.offset >= 0]
+    for _ in range(COMMITS_MAX if positions else 0):
+        try:
+            revoked_by.commit(offsets=positions, asynchronous=False)
+            break
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS:
+                print(f"refused at the revocation {error.args[0].name()}", file=sys.stderr, flush=True)
+                break
+            time.sleep(COMMIT_PAUSE_SECONDS)
+    on_lost(revoked_by, partitions)
+
+
+def on_lost(_: Consumer, partitions: list) -> None:
     owned.difference_update(it.partition for it in partitions)
     assigned(owned)
 
 
 consumer = Consumer(config)
-consumer.subscribe([args.topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_revoke)
-while running:
+consumer.subscribe([args.topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost)
+uncommitted = False
+# A commit is refused while partitions are assigned anew: who is asked to end then goes on until it has committed.
+while running or uncommitted:
     messages = [message for message in consumer.consume(500, 0.2) if not message.error()]
     if messages:
         consumed((message.partition(), message.offset()) for message in messages)
+    if messages or uncommitted:
         try:
             # Every record is committed before anything else happens, so that a handover repeats none.
             consumer.commit(asynchronous=False)
+            uncommitted = False
         except KafkaException as error:
             print(f"refused {error.args[0].name()}", file=sys.stderr, flush=True)
+            uncommitted = error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS
 consumer.close()
 stopped()

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
+COMMITS_MAX = 200
+COMMIT_PAUSE_SECONDS = 0.02
+"""How often, and after what pause, a commit is tried that a rebalance refuses when partitions are given up."""
+
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()

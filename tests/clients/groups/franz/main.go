@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"logan/tests/clients/groups/member"
@@ -44,7 +46,10 @@ func main() {
 		kgo.HeartbeatInterval(options.Heartbeat),
 		kgo.FetchMaxWait(200 * time.Millisecond),
 		kgo.OnPartitionsAssigned(change(true)),
-		kgo.OnPartitionsRevoked(change(false)),
+		kgo.OnPartitionsRevoked(func(context context.Context, client *kgo.Client, topics map[string][]int32) {
+			commit(context, client)
+			change(false)(context, client, topics)
+		}),
 		kgo.OnPartitionsLost(change(false)),
 	}
 	switch options.Protocol {
@@ -64,11 +69,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	context, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	until, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	for context.Err() == nil {
-		consume(context, client)
+	for until.Err() == nil {
+		consume(until, client)
 	}
+	commit(context.Background(), client)
 	client.Close()
 	member.End()
 }
@@ -84,5 +90,16 @@ func consume(until context.Context, client *kgo.Client) {
 	// A member that is asked to end commits what it has first.
 	if err := client.CommitUncommittedOffsets(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "refused", err)
+	}
+}
+
+// Commits what could not be committed while the others were joining; the next rebalance may have begun already.
+func commit(context context.Context, client *kgo.Client) {
+	for attempt := 0; attempt < member.CommitsMax; attempt++ {
+		err := client.CommitUncommittedOffsets(context)
+		if !errors.Is(err, kerr.RebalanceInProgress) {
+			return
+		}
+		time.Sleep(member.CommitPause)
 	}
 }

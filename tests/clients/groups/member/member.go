@@ -9,6 +9,12 @@ import (
 	"time"
 )
 
+// How often, and after what pause, a commit is tried that a rebalance refuses when partitions are given up.
+const (
+	CommitsMax  = 200
+	CommitPause = 20 * time.Millisecond
+)
+
 // Options of a member.
 type Options struct {
 	Bootstrap, Topic, Group, Protocol, Instance string
