@@ -82,7 +82,7 @@ fn names(client: &mut Client, chosen: &ChosenGroups) -> Result<Vec<String>, Fail
 /// Whether a list was asked for that has this group in it.
 fn is_wanted(group: &ListedGroup, states: &[GroupState], kind: Option<GroupKind>) -> bool {
     let is_in = |state: &GroupState| format!("{state:?}") == group.state;
-    let is_of = |kind: GroupKind| format!("{kind:?}") == group.kind;
+    let is_of = |kind: GroupKind| format!("{kind:?}").eq_ignore_ascii_case(&group.kind);
     (states.is_empty() || states.iter().any(is_in)) && kind.is_none_or(is_of)
 }
 
@@ -124,7 +124,7 @@ mod tests {
     fn states_and_kinds_are_called_what_kafka_calls_them() {
         let group = ListedGroup {
             group: "g".to_owned(),
-            kind: "Consumer".to_owned(),
+            kind: "consumer".to_owned(),
             state: "Reconciling".to_owned(),
             protocol_type: "consumer".to_owned(),
         };

@@ -129,14 +129,14 @@ fn groups_are_listed_watched_and_deleted() {
         .expect("a row")
         .split_whitespace()
         .collect();
-    assert_eq!(row, ["billing", "Classic", "Empty", "-"]);
+    assert_eq!(row, ["billing", "classic", "Empty", "-"]);
     assert_eq!(broker.succeed("groups list --kind consumer", b""), "");
     assert_ne!(
         broker.succeed("groups list --state empty,stable -k classic", b""),
         ""
     );
     let states = json(&broker.succeed("groups describe billing --state -o json", b""));
-    assert_eq!(states[0]["kind"], "Classic");
+    assert_eq!(states[0]["kind"], "classic");
     assert_eq!(states[0]["members"], 0);
 
     let watched = broker.succeed("groups describe billing --watch 10ms --count 2", b"");

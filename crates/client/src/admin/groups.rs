@@ -26,7 +26,7 @@ use crate::{Client, ClientError, Connection, SubmitOptions};
 pub struct ListedGroup {
     /// Its id.
     pub group: String,
-    /// `Classic` or `Consumer`, if the broker says so.
+    /// `classic` or `consumer`, if the broker says so.
     pub kind: String,
     /// Kafka's name of its state.
     pub state: String,
@@ -39,7 +39,7 @@ pub struct ListedGroup {
 pub struct GroupDescription {
     /// Its id.
     pub group: String,
-    /// `Classic` or `Consumer`.
+    /// `classic` or `consumer`.
     pub kind: &'static str,
     /// Kafka's name of its state.
     pub state: String,
@@ -155,7 +155,7 @@ impl Client {
         };
         Ok(GroupDescription {
             group: group.to_owned(),
-            kind: "Consumer",
+            kind: "consumer",
             state: described.group_state.to_string(),
             coordinator,
             epoch: Some(described.group_epoch),
@@ -190,7 +190,7 @@ impl Client {
         });
         Ok(GroupDescription {
             group: group.to_owned(),
-            kind: "Classic",
+            kind: "classic",
             state: described.group_state.to_string(),
             coordinator,
             epoch: None,
