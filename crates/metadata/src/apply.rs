@@ -28,6 +28,13 @@ impl MetadataImage {
         self.replay(record)
             .map_err(|problem| MetadataError::Contradiction { offset, problem })?;
         self.end_offset += 1;
+        let changes_topics = matches!(
+            record,
+            MetadataRecord::Topic(_)
+                | MetadataRecord::Partition(_)
+                | MetadataRecord::RemoveTopic(_)
+        );
+        self.topics_version.0 += u64::from(changes_topics);
         Ok(())
     }
 

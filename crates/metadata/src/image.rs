@@ -32,6 +32,18 @@ pub struct MetadataImage {
     pub(crate) partitions_per_shard: Vec<u32>,
     pub(crate) shard_count: Option<u16>,
     pub(crate) end_offset: i64,
+    pub(crate) topics_version: TopicsVersion,
+}
+
+/// How often topics have come, gone or grown in this process. It says nothing about the cluster: images that came to the
+/// same state on different ways are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TopicsVersion(pub(crate) u64);
+
+impl PartialEq for TopicsVersion {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 /// A topic.
@@ -77,6 +89,13 @@ impl MetadataImage {
     #[must_use]
     pub fn end_offset(&self) -> Offset {
         Offset(self.end_offset)
+    }
+
+    /// A number that grows whenever a topic comes, goes or gets partitions, and with nothing else. Only good for comparing
+    /// images of one process.
+    #[must_use]
+    pub fn topics_version(&self) -> u64 {
+        self.topics_version.0
     }
 
     /// The cluster's id, once the log has been bootstrapped.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{after, created_image, id, machine_image};
+use common::{after, created_image, id, machine_image, register};
 use metadata::{
     DeletedTopic, FeatureUpdate, MetadataImage, MetadataRecord, SUPPORTED_FEATURES,
     SupportedFeature, TopicSelector, UpgradeType, decide_bootstrap, decide_delete_topics,
@@ -43,6 +43,22 @@ fn topics_are_deleted_by_name_or_id() {
         }
     );
     assert!(after.topic(bar).is_none());
+}
+
+#[test]
+fn the_version_of_the_topics_moves_with_topics_alone() {
+    let image = created_image(&["foo"]);
+    let version = image.topics_version();
+    let grown = after(&image, &register(7).records);
+    assert!(grown.end_offset() > image.end_offset());
+    assert_eq!(grown.topics_version(), version);
+    let selector = TopicSelector {
+        name: Some("foo".into()),
+        id: Uuid::ZERO,
+    };
+    let deleted = after(&image, &decide_delete_topics(&image, &[selector]).records);
+    assert!(deleted.topics_version() > version);
+    assert!(created_image(&["foo", "bar"]).topics_version() > version);
 }
 
 #[test]

@@ -78,6 +78,6 @@ impl Topics for KnownTopics {
     }
 
     fn version(&self) -> u64 {
-        self.0.image.end_offset().0.unsigned_abs()
+        self.0.image.topics_version()
     }
 }
