@@ -25,9 +25,33 @@ impl GroupCoordinator {
     ) {
         let reply = match request {
             Request::JoinGroup(request) => return self.join(context, caller, &request, out),
-            Request::SyncGroup(request) => return self.sync(context, caller, &request, out),
-            Request::Heartbeat(request) => return self.beat(context, caller, &request, out),
-            Request::LeaveGroup(request) => return self.leave(context, caller, &request, out),
+            Request::SyncGroup(request) => {
+                let found = self.of_member(context, out, &request.group_id, |group, turn| {
+                    sync_group(group, turn, caller, &request);
+                });
+                let Err(error) = found else { return };
+                Reply::SyncGroup(SyncGroupResponse {
+                    error_code: error.code(),
+                    ..SyncGroupResponse::default()
+                })
+            }
+            Request::Heartbeat(request) => {
+                let found = self.of_member(context, out, &request.group_id, |group, turn| {
+                    heartbeat(group, turn, caller, &request);
+                });
+                let Err(error) = found else { return };
+                Reply::Heartbeat(HeartbeatResponse {
+                    error_code: error.code(),
+                    ..HeartbeatResponse::default()
+                })
+            }
+            Request::LeaveGroup(request) => {
+                let found = self.of_member(context, out, &request.group_id, |group, turn| {
+                    leave_group(group, turn, caller, &request);
+                });
+                let Err(error) = found else { return };
+                Reply::LeaveGroup(refuse_to_leave(caller, &request, error))
+            }
             Request::OffsetCommit(request) => return self.commit(context, caller, &request, out),
             Request::ConsumerGroupHeartbeat(request) => {
                 return self.consumer_beat(context, caller, &request, out);
@@ -85,96 +109,22 @@ impl GroupCoordinator {
         }
     }
 
-    fn sync(
+    /// Works on a group whose member asks.
+    ///
+    /// # Errors
+    /// INVALID_GROUP_ID for the empty id, UNKNOWN_MEMBER_ID for a group that is not there.
+    fn of_member(
         &mut self,
         context: &Context<'_>,
-        caller: &Caller,
-        request: &SyncGroupRequest,
         out: &mut Decision,
-    ) {
-        let error = unknown_unless(&request.group_id, || {
-            self.with_group(context, out, &request.group_id, |group, turn| {
-                let id = group.id.clone();
-                match &mut group.kind {
-                    GroupKind::Classic(classic) => {
-                        classic::sync(classic, &id, turn, caller, request);
-                    }
-                    GroupKind::Consumer(_) => consumer::sync_classic(group, turn, caller, request),
-                }
-            })
-        });
-        if let Some(error) = error {
-            let response = SyncGroupResponse {
-                error_code: error.code(),
-                ..SyncGroupResponse::default()
-            };
-            out.reply(caller.ticket, Reply::SyncGroup(response));
+        id: &Str,
+        work: impl FnOnce(&mut Group, &mut Turn<'_>),
+    ) -> Result<(), ErrorCode> {
+        if id.is_empty() {
+            return Err(ErrorCode::InvalidGroupId);
         }
-    }
-
-    fn beat(
-        &mut self,
-        context: &Context<'_>,
-        caller: &Caller,
-        request: &HeartbeatRequest,
-        out: &mut Decision,
-    ) {
-        let error = unknown_unless(&request.group_id, || {
-            self.with_group(
-                context,
-                out,
-                &request.group_id,
-                |group, turn| match &mut group.kind {
-                    GroupKind::Classic(classic) => {
-                        classic::heartbeat(classic, turn, caller, request);
-                    }
-                    GroupKind::Consumer(_) => {
-                        consumer::heartbeat_classic(group, turn, caller, request);
-                    }
-                },
-            )
-        });
-        if let Some(error) = error {
-            let response = HeartbeatResponse {
-                error_code: error.code(),
-                ..HeartbeatResponse::default()
-            };
-            out.reply(caller.ticket, Reply::Heartbeat(response));
-        }
-    }
-
-    fn leave(
-        &mut self,
-        context: &Context<'_>,
-        caller: &Caller,
-        request: &LeaveGroupRequest,
-        out: &mut Decision,
-    ) {
-        let error = unknown_unless(&request.group_id, || {
-            self.with_group(context, out, &request.group_id, |group, turn| {
-                let id = group.id.clone();
-                match &mut group.kind {
-                    GroupKind::Classic(classic) => {
-                        classic::leave(classic, &id, turn, caller, request);
-                    }
-                    GroupKind::Consumer(_) => consumer::leave_classic(group, turn, caller, request),
-                }
-            })
-        });
-        let response = match error {
-            None => return,
-            // A group that is not there has none of these members.
-            Some(ErrorCode::UnknownMemberId) => {
-                classic::respond_to_leave(caller, request, |_member| {
-                    Err(ErrorCode::UnknownMemberId)
-                })
-            }
-            Some(error) => LeaveGroupResponse {
-                error_code: error.code(),
-                ..LeaveGroupResponse::default()
-            },
-        };
-        out.reply(caller.ticket, Reply::LeaveGroup(response));
+        let worked = self.with_group(context, out, id, work);
+        worked.ok_or(ErrorCode::UnknownMemberId)
     }
 
     /// The empty id is a group of its own here, which old clients use that assign partitions by hand.
@@ -257,13 +207,44 @@ fn join_group(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: 
     }
 }
 
-/// What is wrong with a request to a group that must have an id and be there.
-fn unknown_unless(id: &Str, work: impl FnOnce() -> Option<()>) -> Option<ErrorCode> {
-    if id.is_empty() {
-        Some(ErrorCode::InvalidGroupId)
-    } else if work().is_none() {
-        Some(ErrorCode::UnknownMemberId)
-    } else {
-        None
+fn sync_group(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: &SyncGroupRequest) {
+    match &mut group.kind {
+        GroupKind::Classic(classic) => classic::sync(classic, &group.id, turn, caller, request),
+        GroupKind::Consumer(_) => consumer::sync_classic(group, turn, caller, request),
+    }
+}
+
+fn heartbeat(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: &HeartbeatRequest) {
+    match &mut group.kind {
+        GroupKind::Classic(classic) => classic::heartbeat(classic, turn, caller, request),
+        GroupKind::Consumer(_) => consumer::heartbeat_classic(group, turn, caller, request),
+    }
+}
+
+fn leave_group(
+    group: &mut Group,
+    turn: &mut Turn<'_>,
+    caller: &Caller,
+    request: &LeaveGroupRequest,
+) {
+    match &mut group.kind {
+        GroupKind::Classic(classic) => classic::leave(classic, &group.id, turn, caller, request),
+        GroupKind::Consumer(_) => consumer::leave_classic(group, turn, caller, request),
+    }
+}
+
+/// The answer of a group that nobody can leave.
+fn refuse_to_leave(
+    caller: &Caller,
+    request: &LeaveGroupRequest,
+    error: ErrorCode,
+) -> LeaveGroupResponse {
+    if error == ErrorCode::UnknownMemberId {
+        // A group that is not there has none of these members.
+        return classic::respond_to_leave(caller, request, |_member| Err(error));
+    }
+    LeaveGroupResponse {
+        error_code: error.code(),
+        ..LeaveGroupResponse::default()
     }
 }
