@@ -2,18 +2,22 @@
 //!
 //! `join` is the heartbeat of a new member in a group of 1,000 members on 10,000 partitions, with the target assignment
 //! that it sets off; `heartbeat` is that of a member with nothing to say that waits for partitions of others.
+//!
+//! `load` decodes and applies the records of a million committed offsets of 1,000 groups, as a start does; `snapshot`
+//! encodes what such a coordinator keeps, group by group.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Duration;
 
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use groups::{
-    Caller, Context, Decision, GroupConfig, GroupCoordinator, Instant, Reply, Request, Ticket,
-    Topic, Topics,
+    Caller, Context, Decision, GroupConfig, GroupCoordinator, GroupRecord, Instant, Reply, Request,
+    Ticket, Topic, Topics,
 };
 use protocol::Str;
-use protocol::messages::ConsumerGroupHeartbeatRequest;
+use protocol::messages::{ConsumerGroupHeartbeatRequest, OffsetCommitKey, OffsetCommitValue};
 use types::{TimestampMs, Uuid};
 
 const MEMBERS: usize = 1_000;
@@ -178,5 +182,71 @@ fn rebalances(criterion: &mut Criterion) {
     benches.finish();
 }
 
-criterion_group!(benches, rebalances);
+const GROUPS: usize = 1_000;
+const PARTITIONS: i32 = 1_000;
+
+/// Records that the broker applies at a time.
+const BULK_RECORDS: usize = 64;
+
+/// The log of groups that have committed offsets of one topic.
+fn committed() -> Vec<(Bytes, Option<Bytes>)> {
+    let topic = Str::from_static("measured");
+    let groups = (0..GROUPS).map(|number| Str::from(format!("group-{number}").as_str()));
+    let records = groups.flat_map(|group| {
+        let topic = topic.clone();
+        (0..PARTITIONS).map(move |partition| {
+            let record = GroupRecord::OffsetCommit {
+                key: OffsetCommitKey {
+                    group: group.clone(),
+                    topic: topic.clone(),
+                    partition,
+                },
+                value: Some(OffsetCommitValue {
+                    offset: 7,
+                    commit_timestamp: 1_700_000_000_000,
+                    topic_id: Uuid([7; 16]),
+                    ..OffsetCommitValue::default()
+                }),
+            };
+            record.encode()
+        })
+    });
+    records.collect()
+}
+
+fn loaded(log: &[(Bytes, Option<Bytes>)]) -> GroupCoordinator {
+    let mut coordinator = GroupCoordinator::new(GroupConfig::default());
+    let mut bulk = Vec::with_capacity(BULK_RECORDS);
+    for records in log.chunks(BULK_RECORDS) {
+        let decoded = records.iter().map(|(key, value)| {
+            GroupRecord::decode(key, value.as_ref()).expect("it was encoded here")
+        });
+        bulk.extend(decoded);
+        coordinator.apply_all(&bulk);
+        bulk.clear();
+    }
+    coordinator
+}
+
+fn loading(criterion: &mut Criterion) {
+    let log = committed();
+    let mut benches = criterion.benchmark_group("groups");
+    benches.sample_size(10);
+    benches.bench_function("load", |bencher| {
+        bencher.iter_with_large_drop(|| black_box(loaded(&log)));
+    });
+    let coordinator = loaded(&log);
+    benches.bench_function("snapshot", |bencher| {
+        bencher.iter(|| {
+            let groups = coordinator.group_ids();
+            groups
+                .flat_map(|group| coordinator.snapshot_of(group))
+                .map(|record| record.encode().0.len())
+                .sum::<usize>()
+        });
+    });
+    benches.finish();
+}
+
+criterion_group!(benches, rebalances, loading);
 criterion_main!(benches);

@@ -80,9 +80,13 @@ impl<I: Io> Steps<I> {
     /// To be called for every part: lets the reactor poll when the slice is used up.
     pub(crate) async fn step(&mut self) {
         self.count += 1;
-        if !self.count.is_multiple_of(STEPS_PER_LOOK) {
-            return;
+        if self.count.is_multiple_of(STEPS_PER_LOOK) {
+            self.look().await;
         }
+    }
+
+    /// To be called between parts that take some microseconds each: lets the reactor poll when the slice is used up.
+    pub(crate) async fn look(&mut self) {
         if self.io.now().saturating_since(self.began) > TIME_SLICE {
             self.io.reschedule().await;
             self.began = self.io.now();

@@ -19,11 +19,12 @@ use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Instant, Io, TaskClass};
 use protocol::Str;
 use protocol::messages::ListGroupsRequest;
-use records::{BatchBuilder, BatchHeader, Compression, NewRecord, ValidBatch};
+use records::{BatchBuilder, BatchHeader, Compression, ValidBatch};
 use types::{ErrorCode, Offset, TimestampMs};
 
 use super::asking::{Answered, Asked, Asking, ListedGroups};
 use super::context::{Moment, instant, io_instant};
+use super::framing;
 use super::settings;
 use super::snapshots::{self, Due};
 use crate::message::{AppendJob, PartitionKey};
@@ -140,9 +141,9 @@ impl<I: Io> Coordinator<I> {
         self.mind_deadline();
     }
 
-    /// Applies a record of the log while it is loaded.
-    pub(super) fn replay(&self, record: &GroupRecord) {
-        self.core.borrow_mut().apply(record);
+    /// Applies records of the log, in their order, while it is loaded.
+    pub(super) fn replay(&self, records: &[GroupRecord]) {
+        self.core.borrow_mut().apply_all(records);
     }
 
     /// Begins to decide, with a log that ends at `end`; returns false if it has ended meanwhile.
@@ -469,13 +470,7 @@ fn encode(
 ) -> Result<Vec<u8>, ErrorCode> {
     let mut builder = BatchBuilder::new(codec);
     for record in records {
-        let (key, value) = record.encode();
-        builder.push(&NewRecord {
-            timestamp: now,
-            key: Some(&key),
-            value: value.as_deref(),
-            headers: &[],
-        });
+        framing::push(&mut builder, record, now);
     }
     builder.build().map_err(|error| {
         tracing::error!(%error, "cannot compress records of groups");

@@ -3,6 +3,8 @@
 //! Until the end of the log as it was found is read, the coordinator answers COORDINATOR_LOAD_IN_PROGRESS. The reading
 //! goes on in slices: groups of other partitions, and everything else of the shard, are served meanwhile.
 //!
+//! Records are slices of what was read until they are applied, which copies what is kept; they are applied many at a time.
+//!
 //! A damaged batch ends the loading, as in Kafka: what it said is not known, and a group that went on with older offsets
 //! would not notice.
 
@@ -12,17 +14,23 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use groups::{GroupError, GroupRecord};
 use io::Io;
-use records::{BatchIter, RecordIter, decompressed_records};
+use records::{
+    BATCH_HEADER_BYTES, BatchHeader, BatchIter, Compression, InvalidBatch, Record, RecordIter,
+    decompressed_records,
+};
 use storage::{ReadError, ReadRequest};
 use types::Offset;
 
-use super::Coordinator;
 use super::snapshots::{self, Loaded};
+use super::{Coordinator, framing};
 use crate::shard::Shard;
 use crate::slice::Steps;
 
 /// Bytes of the log that are read at a time.
 const READ_BYTES: usize = 1 << 20;
+
+/// Records that are applied at a time: some microseconds of work, within which nothing else of the shard runs.
+const BULK_RECORDS: usize = 64;
 
 /// The most bytes that a compressed batch may become.
 const DECOMPRESSED_MAX_BYTES: usize = 256 << 20;
@@ -64,7 +72,39 @@ pub(super) async fn load<I: Io>(shard: &Rc<Shard<I>>, coordinator: &Rc<Coordinat
     }
 }
 
-/// Applies the records of the log up to `end` that the snapshot does not have; returns how many.
+/// Records on their way into a coordinator, many in one call.
+pub(super) struct Bulk<'a, I: Io> {
+    coordinator: &'a Coordinator<I>,
+    steps: Steps<I>,
+    pending: Vec<GroupRecord>,
+}
+
+impl<'a, I: Io> Bulk<'a, I> {
+    pub(super) fn new(coordinator: &'a Coordinator<I>, io: &I) -> Self {
+        Self {
+            coordinator,
+            steps: Steps::new(io),
+            pending: Vec::with_capacity(BULK_RECORDS),
+        }
+    }
+
+    /// Takes a record, and steps aside when these have taken long.
+    pub(super) async fn push(&mut self, record: GroupRecord) {
+        self.pending.push(record);
+        if self.pending.len() == BULK_RECORDS {
+            self.flush();
+            self.steps.look().await;
+        }
+    }
+
+    /// Applies what has been taken.
+    pub(super) fn flush(&mut self) {
+        self.coordinator.replay(&self.pending);
+        self.pending.clear();
+    }
+}
+
+/// Applies the records of the log up to `end` that the snapshot does not have; returns how many there were.
 async fn replay<I: Io>(
     shard: &Rc<Shard<I>>,
     coordinator: &Coordinator<I>,
@@ -72,8 +112,7 @@ async fn replay<I: Io>(
     end: Offset,
 ) -> Result<u64, LoadError> {
     let log = &coordinator.partition().log;
-    let mut steps = Steps::new(&shard.io);
-    let mut scratch = Vec::new();
+    let mut bulk = Bulk::new(coordinator, &shard.io);
     let from = snapshot.map_or(Offset(0), |snapshot| snapshot.start);
     let from = from.max(log.log_start_offset());
     let mut next = from;
@@ -100,32 +139,49 @@ async fn replay<I: Io>(
             if header.is_control() {
                 continue;
             }
-            let content =
-                decompressed_records(&header, batch, &mut scratch, DECOMPRESSED_MAX_BYTES)
-                    .map_err(|error| damaged(error.to_string()))?;
-            for record in RecordIter::new(&header, content) {
+            let batch = bytes.slice_ref(batch);
+            let content = content(&header, &batch).map_err(|error| damaged(error.to_string()))?;
+            for record in RecordIter::new(&header, &content) {
                 let record = record.map_err(|error| damaged(error.to_string()))?;
-                steps.step().await;
                 if record.offset < from || record.offset >= end {
                     continue;
                 }
-                let key = Bytes::copy_from_slice(record.key.unwrap_or_default());
-                let value = record.value.map(Bytes::copy_from_slice);
-                match GroupRecord::decode(&key, value.as_ref()) {
-                    Ok(decoded) if is_known(snapshot, &decoded, record.offset) => {}
-                    Ok(decoded) => coordinator.replay(&decoded),
-                    // Kafka skips what a newer version, or another kind of group, has written.
-                    Err(GroupError::UnknownType(_)) => {}
-                    Err(source) => {
-                        let offset = record.offset;
-                        return Err(LoadError::Record { offset, source });
-                    }
-                }
                 records += 1;
+                if let Some(decoded) = decode(&content, &record, snapshot)? {
+                    bulk.push(decoded).await;
+                }
             }
         }
     }
+    bulk.flush();
     Ok(records)
+}
+
+/// The records of a batch, decompressed; as long as nothing has to be, a slice of the batch.
+fn content(header: &BatchHeader, batch: &Bytes) -> Result<Bytes, InvalidBatch> {
+    let mut scratch = Vec::new();
+    if header.compression() == Some(Compression::None) {
+        return Ok(batch.slice(BATCH_HEADER_BYTES..));
+    }
+    decompressed_records(header, batch, &mut scratch, DECOMPRESSED_MAX_BYTES)?;
+    Ok(scratch.into())
+}
+
+/// What a record of the log says; `None` if the snapshot holds it, or if nobody here knows what it is.
+fn decode(
+    content: &Bytes,
+    record: &Record<'_>,
+    snapshot: Option<&Loaded>,
+) -> Result<Option<GroupRecord>, LoadError> {
+    match framing::decode(content, record) {
+        Ok(decoded) => Ok((!is_known(snapshot, &decoded, record.offset)).then_some(decoded)),
+        // Kafka skips what a newer version, or another kind of group, has written.
+        Err(GroupError::UnknownType(_)) => Ok(None),
+        Err(source) => {
+            let offset = record.offset;
+            Err(LoadError::Record { offset, source })
+        }
+    }
 }
 
 /// Whether the snapshot holds this record, or what became of it.

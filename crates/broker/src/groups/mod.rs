@@ -16,6 +16,7 @@
 mod asking;
 mod context;
 mod coordinator;
+mod framing;
 mod load;
 mod settings;
 mod snapshots;
@@ -169,7 +170,7 @@ impl<I: Io> Shard<I> {
     pub(crate) fn tell_coordinators(self: &Rc<Self>, before: &View, view: &View) {
         let is_configured = !Rc::ptr_eq(&before.config, &view.config)
             || before.image.group_configs() != view.image.group_configs();
-        let has_new_topics = before.image.end_offset() != view.image.end_offset();
+        let has_new_topics = before.image.topics_version() != view.image.topics_version();
         for coordinator in self.coordinators.all() {
             if is_configured {
                 coordinator.configure(settings::of(view));

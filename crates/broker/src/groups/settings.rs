@@ -101,3 +101,92 @@ fn millis(value: i32) -> Duration {
 fn count(value: i32) -> usize {
     usize::try_from(value).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use config::{BrokerConfig, Sources};
+    use groups::{GroupConfig, MigrationPolicy};
+    use metadata::MetadataImage;
+    use records::Compression;
+
+    use super::{codec, of};
+    use crate::topics::View;
+
+    fn view(settings: &[(&str, &str)]) -> View {
+        let mut sources = Sources::empty();
+        for (key, value) in settings {
+            sources
+                .add_override(&format!("{key}={value}"))
+                .expect("a key and a value");
+        }
+        let config = BrokerConfig::from_sources(&sources).expect("they are possible");
+        View::new(Arc::new(MetadataImage::new()), None, &config)
+    }
+
+    #[test]
+    fn a_broker_without_settings_has_kafkas_values() {
+        assert_eq!(of(&view(&[])), GroupConfig::default());
+        assert_eq!(codec(&view(&[])), Compression::None);
+    }
+
+    #[test]
+    fn every_key_reaches_the_core() {
+        let seconds = Duration::from_secs;
+        let expect = |settings: &[(&str, &str)], change: &dyn Fn(&mut GroupConfig)| {
+            let mut expected = GroupConfig::default();
+            change(&mut expected);
+            assert_eq!(of(&view(settings)), expected, "{settings:?}");
+        };
+        expect(&[("group.min.session.timeout.ms", "7000")], &|it| {
+            it.session_timeout_min = seconds(7);
+        });
+        expect(&[("group.max.session.timeout.ms", "90000")], &|it| {
+            it.session_timeout_max = seconds(90);
+        });
+        expect(&[("group.initial.rebalance.delay.ms", "1000")], &|it| {
+            it.initial_rebalance_delay = seconds(1);
+        });
+        expect(&[("group.max.size", "9")], &|it| it.classic_members_max = 9);
+        expect(&[("offset.metadata.max.bytes", "9")], &|it| {
+            it.offset_metadata_len_max = 9;
+        });
+        expect(&[("offsets.retention.minutes", "9")], &|it| {
+            it.offsets_retention = seconds(9 * 60);
+        });
+        expect(&[("offsets.retention.check.interval.ms", "9000")], &|it| {
+            it.offsets_retention_check_interval = seconds(9);
+        });
+        expect(&[("group.consumer.session.timeout.ms", "50000")], &|it| {
+            it.consumer.session_timeout = seconds(50);
+        });
+        expect(&[("group.consumer.heartbeat.interval.ms", "9000")], &|it| {
+            it.consumer.heartbeat_interval = seconds(9);
+        });
+        expect(
+            &[("group.consumer.assignment.interval.ms", "9000")],
+            &|it| {
+                it.consumer.assignment_interval = seconds(9);
+            },
+        );
+        expect(&[("group.consumer.max.size", "9")], &|it| {
+            it.consumer.members_max = 9
+        });
+        expect(&[("group.consumer.assignors", "range")], &|it| {
+            it.consumer.assignors = vec!["range".into()];
+        });
+        expect(&[("group.consumer.migration.policy", "upgrade")], &|it| {
+            it.consumer.migration = MigrationPolicy::Upgrade;
+        });
+        expect(
+            &[("group.consumer.regex.refresh.interval.ms", "10000")],
+            &|it| {
+                it.consumer.regex_refresh_interval = seconds(10);
+            },
+        );
+        let gzip = view(&[("offsets.topic.compression.codec", "1")]);
+        assert_eq!(codec(&gzip), Compression::Gzip);
+    }
+}

@@ -8,7 +8,7 @@ use protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
 use protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetCommitValue};
-use types::{ErrorCode, LeaderEpoch, TimestampMs, Uuid};
+use types::{ErrorCode, LeaderEpoch, TimestampMs};
 
 use super::key;
 use crate::consumer::ConsumerGroup;
@@ -160,19 +160,20 @@ fn take_partition(
     }
     let now = turn.context.wall_clock;
     let expire_timestamp = expires_at(request, now);
-    let mut value = OffsetCommitValue {
+    // The version of the record that has an expiry has no epoch; nobody may see what a restart forgets.
+    let leader_epoch = if expire_timestamp == NO_TIMESTAMP {
+        partition.committed_leader_epoch
+    } else {
+        LeaderEpoch::NONE.0
+    };
+    let value = OffsetCommitValue {
         offset: partition.committed_offset,
-        leader_epoch: partition.committed_leader_epoch,
+        leader_epoch,
         metadata: metadata.cloned().unwrap_or_default(),
         commit_timestamp: now.0,
         expire_timestamp,
         topic_id: topic.id,
     };
-    if expire_timestamp != NO_TIMESTAMP {
-        // The version of the record that has an expiry has neither of these; nobody may see what a restart forgets.
-        value.leader_epoch = LeaderEpoch::NONE.0;
-        value.topic_id = Uuid::ZERO;
-    }
     turn.write(GroupRecord::OffsetCommit {
         key: key(group_id, name, partition.partition_index),
         value: Some(value),

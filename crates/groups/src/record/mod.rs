@@ -2,12 +2,14 @@
 //!
 //! A key begins with the number of its type; the key's message follows in version 0. A value begins with the
 //! version of its message. A record without a value is a tombstone. Kafka's tools read what is written here, and
-//! what Kafka wrote is read, the offset commits of its first versions included.
+//! what Kafka wrote is read, the offset commits of its first versions included. One kind of record has something beside its
+//! key and value: [`GroupRecord::topic_id_beside`].
 //!
 //! Source: `GroupCoordinatorRecordSerde`, `GroupCoordinatorRecordHelpers` and the schemas `common/message/*.json` of
 //! `org.apache.kafka:kafka-group-coordinator:4.3.1`.
 
 mod size;
+mod topic_id;
 
 use bytes::{Buf as _, Bytes};
 use protocol::messages::{
@@ -25,6 +27,7 @@ use protocol::{Encoder, Message, Str};
 
 use crate::error::GroupError;
 pub(crate) use size::BATCH_OVERHEAD_BYTES;
+pub use topic_id::TOPIC_ID_HEADER;
 
 macro_rules! records {
     ($($(#[$doc:meta])* $name:ident($key:ident, $group:ident, $value:ident))+) => {
@@ -126,11 +129,7 @@ trait WrittenVersion: Message {
 impl WrittenVersion for OffsetCommitValue {
     fn written_version(&self) -> i16 {
         // Only version 1 has an expiry of its own, which OffsetCommit requests up to version 4 ask for.
-        if self.expire_timestamp == NO_TIMESTAMP {
-            4
-        } else {
-            1
-        }
+        if self.has_room_for_topic_id() { 4 } else { 1 }
     }
 }
 
@@ -148,6 +147,17 @@ impl WrittenVersion for ConsumerGroupTargetAssignmentMetadataValue {}
 impl WrittenVersion for ConsumerGroupTargetAssignmentMemberValue {}
 impl WrittenVersion for ConsumerGroupCurrentMemberAssignmentValue {}
 impl WrittenVersion for ConsumerGroupRegularExpressionValue {}
+
+trait TopicIdRoom {
+    /// Whether the version in which the value is written has a topic id.
+    fn has_room_for_topic_id(&self) -> bool;
+}
+
+impl TopicIdRoom for OffsetCommitValue {
+    fn has_room_for_topic_id(&self) -> bool {
+        self.expire_timestamp == NO_TIMESTAMP
+    }
+}
 
 /// Kafka's "no timestamp".
 pub(crate) const NO_TIMESTAMP: i64 = -1;

@@ -51,8 +51,8 @@ pub(crate) struct World {
     pub(crate) config: GroupConfig,
     pub(crate) now: Duration,
     pub(crate) cluster: Cluster,
-    /// What was written, as bytes.
-    pub(crate) log: Vec<(Bytes, Option<Bytes>)>,
+    /// What was written, as bytes, with the topic id in the record's header.
+    pub(crate) log: Vec<(Bytes, Option<Bytes>, Option<Uuid>)>,
     /// What was written since somebody took it.
     pub(crate) written: Vec<GroupRecord>,
     unanswered: BTreeSet<Ticket>,
@@ -132,10 +132,8 @@ impl World {
     /// A coordinator that has read the log and nothing else.
     pub(crate) fn replayed(&self) -> GroupCoordinator {
         let mut coordinator = GroupCoordinator::new(self.config.clone());
-        for (key, value) in &self.log {
-            let record = GroupRecord::decode(key, value.as_ref()).expect("it was written here");
-            coordinator.apply(&record);
-        }
+        let records: Vec<_> = self.log.iter().map(decode).collect();
+        coordinator.apply_all(&records);
         coordinator
     }
 
@@ -220,10 +218,11 @@ impl World {
         for record in records {
             let (key, value) = record.encode();
             len += key.len() + value.as_ref().map_or(0, Bytes::len);
-            let decoded = GroupRecord::decode(&key, value.as_ref()).expect("it was just encoded");
+            let written = (key, value, record.topic_id_beside());
+            let decoded = decode(&written);
             assert_eq!(decoded, record);
             self.coordinator.apply(&decoded);
-            self.log.push((key, value));
+            self.log.push(written);
             self.written.push(record);
         }
         assert!(
@@ -231,4 +230,12 @@ impl World {
             "{len} bytes"
         );
     }
+}
+
+fn decode((key, value, topic_id): &(Bytes, Option<Bytes>, Option<Uuid>)) -> GroupRecord {
+    let mut record = GroupRecord::decode(key, value.as_ref()).expect("it was written here");
+    if let Some(id) = topic_id {
+        record.take_topic_id(&id.0);
+    }
+    record
 }

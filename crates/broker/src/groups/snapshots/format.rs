@@ -11,6 +11,8 @@ use records::{
 };
 use types::{Offset, TimestampMs, Uuid};
 
+use crate::groups::framing;
+
 /// The version of the format.
 const VERSION: u8 = 1;
 
@@ -20,6 +22,9 @@ const BATCH_RECORDS: usize = 4_096;
 /// The most bytes that a batch is believed to have.
 const BATCH_LEN_MAX: usize = 1 << 30;
 
+/// The time of all records, which says nothing here.
+const NO_TIME: TimestampMs = TimestampMs(0);
+
 const HEADER: u8 = 0;
 const GROUP: u8 = 1;
 const FOOTER: u8 = 2;
@@ -28,12 +33,31 @@ const FOOTER: u8 = 2;
 #[derive(Debug)]
 pub(super) enum Part {
     Header(Header),
-    /// Records that rebuild a group, or a part of it, as it was before the record at `taken_at`.
-    Group {
-        taken_at: Offset,
-        records: Vec<GroupRecord>,
-    },
+    Group(GroupPart),
     Footer(Footer),
+}
+
+/// Records that rebuild a group, or a part of it.
+#[derive(Debug)]
+pub(super) struct GroupPart {
+    /// The group is as it was before the record at this offset.
+    pub(super) taken_at: Offset,
+    header: BatchHeader,
+    content: Bytes,
+}
+
+impl GroupPart {
+    /// The records; they are slices of the batch.
+    pub(super) fn records(&self) -> impl Iterator<Item = Result<GroupRecord, Broken>> {
+        // The first one says what the batch is.
+        RecordIter::new(&self.header, &self.content)
+            .skip(1)
+            .map(|record| {
+                let record = record.map_err(|_invalid| Broken("a record is damaged"))?;
+                framing::decode(&self.content, &record)
+                    .map_err(|_unknown| Broken("a record is none of a group"))
+            })
+    }
 }
 
 /// The beginning of a snapshot.
@@ -92,18 +116,14 @@ pub(super) fn encode_group(
 
 fn batch(mark: &[u8], records: &[GroupRecord]) -> Vec<u8> {
     let mut builder = BatchBuilder::new(Compression::None);
-    let mut push = |key: &[u8], value: Option<&[u8]>| {
-        builder.push(&NewRecord {
-            timestamp: TimestampMs(0),
-            key: Some(key),
-            value,
-            headers: &[],
-        });
-    };
-    push(&[], Some(mark));
+    builder.push(&NewRecord {
+        timestamp: NO_TIME,
+        key: Some(&[]),
+        value: Some(mark),
+        headers: &[],
+    });
     for record in records {
-        let (key, value) = record.encode();
-        push(&key, value.as_deref());
+        framing::push(&mut builder, record, NO_TIME);
     }
     builder
         .build()
@@ -126,18 +146,18 @@ pub(super) fn len_of(bytes: &[u8]) -> Result<Option<usize>, Broken> {
     Ok(Some(header.size_bytes))
 }
 
-/// Reads one whole batch.
+/// Reads one whole batch, but the records of a group, which [`GroupPart::records`] reads.
 ///
 /// # Errors
 /// When it is damaged.
-pub(super) fn decode(batch: &[u8]) -> Result<Part, Broken> {
+pub(super) fn decode(batch: &Bytes) -> Result<Part, Broken> {
     let damaged = |_| Broken("a batch is damaged");
     verify_crc(batch).map_err(damaged)?;
     let header = BatchHeader::parse(batch).map_err(damaged)?;
-    let mut records = RecordIter::new(&header, &batch[BATCH_HEADER_BYTES..]);
+    let content = batch.slice(BATCH_HEADER_BYTES..);
     let malformed = || Broken("a batch does not say what it is");
-    let first = records.next().and_then(Result::ok).ok_or_else(malformed)?;
-    let mut mark = first.value.ok_or_else(malformed)?;
+    let mark = mark_of(&header, &content).ok_or_else(malformed)?;
+    let mut mark = content.slice_ref(mark);
     match (mark.try_get_u8(), mark.len()) {
         (Ok(HEADER), 29) => {
             if mark.get_u8() != VERSION {
@@ -151,26 +171,22 @@ pub(super) fn decode(batch: &[u8]) -> Result<Part, Broken> {
                 start: Offset(mark.get_i64()),
             }))
         }
-        (Ok(GROUP), 8) => {
-            let taken_at = Offset(mark.get_i64());
-            let records = records.map(|record| {
-                let record = record.map_err(|_invalid| Broken("a record is damaged"))?;
-                let key = Bytes::copy_from_slice(record.key.unwrap_or_default());
-                let value = record.value.map(Bytes::copy_from_slice);
-                GroupRecord::decode(&key, value.as_ref())
-                    .map_err(|_unknown| Broken("a record is none of a group"))
-            });
-            Ok(Part::Group {
-                taken_at,
-                records: records.collect::<Result<_, _>>()?,
-            })
-        }
+        (Ok(GROUP), 8) => Ok(Part::Group(GroupPart {
+            taken_at: Offset(mark.get_i64()),
+            header,
+            content,
+        })),
         (Ok(FOOTER), 16) => Ok(Part::Footer(Footer {
             end: Offset(mark.get_i64()),
             records: mark.get_u64(),
         })),
         _ => Err(malformed()),
     }
+}
+
+/// The value of a batch's first record.
+fn mark_of<'a>(header: &BatchHeader, content: &'a [u8]) -> Option<&'a [u8]> {
+    RecordIter::new(header, content).next()?.ok()?.value
 }
 
 #[cfg(test)]
@@ -208,17 +224,18 @@ mod tests {
             records: 5_000,
         };
         let records: Vec<_> = (0..5_000).map(commit).collect();
-        let read = decode(&header.encode()).expect("a header");
+        let read = decode(&header.encode().into()).expect("a header");
         assert!(matches!(read, Part::Header(read) if read == header));
-        let read = decode(&footer.encode()).expect("a footer");
+        let read = decode(&footer.encode().into()).expect("a footer");
         assert!(matches!(read, Part::Footer(read) if read == footer));
         let mut all = Vec::new();
         for batch in encode_group(Offset(80), &records) {
             assert_eq!(len_of(&batch), Ok(Some(batch.len())));
-            match decode(&batch).expect("a group") {
-                Part::Group { taken_at, records } => {
-                    assert_eq!(taken_at, Offset(80));
-                    all.extend(records);
+            match decode(&batch.into()).expect("a group") {
+                Part::Group(part) => {
+                    assert_eq!(part.taken_at, Offset(80));
+                    let records: Result<Vec<_>, _> = part.records().collect();
+                    all.extend(records.expect("they are whole"));
                 }
                 other => unreachable!("{other:?}"),
             }
@@ -235,7 +252,7 @@ mod tests {
         for index in 17..batch.len() {
             let mut changed = batch.clone();
             changed[index] ^= 1;
-            assert!(decode(&changed).is_err(), "byte {index}");
+            assert!(decode(&changed.into()).is_err(), "byte {index}");
         }
     }
 }

@@ -17,16 +17,18 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::select;
+use bytes::BytesMut;
+use futures_util::future::{join, select};
 use io::{Buffer as _, File as _, Instant, Io, OpenMode, align_up};
 use protocol::Str;
 use rustc_hash::FxHashMap;
 use types::Offset;
 
 use super::Coordinator;
+use super::load::Bulk;
 use crate::shard::Shard;
 use crate::slice::Steps;
-use format::{Broken, Footer, Header, Part};
+use format::{Broken, Footer, GroupPart, Header, Part};
 
 /// Records after which a snapshot is due.
 const RECORDS_BETWEEN: u64 = 10_000;
@@ -183,30 +185,22 @@ async fn read<I: Io>(
 ) -> Result<Loaded> {
     let broken = |Broken(why)| std::io::Error::new(ErrorKind::InvalidData, why);
     let file = shard.io.open(path, OpenMode::ReadOnly).await?;
-    let mut loading = Loading::new(coordinator, end);
-    let mut pending: Vec<u8> = Vec::new();
+    let mut loading = Loading::new(coordinator, end, &shard.io);
+    let mut pending = BytesMut::new();
     let mut position = 0;
-    let mut steps = Steps::new(&shard.io);
+    let mut chunk = file.read_at(position, CHUNK_BYTES).await?;
     loop {
-        let chunk = file.read_at(position, CHUNK_BYTES).await?;
-        if chunk.is_empty() {
-            break;
-        }
         position += chunk.len() as u64;
         pending.extend_from_slice(chunk.as_slice());
-        let mut at = 0;
-        while let Some(len) = format::len_of(&pending[at..]).map_err(broken)? {
-            let Some(batch) = pending.get(at..at + len) else {
-                break;
-            };
-            let part = format::decode(batch).map_err(broken)?;
-            loading.take(part, &mut steps).await.map_err(broken)?;
-            at += len;
-        }
-        pending.drain(..at);
         if chunk.len() < CHUNK_BYTES {
+            loading.take_all(&mut pending).await.map_err(broken)?;
             break;
         }
+        // The next bytes come while these are worked on.
+        let next = file.read_at(position, CHUNK_BYTES);
+        let (next, taken) = join(next, loading.take_all(&mut pending)).await;
+        taken.map_err(broken)?;
+        chunk = next?;
     }
     file.close().await?;
     if !pending.is_empty() {
@@ -218,6 +212,7 @@ async fn read<I: Io>(
 /// A snapshot that is being read.
 struct Loading<'a, I: Io> {
     coordinator: &'a Coordinator<I>,
+    bulk: Bulk<'a, I>,
     log_end: Offset,
     header: Option<Header>,
     is_complete: bool,
@@ -225,9 +220,10 @@ struct Loading<'a, I: Io> {
 }
 
 impl<'a, I: Io> Loading<'a, I> {
-    fn new(coordinator: &'a Coordinator<I>, log_end: Offset) -> Self {
+    fn new(coordinator: &'a Coordinator<I>, log_end: Offset, io: &I) -> Self {
         Self {
             coordinator,
+            bulk: Bulk::new(coordinator, io),
             log_end,
             header: None,
             is_complete: false,
@@ -239,7 +235,16 @@ impl<'a, I: Io> Loading<'a, I> {
         }
     }
 
-    async fn take(&mut self, part: Part, steps: &mut Steps<I>) -> std::result::Result<(), Broken> {
+    /// Takes the batches that are whole, and leaves the rest.
+    async fn take_all(&mut self, bytes: &mut BytesMut) -> std::result::Result<(), Broken> {
+        while let Some(len) = format::len_of(bytes)?.filter(|len| *len <= bytes.len()) {
+            let batch = bytes.split_to(len).freeze();
+            self.take(format::decode(&batch)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, part: Part) -> std::result::Result<(), Broken> {
         match (part, self.header) {
             _ if self.is_complete => Err(Broken("there is something behind its end")),
             (Part::Header(header), None) => {
@@ -252,20 +257,7 @@ impl<'a, I: Io> Loading<'a, I> {
                 Ok(())
             }
             (Part::Header(_), Some(_)) | (_, None) => Err(Broken("it does not begin as it should")),
-            (Part::Group { taken_at, records }, Some(header)) => {
-                self.loaded.records += records.len() as u64;
-                if taken_at > header.start
-                    && let Some(first) = records.first()
-                {
-                    let group = first.group_id().clone();
-                    self.loaded.ahead.insert(group, taken_at);
-                }
-                for record in &records {
-                    self.coordinator.replay(record);
-                    steps.step().await;
-                }
-                Ok(())
-            }
+            (Part::Group(part), Some(header)) => self.take_group(&part, header).await,
             (Part::Footer(footer), Some(_)) => {
                 if footer.end > self.log_end {
                     return Err(Broken("the log ends before it"));
@@ -273,10 +265,28 @@ impl<'a, I: Io> Loading<'a, I> {
                 if footer.records != self.loaded.records {
                     return Err(Broken("it lacks records"));
                 }
+                self.bulk.flush();
                 self.is_complete = true;
                 Ok(())
             }
         }
+    }
+
+    async fn take_group(
+        &mut self,
+        part: &GroupPart,
+        header: Header,
+    ) -> std::result::Result<(), Broken> {
+        for (index, record) in part.records().enumerate() {
+            let record = record?;
+            if index == 0 && part.taken_at > header.start {
+                let group = record.group_id().detached();
+                self.loaded.ahead.insert(group, part.taken_at);
+            }
+            self.loaded.records += 1;
+            self.bulk.push(record).await;
+        }
+        Ok(())
     }
 
     fn finish(self) -> std::result::Result<Loaded, Broken> {
