@@ -10,19 +10,26 @@ use protocol::Str;
 use protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
+use types::ErrorCode;
 
 use super::create_topics::manual_assignment;
 use super::{Call, Finished, Outcome};
 use crate::controller::{Command, CommandResult};
+use crate::groups::OFFSETS_TOPIC;
 
 pub(super) async fn handle<I: Io>(
     call: Call<I>,
     request: CreatePartitionsRequest,
 ) -> Outcome<CreatePartitionsResponse> {
     let shard = Rc::clone(&call.shard);
+    let is_fixed = |topic: &&CreatePartitionsTopic| {
+        topic.name == OFFSETS_TOPIC && shard.view().image.topic_named(OFFSETS_TOPIC).is_some()
+    };
+    let fixed = request.topics.iter().find(is_fixed).map(|_| fixed());
     let topics: Vec<_> = request
         .topics
         .iter()
+        .filter(|topic| !is_fixed(topic))
         .map(|topic| new_partitions(&call, topic))
         .collect();
     let validate_only = request.validate_only;
@@ -42,9 +49,17 @@ pub(super) async fn handle<I: Io>(
         };
         Finished::Answer(CreatePartitionsResponse {
             throttle_time_ms: 0,
-            results: verdicts.into_iter().map(result).collect(),
+            results: verdicts.into_iter().map(result).chain(fixed).collect(),
         })
     }))
+}
+
+/// Which partition holds a group depends on how many there are: with another one, every group would be looked for where
+/// it is not. Kafka grows the topic, and loses sight of its groups when it starts next.
+fn fixed() -> CreatePartitionsTopicResult {
+    let message = "The number of partitions of __consumer_offsets cannot be changed, since groups are found by it.";
+    let refusal = Refusal::new(ErrorCode::InvalidPartitions, message);
+    result((Str::from_static(OFFSETS_TOPIC), Err(refusal)))
 }
 
 /// The topic in memory of its own, since the request's frame is not kept.
