@@ -35,7 +35,7 @@ enum Lane {
 pub struct MeshCredits {
     /// Appends, reads and look-ups.
     pub requests: usize,
-    /// Long polls, and requests that wait for a rebalance.
+    /// Long polls.
     pub watches: usize,
     /// Metadata, migration and shutdown.
     pub control: usize,
@@ -235,12 +235,6 @@ impl<I: Io> Mesh<I> {
         MayRequest { to, credit }
     }
 
-    /// Waits until one request may be sent to a shard whose answer may take long.
-    pub(crate) async fn may_watch(&self, to: ShardId) -> MayRequest {
-        let credit = self.credit(to, Lane::Watch).await;
-        MayRequest { to, credit }
-    }
-
     /// Sends a request at once, with what its memory was charged.
     pub(crate) fn request_now(
         &self,
@@ -353,6 +347,13 @@ impl<I: Io> Mesh<I> {
 pub(crate) struct ReturnAddress {
     shard: ShardId,
     slot: usize,
+}
+
+impl ReturnAddress {
+    /// Who asks.
+    pub(crate) fn shard(self) -> ShardId {
+        self.shard
+    }
 }
 
 impl<T> Envelope<T> {

@@ -18,7 +18,7 @@ use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
 
 use crate::connection::Migration;
 use crate::controller::{Command, CommandResult};
-use crate::groups::{Answered, GroupJob, ListedGroups};
+use crate::groups::{Answered, GroupAnswer, GroupJob, ListedGroups};
 use crate::shard::SavedCheckpoints;
 
 /// A partition as requests between shards name it: a deleted topic's successor of the same name is another.
@@ -61,8 +61,10 @@ pub(crate) enum Request {
     Producers(Vec<PartitionKey>),
     /// Move log start offsets.
     DeleteRecords(Vec<DeleteRecordsJob>),
-    /// Ask a group's coordinator.
+    /// Ask a group's coordinator; acknowledged at once where the answer may take long.
     Group(Box<GroupJob>),
+    /// What the receiver has asked of a group, and was only acknowledged.
+    GroupAnswer(Box<GroupAnswer>),
     /// Name the groups of the shard's coordinators.
     ListGroups(Box<ListGroupsRequest>),
 }

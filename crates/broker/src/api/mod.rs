@@ -68,6 +68,8 @@ pub(crate) struct Call<I: Io> {
     pub(crate) correlation_id: i32,
     /// What the client calls itself in this request; empty if it does not.
     pub(crate) client_id: Str,
+    /// The length of the frame.
+    pub(crate) frame_bytes: usize,
     /// What the frame was charged.
     _reservation: Option<Reservation>,
 }
@@ -197,8 +199,10 @@ pub(crate) async fn dispatch<I: Io>(
         );
     }
     let charged = shard.decoded_budget.admit(key, frame.bytes.len()).await;
-    // Coordinators keep parts of requests, and other shards may get them: neither may hold the receive buffer.
-    let bytes = if is_for_coordinators(key) {
+    let frame_bytes = frame.bytes.len();
+    // Other shards may get requests for coordinators, which must not hold the receive buffer. A frame that was charged
+    // has memory of its own.
+    let bytes = if is_for_coordinators(key) && frame.reservation.is_none() {
         Bytes::copy_from_slice(&frame.bytes)
     } else {
         frame.bytes
@@ -219,6 +223,7 @@ pub(crate) async fn dispatch<I: Io>(
         version: prefix.api_version,
         correlation_id: prefix.correlation_id,
         client_id: header.client_id.unwrap_or_default(),
+        frame_bytes,
         _reservation: frame.reservation,
     };
     handle(call, decoder, charged).await

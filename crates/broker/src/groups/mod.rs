@@ -34,13 +34,15 @@ use crate::partition::Partition;
 use crate::shard::Shard;
 use crate::topics::View;
 
-pub(crate) use asking::{Answered, Asked, Asking, GroupJob, ListedGroups};
+pub(crate) use asking::{Answered, Asked, Asking, GroupAnswer, GroupJob, ListedGroups};
 pub(crate) use coordinator::Coordinator;
 pub(crate) use topic::{OFFSETS_TOPIC, is_internal, new_offsets_topic};
 
 /// The coordinators of a shard.
 pub(crate) struct Coordinators<I: Io> {
     by_partition: RefCell<FxHashMap<PartitionKey, Rc<Coordinator<I>>>>,
+    /// Who waits for coordinators of other shards.
+    awaiting: asking::Awaiting,
     /// Whether the shard drains: nothing is loaded any more.
     are_closed: Cell<bool>,
 }
@@ -49,6 +51,7 @@ impl<I: Io> Default for Coordinators<I> {
     fn default() -> Self {
         Self {
             by_partition: RefCell::default(),
+            awaiting: asking::Awaiting::default(),
             are_closed: Cell::new(false),
         }
     }

@@ -69,13 +69,10 @@ pub(super) async fn serve_requests<I: Io>(
                     asked.mesh.reply_to(to, Reply::DeletedRecords(results));
                 });
             }
-            Request::Group(job) => {
-                let asking = shard.ask_here(job.key, job.asked);
-                let replier = Rc::clone(&shard);
-                shard.spawn(TaskClass::Foreground, async move {
-                    let answered = Box::new(asking.answer().await);
-                    replier.mesh.reply_to(to, Reply::Group(answered));
-                });
+            Request::Group(job) => shard.ask_for(to, *job),
+            Request::GroupAnswer(answer) => {
+                shard.group_answered(*answer);
+                shard.mesh.reply_to(to, Reply::Done);
             }
             Request::ListGroups(asked) => {
                 let listed = shard.list_groups_here(&asked);

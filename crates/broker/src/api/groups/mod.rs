@@ -49,6 +49,7 @@ pub(super) async fn send<I: Io>(call: &Call<I>, group: &Str, request: Request) -
 pub(super) async fn ask<I: Io>(call: &Call<I>, group: &Str, request: Request) -> Asking<I> {
     let asked = Asked {
         version: call.version,
+        frame_bytes: call.frame_bytes,
         client_id: call.client_id.clone(),
         client_host: format!("/{}", call.connection.peer.ip()).into(),
         request,
