@@ -244,6 +244,32 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_of_groups_are_those_of_the_brokers_keys() {
+        let table = [
+            ("session.timeout", "min", "45000", "46000"),
+            ("session.timeout", "max", "60000", "59000"),
+            ("heartbeat.interval", "min", "5000", "5001"),
+            ("heartbeat.interval", "max", "15000", "14000"),
+            ("assignment.interval", "min", "0", "1"),
+            ("assignment.interval", "max", "15000", "14000"),
+        ];
+        for (key, bound, limit, tighter) in table {
+            let mut sources = Sources::empty();
+            let text = format!("group.consumer.{bound}.{key}.ms={tighter}");
+            // The broker's own value must lie within its own limits.
+            let own = format!("group.consumer.{key}.ms={tighter}");
+            for text in [text, own] {
+                sources.add_override(&text).expect("a key and a value");
+            }
+            let strict = BrokerConfig::from_sources(&sources).expect("it is possible");
+            let own = format!("consumer.{key}.ms");
+            let own = [(own.as_str(), limit)];
+            assert!(config().group(own).is_ok(), "{own:?}");
+            assert!(strict.group(own).is_err(), "{own:?} {bound}");
+        }
+    }
+
+    #[test]
     fn impossible_values_of_groups_are_refused_in_kafkas_words() {
         let table = [
             (
