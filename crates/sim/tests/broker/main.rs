@@ -4,6 +4,7 @@
 mod alterations;
 mod client;
 mod directories;
+mod groups;
 mod inboxes;
 mod lookups;
 mod moves;

@@ -3,8 +3,15 @@
 
 mod bad_input;
 mod classic;
+mod crossing;
+mod damage;
+mod forge;
+mod forgeries;
+mod keys;
+mod moves;
 mod offsets;
 mod restarts;
+mod retention;
 mod topic;
 pub(crate) mod versions;
 

@@ -1,17 +1,19 @@
 //! `__consumer_offsets` itself: how it comes to be, and who may write to it.
 
 use protocol::Records;
+use protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use protocol::messages::describe_configs_request::DescribeConfigsResource;
 use protocol::messages::metadata_request::MetadataRequestTopic;
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use protocol::messages::{
-    DescribeConfigsRequest, FindCoordinatorRequest, MetadataRequest, ProduceRequest,
+    CreatePartitionsRequest, DescribeConfigsRequest, FindCoordinatorRequest, MetadataRequest,
+    ProduceRequest,
 };
 use records::Compression;
-use tests::{Broker, Launch, batch_of, error_of, temporary_directory};
+use tests::{Broker, Launch, batch_of, create_topic, error_of, temporary_directory};
 use types::ErrorCode;
 
-use super::{coordinator, launch};
+use super::{commit, committed, coordinator, launch};
 
 const TOPIC: &str = "__consumer_offsets";
 
@@ -78,6 +80,36 @@ fn producers_may_not_write_what_coordinators_write() {
         error_of(answer.error_code),
         ErrorCode::InvalidTopicException
     );
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn the_number_of_partitions_stays_since_groups_are_found_by_it() {
+    let directory = temporary_directory();
+    let broker = launch(directory.path())
+        .with("offsets.topic.num.partitions", "2")
+        .start();
+    create_topic(&broker, "t", 1, &[]);
+    let grow = |count| CreatePartitionsRequest {
+        topics: vec![CreatePartitionsTopic {
+            name: TOPIC.into(),
+            count,
+            assignments: None,
+        }],
+        timeout_ms: 10_000,
+        validate_only: false,
+    };
+    let asked = |count| {
+        let response = broker.wire().call(3, &grow(count));
+        error_of(response.results[0].error_code)
+    };
+    assert_eq!(asked(3), ErrorCode::UnknownTopicOrPartition);
+    let mut wire = coordinator(&broker, "g");
+    assert_eq!(commit(&mut wire, "g", "t", &[5]), [ErrorCode::None]);
+    assert_eq!(asked(3), ErrorCode::InvalidPartitions);
+    let topic = broker.client().describe_topic(TOPIC).expect("it is there");
+    assert_eq!(topic.partitions.len(), 2);
+    assert_eq!(committed(&mut wire, "g", "t", 1), [5]);
     assert_eq!(broker.stop().code(), 0);
 }
 

@@ -1,0 +1,150 @@
+//! Rotten files of a coordinator: what a snapshot or the log still says is used, what nobody can know is not guessed,
+//! and other coordinators do not notice.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use protocol::messages::{DescribeGroupsRequest, FindCoordinatorRequest};
+use records::BatchIter;
+use tests::{Broker, Launch, create_topic, error_of, temporary_directory};
+use types::ErrorCode;
+
+use super::{commit, committed, coordinator, forge, launch, until};
+
+const PARTITIONS: i32 = 1_000;
+
+/// The snapshots of a coordinator, oldest first.
+pub(super) fn snapshots(log: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(log).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut found: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == "groups"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Changes a byte in the middle of a file.
+fn spoil(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).expect("it can be written");
+}
+
+/// Changes a byte of the records of the first batch of a log.
+fn spoil_first_batch(segment: &Path) {
+    let bytes = std::fs::read(segment).expect("it is there");
+    let first = BatchIter::new(&bytes).next().expect("it has a batch");
+    let (header, _) = first.expect("it is whole");
+    let at = header.size_bytes - 5;
+    let file = std::fs::OpenOptions::new().write(true).open(segment);
+    let file = file.expect("it can be written");
+    let at_in_file = u64::try_from(at).expect("small");
+    file.write_all_at(&[bytes[at] ^ 1], at_in_file)
+        .expect("it can be written");
+}
+
+fn one_partition(directory: &Path) -> Launch {
+    launch(directory).with("offsets.topic.num.partitions", "1")
+}
+
+/// Two snapshots of a group, the second of them newer than `[10; n]`; what is committed in the end.
+fn with_snapshots(broker: &Broker, log: &Path) -> Vec<i64> {
+    create_topic(broker, "t", PARTITIONS, &[]);
+    let mut wire = coordinator(broker, "g");
+    let count = usize::try_from(PARTITIONS).expect("few");
+    for wanted in 1..=2 {
+        for _ in 0..11 {
+            let codes = commit(&mut wire, "g", "t", &vec![10 * wanted; count]);
+            assert!(codes.iter().all(|code| *code == ErrorCode::None));
+        }
+        let wanted = usize::try_from(wanted).expect("small");
+        until("a snapshot is there", || snapshots(log).len() >= wanted);
+    }
+    assert_eq!(commit(&mut wire, "g", "t", &[77]), [ErrorCode::None]);
+    let mut expected = vec![20; count];
+    expected[0] = 77;
+    expected
+}
+
+#[test]
+fn the_newest_whole_snapshot_is_used_and_without_any_the_log() {
+    let directory = temporary_directory();
+    let launch = one_partition(directory.path());
+    let broker = launch.start();
+    let log = forge::log(directory.path());
+    let expected = with_snapshots(&broker, &log);
+    drop(broker);
+    let newest_first: Vec<_> = snapshots(&log).into_iter().rev().collect();
+    assert!(newest_first.len() >= 2, "{newest_first:?}");
+    for (spoilt, path) in newest_first.iter().enumerate() {
+        spoil(path);
+        let broker = launch.start();
+        let mut wire = coordinator(&broker, "g");
+        let found = committed(&mut wire, "g", "t", PARTITIONS);
+        assert_eq!(found, expected, "{spoilt} before it are spoilt");
+        let told = broker.log();
+        let skipped = told.matches("skipped a snapshot of groups").count();
+        assert_eq!(skipped, spoilt + 1, "{told}");
+        drop(broker);
+    }
+}
+
+#[test]
+fn a_damaged_batch_that_a_snapshot_covers_does_no_harm() {
+    let directory = temporary_directory();
+    let launch = one_partition(directory.path());
+    let broker = launch.start();
+    let expected = with_snapshots(&broker, &forge::log(directory.path()));
+    assert_eq!(broker.stop().code(), 0);
+    spoil_first_batch(&forge::segment(directory.path()));
+    let broker = launch.start();
+    let mut wire = coordinator(&broker, "g");
+    let found = committed(&mut wire, "g", "t", PARTITIONS);
+    assert_eq!(found, expected);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_damaged_batch_that_nothing_covers_stops_the_groups_of_its_partition_alone() {
+    let directory = temporary_directory();
+    let launch = launch(directory.path()).with("offsets.topic.num.partitions", "2");
+    let broker = launch.start();
+    create_topic(&broker, "t", 1, &[]);
+    // Java's hash codes of these are one apart, so they are of different partitions.
+    let (harmed, unharmed) = ("a", "b");
+    for group in [harmed, unharmed] {
+        let mut wire = coordinator(&broker, group);
+        assert_eq!(commit(&mut wire, group, "t", &[5]), [ErrorCode::None]);
+    }
+    assert_eq!(broker.stop().code(), 0);
+    let of_harmed = directory.path().join("__consumer_offsets-1");
+    spoil_first_batch(&of_harmed.join("00000000000000000000.log"));
+    let broker = launch.start();
+    let mut wire = coordinator(&broker, unharmed);
+    assert_eq!(committed(&mut wire, unharmed, "t", 1), [5]);
+    broker.expect_log("the groups of this partition cannot be loaded");
+    let find = FindCoordinatorRequest {
+        coordinator_keys: vec![harmed.into()],
+        ..FindCoordinatorRequest::default()
+    };
+    let found = broker.wire().call(6, &find);
+    assert_eq!(found.coordinators[0].error_code, 0, "{found:?}");
+    // Older offsets than those that were committed would be worse than none: nobody would notice.
+    let describe = DescribeGroupsRequest {
+        groups: vec![harmed.into()],
+        include_authorized_operations: false,
+    };
+    let described = wire.call(5, &describe);
+    assert_eq!(
+        error_of(described.groups[0].error_code),
+        ErrorCode::CoordinatorNotAvailable
+    );
+    assert_eq!(
+        commit(&mut wire, harmed, "t", &[6]),
+        [ErrorCode::CoordinatorNotAvailable]
+    );
+    assert_eq!(commit(&mut wire, unharmed, "t", &[6]), [ErrorCode::None]);
+    assert_eq!(broker.stop().code(), 0);
+}
