@@ -18,7 +18,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use client::{Client, ClientConfig, Connection, NewTopic, RetryPolicy, SubmitOptions};
+use client::{
+    Client, ClientConfig, Connection, NewTopic, RetryPolicy, SubmitOptions, Ticket,
+};
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
@@ -427,13 +429,13 @@ fn committer(
     }
     let began = Instant::now();
     let mut times = Vec::new();
-    let mut open = VecDeque::new();
+    let mut open: VecDeque<(Instant, Ticket<OffsetCommitRequest>)> = VecDeque::new();
     for offset in 1.. {
         if began.elapsed() >= time {
             break;
         }
         if open.len() == in_flight {
-            let (sent, ticket): (Instant, _) = open.pop_front().ok_or("requests are open")?;
+            let (sent, ticket) = open.pop_front().ok_or("requests are open")?;
             let response = connection.complete(ticket)?;
             expect_none(
                 "OffsetCommit",

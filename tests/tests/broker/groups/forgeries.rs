@@ -22,7 +22,7 @@ const JOIN_AT_ONCE: i16 = 3;
 const CONSUMER: i16 = 1;
 
 /// Members that want to join one group.
-const CROWD: usize = 100_000;
+const CROWD: usize = 30_000;
 
 /// Requests that are sent before their answers are read.
 const PIPELINED: usize = 100;
@@ -125,6 +125,9 @@ fn a_crowd_in_one_group_finds_no_room_and_harms_nobody_else() {
         .with("offsets.topic.num.partitions", "1")
         .with("group.max.size", "100")
         .with("group.consumer.max.size", "100")
+        // Nobody is given up meanwhile, on however slow a machine.
+        .with("group.consumer.max.session.timeout.ms", "1800000")
+        .with("group.consumer.session.timeout.ms", "1800000")
         .start();
     create_topic(&broker, "t", 1, &[]);
     let mut bystander = coordinator(&broker, "other");

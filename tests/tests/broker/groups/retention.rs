@@ -119,7 +119,9 @@ fn offsets_of_a_few_minutes_are_kept_for_a_week_unless_told_otherwise() {
     let broker = launch.start();
     create_topic(&broker, "t", 1, &[]);
     let topic_id = id_of(&broker, "t");
-    drop(coordinator(&broker, "old"));
+    let mut wire = coordinator(&broker, "old");
+    // So that the log has a segment.
+    assert_eq!(commit(&mut wire, "new", "t", &[7]), [ErrorCode::None]);
     assert_eq!(broker.stop().code(), 0);
     let week_ms = 7 * 24 * 60 * MINUTE_MS;
     let old = |group, age_ms| Commit {
@@ -141,6 +143,7 @@ fn offsets_of_a_few_minutes_are_kept_for_a_week_unless_told_otherwise() {
         committed(&mut wire, "old", "t", 1) == [-1]
     });
     assert_eq!(committed(&mut wire, "young", "t", 1), [5]);
+    assert_eq!(committed(&mut wire, "new", "t", 1), [7]);
     assert_eq!(broker.stop().code(), 0);
 }
 
