@@ -18,9 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use client::{
-    Client, ClientConfig, Connection, NewTopic, RetryPolicy, SubmitOptions, Ticket,
-};
+use client::{Client, ClientConfig, Connection, NewTopic, RetryPolicy, SubmitOptions, Ticket};
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
@@ -356,11 +354,7 @@ fn beat(
 }
 
 /// Commits as fast as the broker takes them, some requests ahead of their answers.
-fn commits(
-    address: &str,
-    (connections, in_flight): (usize, usize),
-    time: Duration,
-) -> Outcome<()> {
+fn commits(address: &str, (connections, in_flight): (usize, usize), time: Duration) -> Outcome<()> {
     topic_id(address)?;
     let committers: Vec<_> = (0..connections)
         .map(|number| {
@@ -437,10 +431,7 @@ fn committer(
         if open.len() == in_flight {
             let (sent, ticket) = open.pop_front().ok_or("requests are open")?;
             let response = connection.complete(ticket)?;
-            expect_none(
-                "OffsetCommit",
-                response.topics[0].partitions[0].error_code,
-            )?;
+            expect_none("OffsetCommit", response.topics[0].partitions[0].error_code)?;
             times.push(sent.elapsed());
         }
         open.push_back(commit(&mut connection, offset)?);
@@ -532,7 +523,10 @@ impl Consumer {
     ) -> Outcome<()> {
         expect_none("ConsumerGroupHeartbeat", response.error_code)?;
         self.request.member_epoch = response.member_epoch;
-        self.request.member_id = response.member_id.clone().unwrap_or_else(|| self.request.member_id.clone());
+        self.request.member_id = response
+            .member_id
+            .clone()
+            .unwrap_or_else(|| self.request.member_id.clone());
         self.request.rebalance_timeout_ms = -1;
         self.request.subscribed_topic_names = None;
         self.request.topic_partitions = None;
@@ -584,7 +578,11 @@ fn join(address: &str, interval: Duration, rounds: usize) -> Outcome<()> {
     let mut took = Vec::new();
     let mut moved = 0;
     for round in 0..rounds {
-        let group = format!("joined-{}-{round}-{}", interval.as_millis(), std::process::id());
+        let group = format!(
+            "joined-{}-{round}-{}",
+            interval.as_millis(),
+            std::process::id()
+        );
         let mut consumers = Vec::new();
         for number in 0..MEMBERS {
             consumers.push(Consumer::new(address, &group, number)?);
@@ -604,7 +602,9 @@ fn join(address: &str, interval: Duration, rounds: usize) -> Outcome<()> {
         settle(&mut consumers, interval, id)?;
         took.push(began.elapsed());
         let kept = before.iter().zip(&consumers);
-        moved += kept.map(|(before, now)| before.difference(&now.owned).count()).sum::<usize>();
+        moved += kept
+            .map(|(before, now)| before.difference(&now.owned).count())
+            .sum::<usize>();
     }
     let took = Times::new(took);
     println!(

@@ -10,9 +10,7 @@ use protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
-use protocol::messages::{
-    FindCoordinatorRequest, OffsetCommitRequest, OffsetFetchRequest,
-};
+use protocol::messages::{FindCoordinatorRequest, OffsetCommitRequest, OffsetFetchRequest};
 use sim::{Machine, Rng, SimIo, Simulation, for_each_seed};
 use types::ErrorCode;
 
@@ -121,7 +119,11 @@ impl Shared {
         let partitions = &response.topics[0].partitions;
         let found: Vec<i64> = partitions.iter().map(|it| it.committed_offset).collect();
         // Nothing committed is -1.
-        let least = if known.settled == 0 { -1 } else { known.settled };
+        let least = if known.settled == 0 {
+            -1
+        } else {
+            known.settled
+        };
         let is_possible = |offset: &i64| (least..=known.sent).contains(offset);
         // The partitions of a commit are written together.
         if !found.iter().all(is_possible) || found[0] != found[1] {

@@ -96,9 +96,8 @@ fn a_moved_coordinator_has_everything_that_was_committed_before_and_meanwhile() 
     // All but the first one, perhaps: the partition may have been there.
     let moved = ended.log.matches("moved a partition").count();
     assert!(moved >= 5, "{}", ended.log);
-    let is_from_snapshot = |line: &&str| {
-        line.contains("groups are loaded") && line.contains("from_snapshot=1001")
-    };
+    let is_from_snapshot =
+        |line: &&str| line.contains("groups are loaded") && line.contains("from_snapshot=1001");
     let loaded = ended.log.lines().filter(is_from_snapshot).count();
     assert_eq!(loaded, moved, "{}", ended.log);
 }
