@@ -138,6 +138,7 @@ async fn samples<I: Io>(shard: &Shard<I>) -> Vec<Sample> {
         CLEANER_GIVEN_UP.is(cleaner.logs_given_up),
         UNCLEANABLE_PARTITIONS.is(uncleanable(shard).await),
     ];
+    samples.extend(shard.group_samples());
     if shard.id() == CONTROLLER {
         for (index, directory) in shard.setup.directories.iter().enumerate() {
             let is_online = u64::from(shard.is_online(index));

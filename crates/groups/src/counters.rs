@@ -38,6 +38,29 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Adds what another coordinator has done; of the longest rebalances the longer one counts.
+    pub fn add(&mut self, other: &Self) {
+        self.classic_rebalances += other.classic_rebalances;
+        self.classic_rebalance_time += other.classic_rebalance_time;
+        self.classic_rebalance_time_max = self
+            .classic_rebalance_time_max
+            .max(other.classic_rebalance_time_max);
+        self.classic_sessions_expired += other.classic_sessions_expired;
+        self.classic_rebalances_missed += other.classic_rebalances_missed;
+        self.consumer_rebalances += other.consumer_rebalances;
+        self.consumer_rebalances_ended += other.consumer_rebalances_ended;
+        self.consumer_rebalance_time += other.consumer_rebalance_time;
+        self.consumer_rebalance_time_max = self
+            .consumer_rebalance_time_max
+            .max(other.consumer_rebalance_time_max);
+        self.consumer_partitions_moved += other.consumer_partitions_moved;
+        self.consumer_sessions_expired += other.consumer_sessions_expired;
+        self.consumer_rebalances_missed += other.consumer_rebalances_missed;
+        self.offsets_committed += other.offsets_committed;
+        self.offsets_expired += other.offsets_expired;
+        self.offsets_of_deleted_topics += other.offsets_of_deleted_topics;
+    }
+
     /// Counts a rebalance of a classic group that has ended.
     pub(crate) fn classic_rebalanced(&mut self, took: Duration) {
         self.classic_rebalances += 1;

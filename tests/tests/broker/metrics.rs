@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tests::{Broker, Launch, create_topic, eventually, temporary_directory, within};
+use types::ErrorCode;
 
-use crate::compaction;
 use crate::damage::{End, batch_position, change, prepare};
+use crate::{compaction, groups};
 
 /// How long background work may take on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -175,4 +176,22 @@ fn an_address_that_is_none_is_refused() {
         "{}",
         ended.log
     );
+}
+
+#[test]
+fn coordinators_tell_what_groups_have_done() {
+    let directory = temporary_directory();
+    let broker = launch(directory.path())
+        .with("shard.advertise", "single")
+        .start();
+    create_topic(&broker, "t", 2, &[]);
+    let mut wire = groups::coordinator(&broker, "g");
+    let codes = groups::commit(&mut wire, "g", "t", &[5, 6]);
+    assert_eq!(codes, [ErrorCode::None; 2]);
+    await_total(&broker, "logan_group_offsets_committed_total", |it| it == 2);
+    let joined = groups::single_member(&mut wire, "members");
+    assert_eq!(joined.error_code, 0, "{joined:?}");
+    await_total(&broker, "logan_group_rebalances_total", |it| it == 1);
+    await_total(&broker, "logan_group_sessions_expired_total", |it| it == 0);
+    assert_eq!(broker.stop().code(), 0);
 }

@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use futures_util::future::select;
-use groups::{Caller, Decision, GroupConfig, GroupCoordinator, GroupRecord, Ticket};
+use groups::{Caller, Counters, Decision, GroupConfig, GroupCoordinator, GroupRecord, Ticket};
 use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Instant, Io, TaskClass};
 use protocol::Str;
@@ -180,6 +180,11 @@ impl<I: Io> Coordinator<I> {
     /// Counts for its snapshots.
     pub(super) fn due(&self) -> &Due {
         &self.due
+    }
+
+    /// What it has done.
+    pub(super) fn counters(&self) -> Counters {
+        *self.core.borrow().counters()
     }
 
     /// Where the next record will land.

@@ -18,6 +18,7 @@ mod context;
 mod coordinator;
 mod framing;
 mod load;
+mod metrics;
 mod settings;
 mod snapshots;
 mod topic;
@@ -25,6 +26,7 @@ mod topic;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use groups::Counters;
 use io::{Io, TaskClass};
 use rustc_hash::FxHashMap;
 use types::ErrorCode;
@@ -43,6 +45,8 @@ pub(crate) struct Coordinators<I: Io> {
     by_partition: RefCell<FxHashMap<PartitionKey, Rc<Coordinator<I>>>>,
     /// Who waits for coordinators of other shards.
     awaiting: asking::Awaiting,
+    /// What coordinators have counted that are no more.
+    past: Cell<Counters>,
     /// Whether the shard drains: nothing is loaded any more.
     are_closed: Cell<bool>,
 }
@@ -52,6 +56,7 @@ impl<I: Io> Default for Coordinators<I> {
         Self {
             by_partition: RefCell::default(),
             awaiting: asking::Awaiting::default(),
+            past: Cell::default(),
             are_closed: Cell::new(false),
         }
     }
@@ -131,8 +136,16 @@ impl<I: Io> Shard<I> {
                 .by_partition
                 .borrow_mut()
                 .remove(&coordinator.key());
+            self.keep_counters(coordinator);
             coordinator.end();
         }
+    }
+
+    /// Keeps what a coordinator has counted that is about to go.
+    fn keep_counters(&self, coordinator: &Coordinator<I>) {
+        let mut past = self.coordinators.past.get();
+        past.add(&coordinator.counters());
+        self.coordinators.past.set(past);
     }
 
     /// Ends all coordinators, for good: who waits for a rebalance asks elsewhere.
@@ -165,6 +178,7 @@ impl<I: Io> Shard<I> {
         }
         let partition = self.partition(key).ok();
         if let Some(partition) = partition.filter(|it| !it.log.is_fenced()) {
+            self.keep_counters(failed);
             self.start_coordinator(partition);
         }
     }

@@ -133,7 +133,7 @@ fn heartbeat(wire: &mut Wire, group: &str, member: &str, generation: i32) -> Err
 }
 
 /// A group of one member, which is stable when this returns.
-fn single_member(wire: &mut Wire, group: &str) -> JoinGroupResponse {
+pub(crate) fn single_member(wire: &mut Wire, group: &str) -> JoinGroupResponse {
     let joined = join(wire, group, "");
     assert_eq!(joined.error_code, 0, "{joined:?}");
     let synced = sync(wire, group, &joined);

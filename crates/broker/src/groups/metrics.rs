@@ -1,0 +1,85 @@
+//! What the coordinators of a shard have done, for the control thread.
+//!
+//! Sums over all groups: a number for each group would be as many as clients like to make up. What a coordinator has counted
+//! stays counted when its partition moves to another shard.
+
+use std::time::Duration;
+
+use groups::Counters;
+use io::Io;
+use types::{Metric, Sample};
+
+use crate::shard::Shard;
+
+static REBALANCES: Metric = Metric::counter(
+    "logan_group_rebalances",
+    "Rebalances of groups that have ended with every member having its assignment, by the groups' protocol.",
+);
+static REBALANCE_TIME: Metric = Metric::counter(
+    "logan_group_rebalances_microseconds",
+    "How long those rebalances took, together, by the groups' protocol.",
+);
+static REBALANCE_TIME_MAX: Metric = Metric::gauge(
+    "logan_group_rebalance_longest_microseconds",
+    "How long the longest of them took, by the groups' protocol.",
+);
+static PARTITIONS_MOVED: Metric = Metric::counter(
+    "logan_group_partitions_moved",
+    "Partitions that a new target assignment of a consumer group gave to another member, or to the first.",
+);
+static SESSIONS_EXPIRED: Metric = Metric::counter(
+    "logan_group_sessions_expired",
+    "Members that were removed since they were not heard of for their session, by the groups' protocol.",
+);
+static REBALANCES_MISSED: Metric = Metric::counter(
+    "logan_group_rebalances_missed",
+    "Members that were removed since they did not take part in a rebalance in time, by the groups' protocol.",
+);
+static OFFSETS_COMMITTED: Metric = Metric::counter(
+    "logan_group_offsets_committed",
+    "Partitions for which an offset was committed.",
+);
+static OFFSETS_EXPIRED: Metric = Metric::counter(
+    "logan_group_offsets_expired",
+    "Committed offsets that were deleted since their retention was over.",
+);
+static OFFSETS_OF_DELETED_TOPICS: Metric = Metric::counter(
+    "logan_group_offsets_of_deleted_topics",
+    "Committed offsets that were deleted with their topics.",
+);
+
+impl<I: Io> Shard<I> {
+    /// The values of this moment.
+    pub(crate) fn group_samples(&self) -> impl Iterator<Item = Sample> {
+        let mut sum = self.coordinators.past.get();
+        for coordinator in self.coordinators.all() {
+            sum.add(&coordinator.counters());
+        }
+        samples(&sum).into_iter()
+    }
+}
+
+fn samples(sum: &Counters) -> [Sample; 14] {
+    let classic = |metric: &'static Metric, value| metric.is(value).with("protocol", "classic");
+    let consumer = |metric: &'static Metric, value| metric.is(value).with("protocol", "consumer");
+    [
+        classic(&REBALANCES, sum.classic_rebalances),
+        consumer(&REBALANCES, sum.consumer_rebalances_ended),
+        classic(&REBALANCE_TIME, micros(sum.classic_rebalance_time)),
+        consumer(&REBALANCE_TIME, micros(sum.consumer_rebalance_time)),
+        classic(&REBALANCE_TIME_MAX, micros(sum.classic_rebalance_time_max)),
+        consumer(&REBALANCE_TIME_MAX, micros(sum.consumer_rebalance_time_max)),
+        PARTITIONS_MOVED.is(sum.consumer_partitions_moved),
+        classic(&SESSIONS_EXPIRED, sum.classic_sessions_expired),
+        consumer(&SESSIONS_EXPIRED, sum.consumer_sessions_expired),
+        classic(&REBALANCES_MISSED, sum.classic_rebalances_missed),
+        consumer(&REBALANCES_MISSED, sum.consumer_rebalances_missed),
+        OFFSETS_COMMITTED.is(sum.offsets_committed),
+        OFFSETS_EXPIRED.is(sum.offsets_expired),
+        OFFSETS_OF_DELETED_TOPICS.is(sum.offsets_of_deleted_topics),
+    ]
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
