@@ -61,6 +61,8 @@ impl Target {
             target.make(name, wanted)?;
         }
         target.await_leaders(names)?;
+        // Metadata may name a leader that has not heard of it yet; one that says where its log begins has.
+        target.offsets(OffsetSpec::Earliest)?;
         Ok(target)
     }
 

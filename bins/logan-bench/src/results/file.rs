@@ -1,10 +1,11 @@
 //! Files that are either whole or not there.
 
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use command_line::Failure;
-use tempfile::NamedTempFile;
 
 /// Writes `text` beside `path`, syncs it, and gives it its name. What failed leaves nothing, and an older file as it was.
 pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
@@ -13,7 +14,11 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut file = NamedTempFile::new_in(parent).map_err(&failed)?;
+    let mut file = tempfile::Builder::new()
+        // As any file that is created; temporary ones are nobody else's.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(parent)
+        .map_err(&failed)?;
     file.write_all(text.as_bytes()).map_err(&failed)?;
     file.as_file().sync_all().map_err(&failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
@@ -38,5 +43,9 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).expect("it is there"), "two");
         let entries = std::fs::read_dir(directory.path()).expect("a directory");
         assert_eq!(entries.count(), 1);
+        let plain = directory.path().join("plain");
+        std::fs::write(&plain, "x").expect("room");
+        let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode();
+        assert_eq!(mode(&path), mode(&plain), "others may read it, too");
     }
 }
