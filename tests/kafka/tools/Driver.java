@@ -3,7 +3,8 @@
 //   java -cp "$(tests/kafka/start.sh --classpath)" tests/kafka/tools/Driver.java
 //
 // Reads invocations from standard input, one a line: a class and its arguments, separated by tabs. Answers each with a line
-// `EXIT_CODE BYTES` and as many bytes of what the tool wrote to standard output and standard error.
+// `EXIT_CODE BYTES` and as many bytes of what the tool wrote to standard output and standard error. `Driver$Member` is a tool of
+// its own: `start BROKER GROUP TOPIC PROTOCOL` and `stop BROKER GROUP`, for groups that have members while others ask about them.
 
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
@@ -11,8 +12,15 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.utils.Exit;
 
 public class Driver {
@@ -79,6 +87,53 @@ public class Driver {
         } catch (ReflectiveOperationException wrong) {
             System.err.println(wrong);
             return 1;
+        }
+    }
+
+    /** A member of a group that stays until it is stopped. */
+    public static final class Member implements Runnable {
+        private static final Map<String, Member> MEMBERS = new HashMap<>();
+        private final KafkaConsumer<byte[], byte[]> consumer;
+        private final CountDownLatch ready = new CountDownLatch(1);
+        private final Thread thread = new Thread(this);
+        private volatile boolean isRunning = true;
+
+        private Member(String broker, String group, String topic, String protocol) {
+            consumer = new KafkaConsumer<>(Map.of(
+                    "bootstrap.servers", broker, "group.id", group, "group.protocol", protocol, "client.id", "driver",
+                    "auto.offset.reset", "earliest", "enable.auto.commit", "false"),
+                    new ByteArrayDeserializer(), new ByteArrayDeserializer());
+            consumer.subscribe(List.of(topic));
+            thread.setDaemon(true);
+        }
+
+        public static void main(String[] words) throws InterruptedException {
+            String name = words[1] + " " + words[2];
+            if (words[0].equals("stop")) {
+                Member stopped = MEMBERS.remove(name);
+                stopped.isRunning = false;
+                stopped.thread.join();
+                return;
+            }
+            Member started = new Member(words[1], words[2], words[3], words[4]);
+            MEMBERS.put(name, started);
+            started.thread.start();
+            started.ready.await();
+        }
+
+        @Override
+        public void run() {
+            while (isRunning) {
+                if (!consumer.poll(Duration.ofMillis(100)).isEmpty()) {
+                    consumer.commitSync();
+                }
+                boolean isAtEnd = !consumer.assignment().isEmpty()
+                        && consumer.assignment().stream().allMatch(it -> consumer.currentLag(it).orElse(1) == 0);
+                if (isAtEnd) {
+                    ready.countDown();
+                }
+            }
+            consumer.close();
         }
     }
 }

@@ -22,9 +22,13 @@ TOOLS = {
     "kafka-producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
     "kafka-consumer-perf-test": "org.apache.kafka.tools.ConsumerPerformance",
     "kafka-metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
+    "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-groups": "org.apache.kafka.tools.GroupsCommand",
+    "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    "member": "Driver$Member",
 }
 
-READING = re.compile(r"--describe|--list| describe | list |get-offsets")
+READING = re.compile(r"--dry-run|--describe|--list| describe | list |get-offsets")
 """What changes nothing, and may be asked again."""
 LEARNED_SECONDS_MAX = 5.0
 
@@ -39,6 +43,12 @@ class Case:
     """Whether the lines are compared as a set."""
     shape: bool = False
     """Whether numbers are compared by their being there only."""
+    squeeze: bool = False
+    """Whether several blanks are one, where columns are as wide as ids and ports."""
+    bare_records: bool = False
+    """Whether what a dump says of a record is compared without its place in the log."""
+    objects: bool = False
+    """Whether the answer is JSON objects one behind the other."""
     places: bool = False
     """Whether the answer is a list of log directories, each partition of which is compared wherever it lies."""
     offered: bool = False
