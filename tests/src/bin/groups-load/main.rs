@@ -106,7 +106,6 @@ fn coordinator(address: &str, group: &str, in_flight_max: usize) -> Outcome<Conn
     let config = config(address, in_flight_max);
     let mut bootstrap = Connection::open(address, &config)?;
     let request = FindCoordinatorRequest {
-        key: group.into(),
         coordinator_keys: vec![group.into()],
         ..FindCoordinatorRequest::default()
     };
