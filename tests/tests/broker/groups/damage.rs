@@ -3,10 +3,11 @@
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use protocol::messages::{DescribeGroupsRequest, FindCoordinatorRequest};
+use protocol::messages::{DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest};
 use records::BatchIter;
-use tests::{Broker, Launch, create_topic, error_of, temporary_directory};
+use tests::{Broker, Launch, Wire, create_topic, error_of, temporary_directory, within};
 use types::ErrorCode;
 
 use super::{commit, committed, coordinator, forge, launch, until};
@@ -147,4 +148,60 @@ fn a_damaged_batch_that_nothing_covers_stops_the_groups_of_its_partition_alone()
     );
     assert_eq!(commit(&mut wire, unharmed, "t", &[6]), [ErrorCode::None]);
     assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_snapshot_from_before_compaction_brings_nothing_deleted_back() {
+    const GONE: &str = "a-group-that-is-deleted";
+    let directory = temporary_directory();
+    let launch = launch(directory.path())
+        .with("offsets.topic.num.partitions", "1")
+        .with("offsets.topic.segment.bytes", "1048576")
+        .with("log.cleaner.backoff.ms", "50")
+        .with("log.cleaner.min.cleanable.ratio", "0.01")
+        .with("log.cleaner.delete.retention.ms", "10");
+    let broker = launch.start();
+    create_topic(&broker, "t", PARTITIONS, &[]);
+    let mut wire = coordinator(&broker, GONE);
+    assert_eq!(commit(&mut wire, GONE, "t", &[5]), [ErrorCode::None]);
+    let offsets = vec![7; usize::try_from(PARTITIONS).expect("few")];
+    let fill = |wire: &mut Wire| commit(wire, "stays", "t", &offsets);
+    for _ in 0..11 {
+        fill(&mut wire);
+    }
+    let log = directory.path().join("__consumer_offsets-0");
+    until("a snapshot is there", || !snapshots(&log).is_empty());
+    let old = snapshots(&log).remove(0);
+    let content = std::fs::read(&old).expect("it is there");
+    let delete = DeleteGroupsRequest {
+        groups_names: vec![GONE.into()],
+    };
+    assert_eq!(wire.call(2, &delete).results[0].error_code, 0);
+    let is_compacted = within(Duration::from_secs(180), || {
+        fill(&mut wire);
+        !is_anywhere(&log, GONE)
+    });
+    assert!(is_compacted, "something of the group stays in the log");
+    assert_eq!(broker.stop().code(), 0);
+    for path in snapshots(&log) {
+        std::fs::remove_file(path).expect("it is there");
+    }
+    std::fs::write(&old, content).expect("it can be written");
+    let broker = launch.start();
+    let mut wire = coordinator(&broker, GONE);
+    assert_eq!(committed(&mut wire, GONE, "t", 1), [-1]);
+    assert_eq!(committed(&mut wire, "stays", "t", 1), [7]);
+    let ended = broker.stop();
+    assert_eq!(ended.code(), 0);
+    assert!(ended.log.contains("was compacted"), "{}", ended.log);
+}
+
+/// Whether a text is in one of the segments of a log.
+fn is_anywhere(log: &Path, text: &str) -> bool {
+    let entries = std::fs::read_dir(log).expect("the log is there").flatten();
+    let mut segments = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|it| it == "log"))
+        .filter_map(|path| std::fs::read(path).ok());
+    segments.any(|bytes| String::from_utf8_lossy(&bytes).contains(text))
 }

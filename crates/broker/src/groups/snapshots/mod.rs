@@ -3,8 +3,8 @@
 //! One is written when [`RECORDS_BETWEEN`] records have been written since the last one, or [`TIME_BETWEEN`] has passed
 //! with any. Groups are written one after the other while the coordinator goes on deciding; each says up to where of the
 //! log it reaches, and loading skips what it has of the log already. A file gets its name when the log is durable up to
-//! everything in it. The last [`KEPT_MAX`] are kept; a damaged one, or one that the log does not reach, is skipped, and
-//! without any the whole log is read.
+//! everything in it. The last [`KEPT_MAX`] are kept; a damaged one, one that the log does not reach, or one behind which
+//! the log was compacted, is skipped, and without any the whole log is read.
 //!
 //! Runs in the background of each shard, one snapshot at a time.
 
@@ -156,17 +156,27 @@ async fn write<I: Io>(shard: &Rc<Shard<I>>, coordinator: &Rc<Coordinator<I>>) ->
     Ok(())
 }
 
-/// Gives a coordinator the groups of the newest snapshot that is whole and that the log reaches; `None` if there is none.
+/// Gives a coordinator the groups of the newest snapshot that is whole and that the log continues; `None` if there is none.
+///
+/// What was deleted after a snapshot is deleted again by the log's tombstones. Where the log was compacted further than the
+/// snapshot reaches, they may be gone, and the whole log is read instead: it has lost no tombstone without what that deletes.
 pub(super) async fn load<I: Io>(
     shard: &Rc<Shard<I>>,
     coordinator: &Rc<Coordinator<I>>,
     end: Offset,
 ) -> Option<Loaded> {
-    let dir = coordinator.partition().log.dir();
+    let log = &coordinator.partition().log;
+    let dir = log.dir();
+    let compacted_to = log.cleaner_offset().unwrap_or(Offset(0));
     let found = list(shard, dir).await.unwrap_or_default();
     for start in found.into_iter().rev() {
         let path = path(dir, start);
-        match read(shard, coordinator, &path, end).await {
+        let snapshot = if start < compacted_to {
+            Err(outdated(compacted_to))
+        } else {
+            read(shard, coordinator, &path, end).await
+        };
+        match snapshot {
             Ok(loaded) => return Some(loaded),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "skipped a snapshot of groups");
@@ -175,6 +185,14 @@ pub(super) async fn load<I: Io>(
         }
     }
     None
+}
+
+fn outdated(compacted_to: Offset) -> std::io::Error {
+    let why = format!(
+        "the log was compacted up to offset {} since",
+        compacted_to.0
+    );
+    std::io::Error::new(ErrorKind::InvalidData, why)
 }
 
 async fn read<I: Io>(
