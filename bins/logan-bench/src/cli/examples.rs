@@ -20,6 +20,7 @@ Exit codes:
   1  failed, or refused by the broker
   2  the command line or a scenario makes no sense
   3  the topic or file does not exist
+  4  a topic that was to be made exists already
   5  no broker answered, or it went away during the run
   7  interrupted; what was measured until then is marked as partial
   8  `guard` found that something became worse";
