@@ -149,9 +149,6 @@ impl ConsumerGroup {
     }
 }
 
-/// The topics of the cluster have changed. Members' next heartbeats find out what that means for them.
-pub(crate) fn topics_changed(_group: &mut Group, _turn: &mut Turn<'_>) {}
-
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {

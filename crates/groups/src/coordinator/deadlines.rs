@@ -23,6 +23,33 @@ pub(super) struct Sweep {
     next: Option<Instant>,
     /// Where it is: the last group that it looked at; `None` between two passes.
     after: Option<Str>,
+    /// Whether another pass follows this one at once: there is something new to look for.
+    again: bool,
+}
+
+impl Sweep {
+    /// Asks for a pass that begins now, or as soon as the one that is under way has come to its end. A pass that began
+    /// anew each time would never get to the last groups.
+    fn ask(&mut self, now: Instant) {
+        if self.after.is_some() {
+            self.again = true;
+        } else {
+            self.next = Some(now);
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.next.is_some_and(|at| at <= now)
+    }
+
+    /// Ends a pass. The next one begins at `next`, or now if it was asked for meanwhile.
+    fn end(&mut self, now: Instant, next: Option<Instant>) {
+        *self = Self {
+            next: if self.again { Some(now) } else { next },
+            after: None,
+            again: false,
+        };
+    }
 }
 
 impl GroupCoordinator {
@@ -39,7 +66,7 @@ impl GroupCoordinator {
         let check_interval = self.config.offsets_retention_check_interval;
         self.retention.next = Some(context.now.after(check_interval));
         // Topics may have been deleted while nobody looked.
-        self.topics.next = Some(context.now);
+        self.topics.ask(context.now);
         out
     }
 
@@ -65,21 +92,23 @@ impl GroupCoordinator {
                 return out;
             }
         }
-        if self.topics.next.is_some_and(|at| at <= context.now) {
+        let (topics, retention) = (&self.topics, &self.retention);
+        let (topics, retention) = (topics.is_due(context.now), retention.is_due(context.now));
+        // By turns if there is work for both: neither waits for the end of the other's pass.
+        if topics && !(retention && self.is_turn_of_retention) {
+            self.is_turn_of_retention = true;
             self.sweep_topics(context, &mut out);
-        } else if self.retention.next.is_some_and(|at| at <= context.now) {
+        } else if retention {
+            self.is_turn_of_retention = false;
             self.sweep_retention(context, &mut out);
         }
         out
     }
 
     /// The set of topics, or their partitions, have changed. What follows from it is done by
-    /// [`GroupCoordinator::on_deadline`], beginning now.
+    /// [`GroupCoordinator::on_deadline`], beginning now. Members of consumer groups find out at their heartbeats.
     pub fn topics_changed(&mut self, context: &Context<'_>) -> Decision {
-        self.topics = Sweep {
-            next: Some(context.now),
-            after: None,
-        };
+        self.topics.ask(context.now);
         Decision::default()
     }
 
@@ -102,7 +131,7 @@ impl GroupCoordinator {
         });
     }
 
-    /// Deletes the offsets of deleted topics, and lets consumer groups look at the topics anew.
+    /// Deletes the offsets of deleted topics.
     fn sweep_topics(&mut self, context: &Context<'_>, out: &mut Decision) {
         let ids = self.next_ids(self.topics.after.as_ref());
         let is_last = ids.len() < GROUPS_PER_CALL_MAX;
@@ -112,9 +141,6 @@ impl GroupCoordinator {
             self.with_group(context, out, id, |group, turn| {
                 looked_at += group.offsets.len();
                 offsets::forget_deleted_topics(group, turn);
-                if let GroupKind::Consumer(_) = &group.kind {
-                    consumer::topics_changed(group, turn);
-                }
             });
             let writes = out.records.iter().any(|record| !record.is_tombstone());
             if writes || looked_at > OFFSETS_PER_CALL_MAX {
@@ -122,7 +148,7 @@ impl GroupCoordinator {
             }
         }
         if is_last {
-            self.topics = Sweep::default();
+            self.topics.end(context.now, None);
         }
     }
 
@@ -143,10 +169,8 @@ impl GroupCoordinator {
         }
         if is_last {
             let check_interval = self.config.offsets_retention_check_interval;
-            self.retention = Sweep {
-                next: Some(context.now.after(check_interval)),
-                after: None,
-            };
+            let next = context.now.after(check_interval);
+            self.retention.end(context.now, Some(next));
         }
     }
 

@@ -34,6 +34,8 @@ pub struct GroupCoordinator {
     retention: Sweep,
     /// Topics that have come, gone or grown.
     topics: Sweep,
+    /// Which of the two goes on next if both are due.
+    is_turn_of_retention: bool,
 }
 
 /// How many groups of which kind there are, for metrics.
@@ -59,6 +61,7 @@ impl GroupCoordinator {
             counters: Counters::default(),
             retention: Sweep::default(),
             topics: Sweep::default(),
+            is_turn_of_retention: false,
         }
     }
 

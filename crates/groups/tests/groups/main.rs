@@ -7,4 +7,5 @@ mod records;
 mod script;
 mod scripts;
 mod show;
+mod sweeps;
 mod world;

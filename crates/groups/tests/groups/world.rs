@@ -157,6 +157,17 @@ impl World {
         self.topics_changed();
     }
 
+    /// Says that topics have changed, although none has that anybody looks at.
+    pub(crate) fn change_topics(&mut self) {
+        self.cluster.version += 1;
+        self.topics_changed();
+    }
+
+    /// Lets a part of what is due at this time happen.
+    pub(crate) fn call_on_deadline(&mut self) -> Vec<(Ticket, Reply)> {
+        self.with_context(GroupCoordinator::on_deadline)
+    }
+
     /// What is durable, group by group.
     pub(crate) fn durable(coordinator: &GroupCoordinator) -> BTreeMap<Str, Vec<GroupRecord>> {
         let ids = coordinator.group_ids();
