@@ -22,11 +22,10 @@ use protocol::messages::{
 use types::ErrorCode;
 
 use super::convert::{self, Rebalance, classic_protocols};
-use super::heartbeat::{
-    Claim, existing_member, existing_static_member, reconcile, refuse_if_full, subscribe,
-};
+use super::heartbeat::{Claim, existing_member, existing_static_member, reconcile, refuse_if_full};
 use super::member::{Member, MemberState};
 use super::state::{Draft, State};
+use super::subscription::{self, Change};
 use super::{Refusal, commit, fence, millis, target};
 use crate::classic::CONSUMER_PROTOCOL_TYPE;
 use crate::context::{Caller, Topics};
@@ -99,6 +98,7 @@ fn join(
                 "Malformed embedded consumer protocol in subscription deserialization.",
             )
         })?;
+    subscription::check_names(subscription.topics.len())?;
     let owned = owned_partitions(&subscription, turn.context.topics);
     let claim = Claim {
         member_id: &member_id,
@@ -111,9 +111,9 @@ fn join(
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
     let mut subscribed = Member::clone(&before);
     take_over(&mut subscribed, request, &subscription, caller);
-    let changed = subscribe(&mut draft, &before, &subscribed)?;
-    target::follow(&mut draft, config, turn, changed);
-    let after = reconcile(&mut draft, &claim, changed, turn)?;
+    let change = subscription::write(&mut draft, &before, &subscribed, turn.context.topics)?;
+    target::follow(&mut draft, config, turn, change);
+    let after = reconcile(&mut draft, &claim, change, turn)?;
     let protocol_name = classic_protocols(&after)
         .next()
         .map(|protocol| protocol.name.clone());
@@ -125,10 +125,10 @@ fn join(
         ..JoinGroupResponse::default()
     };
     if replaced.is_some() && convert::can_downgrade(&draft.state, &[], turn) {
-        let rebalance = if changed {
-            Rebalance::Needed
-        } else {
+        let rebalance = if change == Change::Nothing {
             Rebalance::NotNeeded
+        } else {
+            Rebalance::Needed
         };
         convert::downgrade(draft, group, turn, &[], rebalance)?;
         return Ok(response);

@@ -25,6 +25,7 @@ use types::{ErrorCode, Uuid};
 use super::member::{Member, PartitionEpochs};
 use super::soft::Looked;
 use super::state::{Draft, State, epoch_record, target_epoch_record, target_record};
+use super::subscription::{self, NAMES_MAX};
 use super::{Refusal, check_len, consumer_of, target};
 use crate::assignor::Assignment;
 use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup};
@@ -128,6 +129,7 @@ fn upgrade(draft: &mut Draft, view: &ClassicView, turn: &Turn<'_>) -> Result<(),
         .collect::<Result<Vec<_>, _>>()?;
     for member in &members {
         draft.write(member.metadata_record(&group_id));
+        subscription::check_size(&draft.state)?;
     }
     let hash = target::metadata_hash(&draft.state, turn.context.topics);
     draft.write(epoch_record(&group_id, view.generation, hash));
@@ -159,6 +161,9 @@ fn upgraded(
         })
         .ok_or(MALFORMED)?;
     let subscription = subscription_of(&protocol.1).ok_or(MALFORMED)?;
+    if subscription.topics.len() > NAMES_MAX {
+        return Err("a member subscribes to too many topics");
+    }
     let mut assigned = PartitionEpochs::new();
     if !member.assignment.is_empty() {
         let assignment: ConsumerProtocolAssignment =

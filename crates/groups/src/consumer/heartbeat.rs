@@ -13,6 +13,7 @@ use types::ErrorCode;
 use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH};
 use super::reconcile::Owned;
 use super::state::{Draft, State, target_record};
+use super::subscription::{self, Change};
 use super::{
     Refusal, commit, consumer_of, convert, fence, reconcile, regexes, session_timeout, target,
 };
@@ -24,10 +25,6 @@ use crate::group::{Group, Turn};
 /// How many heartbeats a static member may miss before another may have its instance id. Kafka waits for the end of
 /// the session, and clients give up when they are told so.
 const MISSED_HEARTBEATS_MAX: u32 = 2;
-
-/// What the subscriptions of one group's members may take in memory: 300 bytes each of a hundred thousand. Kafka has no
-/// bound.
-const MEMBERS_LEN_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// ConsumerGroupHeartbeat. The group may be of any kind; one that did not exist was just made, and is forgotten if it
 /// is vacant once the records are applied.
@@ -121,6 +118,7 @@ fn stay(
     let config = turn.config.consumer_group(&group_id);
     let joins = request.member_epoch == JOIN_EPOCH;
     let mut draft = convert::open(group, turn, joins)?;
+    subscription::check_names(request.subscribed_topic_names.as_ref().map_or(0, Vec::len))?;
     regexes::check(&draft.state, request.subscribed_topic_regex.as_ref())?;
     refuse_if_full(&draft, &request.member_id, config)?;
     let member_id = if request.member_id.is_empty() {
@@ -137,15 +135,15 @@ fn stay(
         speaks_classic: false,
     };
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
-    let changed = if has_news(&before, request, caller) {
+    let change = if has_news(&before, request, caller) {
         let mut subscribed = Member::clone(&before);
         take_over(&mut subscribed, request, caller);
-        subscribe(&mut draft, &before, &subscribed)?
+        subscription::write(&mut draft, &before, &subscribed, turn.context.topics)?
     } else {
-        false
+        Change::Nothing
     };
-    target::follow(&mut draft, config, turn, changed);
-    let after = reconcile(&mut draft, &claim, changed, turn)?;
+    target::follow(&mut draft, config, turn, change);
+    let after = reconcile(&mut draft, &claim, change, turn)?;
     let is_full_request = request.rebalance_timeout_ms != -1
         && (request.subscribed_topic_names.is_some() || request.subscribed_topic_regex.is_some())
         && request.topic_partitions.is_some();
@@ -394,33 +392,11 @@ fn take_over(member: &mut Member, request: &ConsumerGroupHeartbeatRequest, calle
     member.classic = None;
 }
 
-/// Writes what a member subscribes to if that is new. Returns whether it is to other topics.
-pub(super) fn subscribe(
-    draft: &mut Draft,
-    before: &Member,
-    after: &Member,
-) -> Result<bool, Refusal> {
-    let is_new = draft.state.member(&after.member_id).is_none();
-    if before == after && !is_new {
-        return Ok(false);
-    }
-    let record = after.metadata_record(&draft.group_id);
-    draft.write(record);
-    if draft.state.members_len_bytes > MEMBERS_LEN_MAX_BYTES {
-        return Err(Refusal::new(
-            ErrorCode::GroupMaxSizeReached,
-            "The subscriptions of the group's members take too much memory.",
-        ));
-    }
-    let was_nothing = is_new && (!after.names.is_empty() || after.regex().is_some());
-    Ok(was_nothing || before.names != after.names || before.regex() != after.regex())
-}
-
 /// Moves a member on, and returns it as it is then.
 pub(super) fn reconcile(
     draft: &mut Draft,
     claim: &Claim<'_>,
-    subscription_changed: bool,
+    change: Change,
     turn: &Turn<'_>,
 ) -> Result<Rc<Member>, Refusal> {
     let member = existing_member(&draft.state, &draft.group_id, claim.member_id)?;
@@ -428,7 +404,7 @@ pub(super) fn reconcile(
         &draft.state,
         &member,
         claim.owned,
-        subscription_changed,
+        change != Change::Nothing,
         turn.context.topics,
     )?;
     let Some(next) = next else { return Ok(member) };

@@ -23,6 +23,9 @@ pub(super) const LEAVE_EPOCH: i32 = -1;
 /// The epoch of a static member's heartbeat that leaves to come back, and of that member while it is away.
 pub(super) const STATIC_LEAVE_EPOCH: i32 = -2;
 
+/// What a text or bytes in a collection take beyond their own length: the handle, its place, and the allocation.
+const ITEM_LEN_BYTES: usize = 100;
+
 /// Partitions by topic id, each with the epoch at which its member got it.
 pub(super) type PartitionEpochs = BTreeMap<Uuid, BTreeMap<i32, i32>>;
 
@@ -115,15 +118,18 @@ impl Member {
         self.regex.as_ref().filter(|regex| !regex.is_empty())
     }
 
-    /// Bytes that its texts take, roughly: what a client can make as large as it likes.
+    /// Bytes that it takes in memory, roughly: itself, and what a client can make as large as it likes.
     pub(super) fn len_bytes(&self) -> usize {
         let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len());
-        let names: usize = self.names.iter().map(|name| name.len()).sum();
+        let names = self.names.iter().map(|name| ITEM_LEN_BYTES + name.len());
+        let names: usize = names.sum();
         let protocols = self.classic.iter().flat_map(|classic| {
             let protocols = classic.supported_protocols.iter();
-            protocols.map(|protocol| protocol.name.len() + protocol.metadata.len())
+            protocols
+                .map(|protocol| 2 * ITEM_LEN_BYTES + protocol.name.len() + protocol.metadata.len())
         });
-        self.member_id.len()
+        size_of::<Self>()
+            + self.member_id.len()
             + text(&self.instance_id)
             + text(&self.rack_id)
             + self.client_id.len()

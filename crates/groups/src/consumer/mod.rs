@@ -5,6 +5,7 @@
 //! the classic protocol while a group is upgraded or downgraded.
 //!
 //! [`state`] is what the log says, [`soft`] what it does not; [`heartbeat`], [`classic_member`] and [`fence`] decide;
+//! [`subscription`] bounds what members say;
 //! [`target`] and [`reconcile`] are the two steps of a rebalance; [`convert`] turns groups of one kind into the other.
 //!
 //! # Invariants
@@ -28,6 +29,7 @@ mod reconcile;
 mod regexes;
 mod soft;
 mod state;
+mod subscription;
 mod target;
 
 use std::borrow::Cow;

@@ -55,7 +55,7 @@ pub(super) struct State {
     assignors: Map<Str, usize>,
     classic_protocols: Map<Str, usize>,
     pub(super) classic_members: usize,
-    /// Bytes of all members' texts.
+    /// Bytes that all members take in memory, roughly.
     pub(super) members_len_bytes: usize,
     /// What expressions stand for.
     pub(super) resolved: Map<Str, Rc<ConsumerGroupRegularExpressionValue>>,

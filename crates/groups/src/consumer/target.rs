@@ -17,6 +17,7 @@ use super::member::Member;
 use super::regexes;
 use super::soft::Looked;
 use super::state::{Draft, State, target_epoch_record, target_record};
+use super::subscription::Change;
 use crate::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use crate::config::ConsumerGroupConfig;
 use crate::context::{Context, Topic, Topics};
@@ -38,25 +39,28 @@ pub(super) fn follow(
     draft: &mut Draft,
     config: &ConsumerGroupConfig,
     turn: &Turn<'_>,
-    subscription_changed: bool,
+    change: Change,
 ) {
     let context = turn.context;
-    if subscription_changed {
+    if change != Change::Nothing {
         regexes::prune(draft);
     }
     let written = draft.records.len();
     regexes::update(draft, config, context);
     let version = Some(context.topics.version());
-    if subscription_changed
+    let topics_differ = change == Change::Topics
         || draft.records.len() > written
-        || draft.looked.topics_version != version
-    {
-        let hash = metadata_hash(&draft.state, context.topics);
-        if subscription_changed || hash != draft.state.metadata_hash {
-            draft.bump_epoch(hash);
-        }
-        draft.looked.topics_version = version;
+        || draft.looked.topics_version != version;
+    // Reading all that members subscribe to is the dearest part of a change, and most change no topic of the group.
+    let hash = if topics_differ {
+        metadata_hash(&draft.state, context.topics)
+    } else {
+        draft.state.metadata_hash
+    };
+    if change != Change::Nothing || hash != draft.state.metadata_hash {
+        draft.bump_epoch(hash);
     }
+    draft.looked.topics_version = version;
     update_target(draft, config, turn);
 }
 
@@ -198,10 +202,15 @@ fn group_spec<'a>(state: &'a State, topics: &dyn Topics) -> GroupSpec<'a> {
 pub(super) fn metadata_hash(state: &State, topics: &dyn Topics) -> i64 {
     // Ordered by name, as Kafka orders them: names of topics are ASCII, so bytes and UTF-16 sort alike.
     let mut bytes = Vec::new();
-    for name in state.subscribed_names() {
+    let mut add = |name: &Str| {
         if let Some(topic) = topics.by_name(name) {
             bytes.extend_from_slice(&topic_hash(name, topic).to_le_bytes());
         }
+    };
+    if state.regexes.is_empty() {
+        state.names.keys().for_each(&mut add);
+    } else {
+        state.subscribed_names().into_iter().for_each(&mut add);
     }
     if bytes.is_empty() {
         return 0;

@@ -8,4 +8,5 @@ mod migration;
 mod properties;
 mod regexes;
 mod statics;
+mod subscriptions;
 mod world;

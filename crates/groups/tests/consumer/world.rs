@@ -1,6 +1,8 @@
 //! A coordinator with its log, its clock and its topics, and consumers that talk to it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 use groups::{
@@ -24,10 +26,13 @@ const EPOCH_MS: i64 = 1_700_000_000_000;
 pub(crate) struct Cluster {
     topics: BTreeMap<String, Topic>,
     version: u64,
+    /// How often a topic was asked for by its name.
+    pub(crate) looked_up: Rc<Cell<usize>>,
 }
 
 impl Topics for Cluster {
     fn by_name(&self, name: &str) -> Option<Topic> {
+        self.looked_up.set(self.looked_up.get() + 1);
         self.topics.get(name).copied()
     }
 
