@@ -16,7 +16,7 @@ use crate::decision::Reply;
 use crate::group::Turn;
 
 /// The first version in which a dynamic member must come back with the id that it is given (KIP-394).
-const KNOWN_MEMBER_ID_VERSION: i16 = 4;
+pub(crate) const KNOWN_MEMBER_ID_VERSION: i16 = 4;
 
 /// The first version that tells a leader that it need not assign (KIP-814).
 const SKIP_ASSIGNMENT_VERSION: i16 = 9;

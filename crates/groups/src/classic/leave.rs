@@ -13,7 +13,7 @@ use crate::decision::Reply;
 use crate::group::Turn;
 
 /// The first version that names several members.
-const BATCHED_VERSION: i16 = 3;
+pub(crate) const BATCHED_LEAVE_VERSION: i16 = 3;
 
 /// LeaveGroup: members leave, or an administrator removes static ones by their instance ids.
 pub(crate) fn leave(
@@ -65,7 +65,7 @@ pub(crate) fn respond(
     request: &LeaveGroupRequest,
     mut leave: impl FnMut(&MemberIdentity) -> Result<(), ErrorCode>,
 ) -> LeaveGroupResponse {
-    if caller.version < BATCHED_VERSION {
+    if caller.version < BATCHED_LEAVE_VERSION {
         let member = MemberIdentity {
             member_id: request.member_id.clone(),
             ..MemberIdentity::default()

@@ -194,9 +194,12 @@ pub(crate) fn span_ms(milliseconds: i32) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
 }
 
-/// A response in the form that `version` can carry: before version 7 the protocol's name may not be null.
+/// The first version of JoinGroup whose response may be without a protocol's name.
+const NULL_PROTOCOL_NAME_VERSION: i16 = 7;
+
+/// A response in the form that `version` can carry.
 pub(crate) fn in_version(mut response: JoinGroupResponse, version: i16) -> JoinGroupResponse {
-    if version < 7 && response.protocol_name.is_none() {
+    if version < NULL_PROTOCOL_NAME_VERSION && response.protocol_name.is_none() {
         response.protocol_name = Some(Str::default());
     }
     response

@@ -38,9 +38,10 @@ use crate::group::Turn;
 use crate::record::GroupRecord;
 
 pub(crate) use heartbeat::heartbeat;
-pub(crate) use join::{join, unknown_member};
-pub(crate) use leave::{leave, respond as respond_to_leave};
+pub(crate) use join::{KNOWN_MEMBER_ID_VERSION, join, unknown_member};
+pub(crate) use leave::{BATCHED_LEAVE_VERSION, leave, respond as respond_to_leave};
 use member::Member;
+pub(crate) use member::{in_version, rebalance_timeout_ms};
 pub(crate) use rebalance::on_deadline;
 pub(crate) use sync::sync;
 pub(crate) use view::RetentionFrom;
@@ -162,18 +163,6 @@ impl ClassicGroup {
     /// Whether it has neither members nor ids that were given out, so that it may be deleted on its own account.
     pub(crate) fn is_idle(&self) -> bool {
         self.state == State::Empty && self.pending.is_empty()
-    }
-
-    /// Where it is.
-    #[expect(dead_code, reason = "for upgrades")]
-    pub(crate) fn state(&self) -> State {
-        self.state
-    }
-
-    /// The members, in the order of their ids.
-    #[expect(dead_code, reason = "for upgrades")]
-    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
     }
 
     /// What the log says about the group from now on.

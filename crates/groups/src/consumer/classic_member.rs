@@ -27,16 +27,13 @@ use super::member::{Member, MemberState};
 use super::state::{Draft, State};
 use super::subscription::{self, Change};
 use super::{Refusal, commit, fence, millis, target};
-use crate::classic::CONSUMER_PROTOCOL_TYPE;
+use crate::classic::{
+    BATCHED_LEAVE_VERSION, CONSUMER_PROTOCOL_TYPE, KNOWN_MEMBER_ID_VERSION, in_version,
+    rebalance_timeout_ms,
+};
 use crate::context::{Caller, Topics};
 use crate::decision::Reply;
 use crate::group::{Group, GroupKind, Turn};
-
-/// The first version of JoinGroup whose dynamic members must come back with the id that they are given (KIP-394).
-const KNOWN_MEMBER_ID_VERSION: i16 = 4;
-
-/// The first version of LeaveGroup that names several members.
-const BATCHED_LEAVE_VERSION: i16 = 3;
 
 /// JoinGroup of a consumer group.
 pub(crate) fn join_classic(
@@ -49,14 +46,12 @@ pub(crate) fn join_classic(
         error_code: refusal.code.code(),
         member_id: request.member_id.detached(),
         generation_id: -1,
-        protocol_name: (caller.version < NULL_PROTOCOL_NAME_VERSION).then(Str::default),
+        protocol_name: None,
         ..JoinGroupResponse::default()
     });
+    let response = in_version(response, caller.version);
     turn.reply(caller, Reply::JoinGroup(response));
 }
-
-/// The first version of JoinGroup whose response may be without a protocol.
-const NULL_PROTOCOL_NAME_VERSION: i16 = 7;
 
 fn join(
     group: &mut Group,
@@ -84,7 +79,7 @@ fn join(
             error_code: ErrorCode::MemberIdRequired.code(),
             member_id,
             generation_id: -1,
-            protocol_name: (caller.version < NULL_PROTOCOL_NAME_VERSION).then(Str::default),
+            protocol_name: None,
             ..JoinGroupResponse::default()
         });
     }
@@ -144,7 +139,7 @@ fn join(
     consumer.soft.change(&after.member_id, |timers| {
         timers.rebalance = None;
         timers.join = None;
-        timers.sync = Some(now.after(millis(request.rebalance_timeout_ms)));
+        timers.sync = Some(now.after(millis(rebalance_timeout_ms(request))));
     });
     consumer.note_deadline(turn);
     Ok(response)
@@ -196,9 +191,7 @@ fn take_over(
     {
         member.rack_id = Some(rack_id.detached());
     }
-    if request.rebalance_timeout_ms != -1 {
-        member.rebalance_timeout_ms = request.rebalance_timeout_ms;
-    }
+    member.rebalance_timeout_ms = rebalance_timeout_ms(request);
     member.names = subscription.topics.iter().map(Str::detached).collect();
     member.client_id = caller.client_id.detached();
     member.client_host = caller.client_host.detached();

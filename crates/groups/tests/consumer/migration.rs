@@ -472,3 +472,30 @@ fn a_static_member_goes_back_to_the_classic_protocol_and_takes_the_group_along()
     assert_eq!(classic.owned, [0, 1, 2, 3], "it has what it had");
     world.check_replay();
 }
+
+#[test]
+fn the_oldest_clients_have_their_session_for_a_rebalance() {
+    let mut world = World::with(at_once());
+    world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    let mut request = Classic::new().join_request();
+    request.rebalance_timeout_ms = -1;
+    let Reply::JoinGroup(response) = world.ask(0, Request::JoinGroup(request)) else {
+        unreachable!("a join is answered as such");
+    };
+    assert_eq!(code(response.error_code), ErrorCode::None);
+    world.pass(Duration::from_secs(9));
+    assert_eq!(world.describe().members.len(), 2);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.describe().members.len(), 1);
+}
+
+#[test]
+fn no_group_has_an_empty_id() {
+    let mut world = World::new();
+    let request = Request::ConsumerGroupDescribe(Str::default());
+    let Reply::ConsumerGroupDescribe(group) = world.ask(1, request) else {
+        unreachable!("a description is answered as such");
+    };
+    assert_eq!(code(group.error_code), ErrorCode::InvalidGroupId);
+}
