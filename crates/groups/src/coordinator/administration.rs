@@ -65,6 +65,12 @@ impl GroupCoordinator {
         context: &Context<'_>,
         id: &Str,
     ) -> DescribedConsumerGroup {
+        if id.is_empty() {
+            return DescribedConsumerGroup {
+                error_code: ErrorCode::InvalidGroupId.code(),
+                ..DescribedConsumerGroup::default()
+            };
+        }
         let problem = match self.groups.get(id).map(|group| &group.kind) {
             Some(GroupKind::Consumer(consumer)) => {
                 let config = self.config.consumer_group(id);
