@@ -63,6 +63,7 @@ const STEPS_PER_LOOK: u32 = 16;
 /// The slice of a loop over the parts of one request, of which there may be very many.
 pub(crate) struct Steps<I: Io> {
     io: I,
+    slice: Duration,
     began: Instant,
     count: u32,
 }
@@ -70,8 +71,14 @@ pub(crate) struct Steps<I: Io> {
 impl<I: Io> Steps<I> {
     /// Begins now.
     pub(crate) fn new(io: &I) -> Self {
+        Self::lasting(io, TIME_SLICE)
+    }
+
+    /// Begins now, with a slice of its own: each stepping aside costs about a usual slice itself.
+    pub(crate) fn lasting(io: &I, slice: Duration) -> Self {
         Self {
             io: io.clone(),
+            slice,
             began: io.now(),
             count: 0,
         }
@@ -87,7 +94,7 @@ impl<I: Io> Steps<I> {
 
     /// To be called between parts that take some microseconds each: lets the reactor poll when the slice is used up.
     pub(crate) async fn look(&mut self) {
-        if self.io.now().saturating_since(self.began) > TIME_SLICE {
+        if self.io.now().saturating_since(self.began) > self.slice {
             self.io.reschedule().await;
             self.began = self.io.now();
         }

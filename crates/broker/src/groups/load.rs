@@ -32,6 +32,10 @@ const READ_BYTES: usize = 1 << 20;
 /// Records that are applied at a time: some microseconds of work, within which nothing else of the shard runs.
 const BULK_RECORDS: usize = 64;
 
+/// How long the loading keeps the shard to itself. Its groups have nobody else to turn to, so it is to be over soon; what else
+/// the shard serves waits this much longer at most while it lasts.
+const SLICE: Duration = Duration::from_millis(1);
+
 /// The most bytes that a compressed batch may become.
 const DECOMPRESSED_MAX_BYTES: usize = 256 << 20;
 
@@ -83,7 +87,7 @@ impl<'a, I: Io> Bulk<'a, I> {
     pub(super) fn new(coordinator: &'a Coordinator<I>, io: &I) -> Self {
         Self {
             coordinator,
-            steps: Steps::new(io),
+            steps: Steps::lasting(io, SLICE),
             pending: Vec::with_capacity(BULK_RECORDS),
         }
     }
