@@ -71,7 +71,8 @@ fn metadata_of_100_megabytes_ends_its_connection_alone() {
     let directory = temporary_directory();
     let broker = launch(directory.path()).start();
     create_topic(&broker, "t", 1, &[]);
-    let mut bystander = coordinator(&broker, "g");
+    drop(coordinator(&broker, "g"));
+    let mut bystander = coordinator(&broker, "other");
     let joined = single_member(&mut bystander, "other");
     // What the frame is made of is right: a short one is taken.
     let mut wire = broker.wire();
@@ -148,6 +149,13 @@ fn a_crowd_in_one_group_finds_no_room_and_harms_nobody_else() {
                 code => assert_eq!(code, ErrorCode::GroupMaxSizeReached, "{response:?}"),
             }
         }
+        let code = heartbeat(
+            &mut bystander,
+            "other",
+            &joined.member_id,
+            joined.generation_id,
+        );
+        assert_eq!(code, ErrorCode::None);
     }
     assert_eq!(taken, 100);
     // Of classic members the first leads; those that wait for it to join again keep their connections.
