@@ -30,7 +30,11 @@ const PLAIN: [(i32, Acks); 2] = [(1, Acks::All), (2, Acks::Leader)];
 
 const DISK_BYTES: u64 = 128 << 20;
 
-/// Cuts in a round: a disk has room for as many of them and for the load between them.
+/// Records that each producer sends at most, of about 1,000 bytes: the disk has room for all of them, however fast it is.
+const ONCE_MAX: u64 = 40_000;
+const PLAIN_MAX: u64 = 15_000;
+
+/// Cuts in a round: there is room for the images of as many.
 const CUTS: usize = 6;
 
 /// Between two cuts, in milliseconds.
@@ -182,7 +186,7 @@ fn start_load(
         let mut client = broker.client();
         let (acknowledged, stop) = (Arc::clone(acknowledged), Arc::clone(stop));
         threads.push(thread::spawn(move || {
-            for number in 0.. {
+            for number in 0..PLAIN_MAX {
                 let batch = batch_of(Compression::None, &[&value_of(number)]);
                 let partition = PartitionIndex(partition);
                 let produced = client.produce(TOPIC, partition, &batch, acks);
@@ -226,7 +230,7 @@ fn produce_once(client: client::Client, told: &Acknowledged, stop: &AtomicBool) 
     };
     let mut producer = Producer::new(client, config).expect("a configuration");
     let mut next = 0;
-    while !stop.load(Ordering::Relaxed) {
+    while !stop.load(Ordering::Relaxed) && next < ONCE_MAX {
         for _ in 0..30 {
             let value = value_of(next);
             let record = NewRecord {

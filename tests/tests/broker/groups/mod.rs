@@ -89,13 +89,16 @@ fn join_request(group: &str, member: &str, session_timeout_ms: i32) -> JoinGroup
     }
 }
 
-/// Joins a group; a member without an id gets one first (KIP-394).
+/// A session that outlasts any test, on however slow a machine.
+const LONG_MS: i32 = 1_800_000;
+
+/// Joins a group for long; a member without an id gets one first (KIP-394).
 fn join(wire: &mut Wire, group: &str, member: &str) -> JoinGroupResponse {
-    let response = wire.call(JOIN, &join_request(group, member, 30_000));
+    let response = wire.call(JOIN, &join_request(group, member, LONG_MS));
     if error_of(response.error_code) != ErrorCode::MemberIdRequired {
         return response;
     }
-    wire.call(JOIN, &join_request(group, &response.member_id, 30_000))
+    wire.call(JOIN, &join_request(group, &response.member_id, LONG_MS))
 }
 
 fn sync_request(joined: &JoinGroupResponse, group: &str) -> SyncGroupRequest {
