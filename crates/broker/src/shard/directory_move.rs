@@ -430,7 +430,6 @@ async fn open<I: Io>(
     partition: &Partition<I>,
 ) -> Result<Log<I>, Halt> {
     let source = &partition.log;
-    let identity = source.identity().clone();
     let created = shard.io.create_dir_all(&moving.path).await;
     created.map_err(|error| Halt::Failed(error.to_string()))?;
     let last = LastKnown {
@@ -438,14 +437,32 @@ async fn open<I: Io>(
         recovery_point: moving.recovery_point.get(),
         log_start_offset: source.copy_base().await?,
     };
-    let opened = Log::open(
-        &shard.storage,
-        &moving.path,
-        identity,
-        source.config(),
-        last,
-    );
-    let future = opened.await?;
+    let open_copy = |last| {
+        let identity = source.identity().clone();
+        Log::open(
+            &shard.storage,
+            &moving.path,
+            identity,
+            source.config(),
+            last,
+        )
+    };
+    let future = match open_copy(last).await {
+        Err(error @ OpenError::Corrupt { .. }) => {
+            // A full disk has taken a later part of a group of writes and not an earlier one. The source has it all.
+            tracing::warn!(dir = %moving.path.display(), %error, "a copy is begun anew");
+            discard(shard, moving, None).await;
+            let created = shard.io.create_dir_all(&moving.path).await;
+            created.map_err(|error| Halt::Failed(error.to_string()))?;
+            moving.recovery_point.set(Offset(0));
+            open_copy(LastKnown {
+                recovery_point: Offset(0),
+                ..last
+            })
+            .await?
+        }
+        opened => opened?,
+    };
     moving.future.replace(Some(future.clone()));
     if last.recovery_point == Offset(0) {
         // All of it was read, which counts like what is copied.
