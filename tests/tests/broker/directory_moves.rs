@@ -22,6 +22,7 @@ use tests::{
 };
 use types::{ErrorCode, PartitionIndex, TimestampMs};
 
+use crate::full_directories::set_copying_rate;
 use crate::groups::{commit, committed, coordinator};
 use crate::log_dirs::{described, logs, place_of, wish};
 
@@ -239,6 +240,57 @@ fn committed_offsets_move_with_the_log_that_has_them() {
     let broker = launch.start();
     let mut wire = coordinator(&broker, "group");
     assert_eq!(committed(&mut wire, "group", TOPIC, 1), [offset]);
+    assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_copy_that_is_damaged_when_it_is_found_is_begun_anew() {
+    let (_directory, paths) = two_directories();
+    let broker = launch(&paths).start();
+    create_topic(&broker, TOPIC, 1, &CONFIGS);
+    let values: Vec<_> = (0..60).map(value_of).collect();
+    let batch: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+    let mut client = broker.client();
+    for _ in 0..60 {
+        let batch = batch_of(Compression::None, &batch);
+        let produced = client.produce(TOPIC, PARTITION, &batch, Acks::All);
+        produced.expect("there is room");
+    }
+    let source = place(&broker, 0).expect("it lies somewhere");
+    let [target] = paths
+        .iter()
+        .filter(|path| **path != source)
+        .collect::<Vec<_>>()[..]
+    else {
+        unreachable!("there are two directories");
+    };
+    // The first step is copied, and no second one.
+    set_copying_rate(&broker, Some("1"));
+    let wished = wish(&mut client, TOPIC, 0, target).expect("the broker answers");
+    assert_eq!(wished, ErrorCode::None);
+    let mut copy = PathBuf::new();
+    let is_copied = within(PATIENCE, || {
+        let names = partitions_in(target);
+        let future = names.iter().find(|name| name.ends_with("-future"));
+        copy = target.join(future.map_or("", String::as_str));
+        copy.push("00000000000000000000.log");
+        let bytes = fs::read(&copy).unwrap_or_default();
+        bytes
+            .get(100_000..101_000)
+            .is_some_and(|it| it != [0; 1_000])
+    });
+    assert!(is_copied, "{}", broker.log());
+    drop(broker.kill());
+    let mut bytes = fs::read(&copy).expect("it was there");
+    bytes[200] ^= 1;
+    fs::write(&copy, bytes).expect("it can be written");
+    let broker = launch(&paths).start();
+    set_copying_rate(&broker, None);
+    let arrived = within(PATIENCE, || place(&broker, 0).as_ref() == Some(target));
+    assert!(arrived, "{}", broker.log());
+    broker.expect_log("a copy is begun anew");
+    let found = read_values(&mut broker.client(), TOPIC, PARTITION);
+    assert!(found == vec![values; 60].concat());
     assert_eq!(broker.stop().code(), 0);
 }
 

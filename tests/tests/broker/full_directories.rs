@@ -259,7 +259,7 @@ fn copies_that_wait_for_space_hold_up_no_other() {
     assert_eq!(broker.stop().code(), 0);
 }
 
-fn set_copying_rate(broker: &Broker, rate: Option<&str>) {
+pub(crate) fn set_copying_rate(broker: &Broker, rate: Option<&str>) {
     let key = "replica.alter.log.dirs.io.max.bytes.per.second";
     let code = alter(&mut broker.wire(), (BROKER_RESOURCE, ""), key, rate);
     assert_eq!(code, ErrorCode::None);
