@@ -5,7 +5,7 @@ use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, JoinGroupRequest,
-    SyncGroupRequest,
+    JoinGroupResponse, SyncGroupRequest,
 };
 use tests::{Broker, Wire, create_topic, error_of, temporary_directory};
 use types::{ErrorCode, Uuid};
@@ -66,6 +66,12 @@ fn commit_with_metadata(len: u32) -> Bytes {
     frame.freeze()
 }
 
+/// The member of another group goes on as if nothing had happened.
+fn expect_unharmed(bystander: &mut Wire, joined: &JoinGroupResponse) {
+    let code = heartbeat(bystander, "other", &joined.member_id, joined.generation_id);
+    assert_eq!(code, ErrorCode::None);
+}
+
 #[test]
 fn metadata_of_100_megabytes_ends_its_connection_alone() {
     let directory = temporary_directory();
@@ -89,13 +95,7 @@ fn metadata_of_100_megabytes_ends_its_connection_alone() {
         wire.expect_closed();
     }
     assert_eq!(commit(&mut bystander, "g", "t", &[6]), [ErrorCode::None]);
-    let code = heartbeat(
-        &mut bystander,
-        "other",
-        &joined.member_id,
-        joined.generation_id,
-    );
-    assert_eq!(code, ErrorCode::None);
+    expect_unharmed(&mut bystander, &joined);
     let peak = broker.memory_peak_bytes();
     assert!(peak < MEMORY_MAX_BYTES, "{peak} bytes");
     assert_eq!(broker.stop().code(), 0);
@@ -149,13 +149,7 @@ fn a_crowd_in_one_group_finds_no_room_and_harms_nobody_else() {
                 code => assert_eq!(code, ErrorCode::GroupMaxSizeReached, "{response:?}"),
             }
         }
-        let code = heartbeat(
-            &mut bystander,
-            "other",
-            &joined.member_id,
-            joined.generation_id,
-        );
-        assert_eq!(code, ErrorCode::None);
+        expect_unharmed(&mut bystander, &joined);
     }
     assert_eq!(taken, 100);
     // Of classic members the first leads; those that wait for it to join again keep their connections.
@@ -177,13 +171,7 @@ fn a_crowd_in_one_group_finds_no_room_and_harms_nobody_else() {
     }
     // Kafka's rule counts who waits for the rebalance, so that a few more than a hundred are let in at first.
     assert!((80..=100).contains(&refused), "{refused}");
-    let code = heartbeat(
-        &mut bystander,
-        "other",
-        &joined.member_id,
-        joined.generation_id,
-    );
-    assert_eq!(code, ErrorCode::None);
+    expect_unharmed(&mut bystander, &joined);
     let peak = broker.memory_peak_bytes();
     assert!(peak < MEMORY_MAX_BYTES, "{peak} bytes");
     assert_eq!(broker.stop().code(), 0);
