@@ -16,6 +16,7 @@ use types::ErrorCode;
 
 use crate::client::{Client, create_topic};
 use crate::node::{Node, NodeConfig};
+use crate::scenario::Crash;
 
 const TOPIC: &str = "topic";
 const PARTITIONS: i32 = 2;
@@ -205,14 +206,7 @@ async fn scenario(
         let pause = Duration::from_millis(shared.rng.between(1, ROUND_MAX_MS));
         shared.io.sleep_until(shared.io.now() + pause).await;
         let node = shared.node.borrow_mut().take();
-        match shared.rng.below(4) {
-            0 => machine.kill(),
-            1 => {
-                node.expect("a broker runs").drain().await;
-                machine.cut_power();
-            }
-            _ => machine.cut_power(),
-        }
+        Crash::drawn(&shared.rng).happen(machine, node).await;
         start().await;
     }
     for task in tasks {

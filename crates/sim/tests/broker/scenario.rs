@@ -37,6 +37,29 @@ pub(crate) enum Crash {
     Drain,
 }
 
+impl Crash {
+    /// One of them, half of the time a power cut.
+    pub(crate) fn drawn(rng: &Rng) -> Self {
+        match rng.below(4) {
+            0 => Self::Kill,
+            1 => Self::Drain,
+            _ => Self::PowerCut,
+        }
+    }
+
+    /// Ends the broker that runs.
+    pub(crate) async fn happen(self, machine: &Machine, node: Option<Rc<Node>>) {
+        match self {
+            Self::PowerCut => machine.cut_power(),
+            Self::Kill => machine.kill(),
+            Self::Drain => {
+                node.expect("a broker runs").drain().await;
+                machine.cut_power();
+            }
+        }
+    }
+}
+
 /// Who moves partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moves {
@@ -288,14 +311,7 @@ async fn live_and_crash(shared: &Shared, machine: &Machine, plan: &Plan) {
         shared.live(ROUND_MAX_MS / 2).await;
     }
     let node = shared.node.borrow_mut().take();
-    match crash {
-        Crash::PowerCut => machine.cut_power(),
-        Crash::Kill => machine.kill(),
-        Crash::Drain => {
-            node.expect("a broker runs").drain().await;
-            machine.cut_power();
-        }
-    }
+    crash.happen(machine, node).await;
     machine.disk().repair();
     let capacity_bytes = sim::DEFAULT_CAPACITY_BYTES;
     machine.disk().set_capacity_bytes(capacity_bytes);

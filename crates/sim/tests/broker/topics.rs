@@ -18,6 +18,7 @@ use crate::client::{
 };
 use crate::node::{Node, NodeConfig};
 use crate::oracle::batch;
+use crate::scenario::Crash;
 
 const CREATE_VERSION: i16 = 7;
 const DELETE_VERSION: i16 = 5;
@@ -244,14 +245,7 @@ async fn scenario(simulation: &Simulation, machine: &Machine, clients: &Machine)
         let pause = Duration::from_millis(shared.rng.between(1, ROUND_MAX_MS));
         shared.io.sleep_until(shared.io.now() + pause).await;
         let node = shared.node.borrow_mut().take();
-        match shared.rng.below(4) {
-            0 => machine.kill(),
-            1 => {
-                node.expect("a broker runs").drain().await;
-                machine.cut_power();
-            }
-            _ => machine.cut_power(),
-        }
+        Crash::drawn(&shared.rng).happen(machine, node).await;
         start().await;
     }
     for task in tasks {
