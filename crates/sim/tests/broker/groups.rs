@@ -15,8 +15,7 @@ use sim::{Machine, Rng, SimIo, Simulation, for_each_seed};
 use types::ErrorCode;
 
 use crate::client::{Client, create_topic};
-use crate::node::{Node, NodeConfig};
-use crate::scenario::Crash;
+use crate::node::{Crash, Node, NodeConfig};
 
 const TOPIC: &str = "topic";
 const PARTITIONS: i32 = 2;

@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use sim::{Machine, Simulation, Syncs, for_each_seed};
 
-use crate::node::NodeConfig;
-use crate::scenario::{Crash, Moves, Plan, Summary};
+use crate::node::{Crash, NodeConfig};
+use crate::scenario::{Moves, Plan, Summary};
 
 const SEEDS: u64 = 8;
 

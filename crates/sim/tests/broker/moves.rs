@@ -18,9 +18,9 @@ use types::ErrorCode;
 
 use crate::client::{Client, TOPIC};
 use crate::lookups;
-use crate::node::NodeConfig;
+use crate::node::{Crash, NodeConfig};
 use crate::oracle::Verdict;
-use crate::scenario::{self, Crash, Moves, Plan, Shared, Summary};
+use crate::scenario::{self, Moves, Plan, Shared, Summary};
 
 const SEEDS: u64 = 12;
 /// Clients that ask for offsets and producers meanwhile: more than there are credits where these are few.

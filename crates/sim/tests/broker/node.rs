@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use ::io::{Io as _, Receiver as _, Sender as _, Task as _, TaskClass};
@@ -11,7 +12,7 @@ use broker::{
     ShardSetup, run_shard,
 };
 use config::{BrokerConfig, Sources};
-use sim::{Link, Machine, Receiver, Sender, SimIo, Socket};
+use sim::{Link, Machine, Receiver, Rng, Sender, SimIo, Socket};
 use storage::checkpoint::CLEAN_SHUTDOWN_FILE;
 use types::Uuid;
 
@@ -168,5 +169,37 @@ async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
         descriptors_max: 1024,
         on_change: OnChange::default(),
         config: broker,
+    }
+}
+
+/// How a broker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    PowerCut,
+    Kill,
+    /// It is drained; then the power is cut.
+    Drain,
+}
+
+impl Crash {
+    /// One of them, half of the time a power cut.
+    pub(crate) fn drawn(rng: &Rng) -> Self {
+        match rng.below(4) {
+            0 => Self::Kill,
+            1 => Self::Drain,
+            _ => Self::PowerCut,
+        }
+    }
+
+    /// Ends the broker that runs.
+    pub(crate) async fn happen(self, machine: &Machine, node: Option<Rc<Node>>) {
+        match self {
+            Self::PowerCut => machine.cut_power(),
+            Self::Kill => machine.kill(),
+            Self::Drain => {
+                node.expect("a broker runs").drain().await;
+                machine.cut_power();
+            }
+        }
     }
 }

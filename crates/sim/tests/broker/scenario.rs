@@ -17,7 +17,7 @@ use crate::client::{
 };
 use crate::directories::{logs, move_log};
 use crate::moves;
-use crate::node::{Node, NodeConfig};
+use crate::node::{Crash, Node, NodeConfig};
 use crate::oracle::{Partition, RecordName, Verdict, batch};
 
 /// Kafka's `max.in.flight.requests.per.connection`.
@@ -27,38 +27,6 @@ const ROUND_MAX_MS: u64 = 800;
 /// How long a client waits before it connects again.
 const BACKOFF: Duration = Duration::from_millis(20);
 const ATTEMPTS_MAX: u32 = 500;
-
-/// How a broker ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crash {
-    PowerCut,
-    Kill,
-    /// It is drained; then the power is cut.
-    Drain,
-}
-
-impl Crash {
-    /// One of them, half of the time a power cut.
-    pub(crate) fn drawn(rng: &Rng) -> Self {
-        match rng.below(4) {
-            0 => Self::Kill,
-            1 => Self::Drain,
-            _ => Self::PowerCut,
-        }
-    }
-
-    /// Ends the broker that runs.
-    pub(crate) async fn happen(self, machine: &Machine, node: Option<Rc<Node>>) {
-        match self {
-            Self::PowerCut => machine.cut_power(),
-            Self::Kill => machine.kill(),
-            Self::Drain => {
-                node.expect("a broker runs").drain().await;
-                machine.cut_power();
-            }
-        }
-    }
-}
 
 /// Who moves partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

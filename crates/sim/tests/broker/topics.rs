@@ -16,9 +16,8 @@ use types::{ErrorCode, Uuid};
 use crate::client::{
     Client, FETCH_VERSION, PRODUCE_VERSION, fetch_from, fetched, produce_to, produced,
 };
-use crate::node::{Node, NodeConfig};
+use crate::node::{Crash, Node, NodeConfig};
 use crate::oracle::batch;
-use crate::scenario::Crash;
 
 const CREATE_VERSION: i16 = 7;
 const DELETE_VERSION: i16 = 5;
