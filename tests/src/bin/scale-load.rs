@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::slice;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -300,7 +301,13 @@ fn start(address: &str) -> Outcome<()> {
     let partitions: usize = by_node.values().map(Vec::len).sum();
     let (node, places) = by_node.last_key_value().ok_or("there are no topics")?;
     let place = places.last().ok_or("there are no partitions")?.clone();
-    write(client.node(*node)?, &[place])?;
+    // A broker may name itself as the leader before it has taken the partition over: Kafka answers with error 6 then.
+    while let Err(error) = write(client.node(*node)?, slice::from_ref(&place)) {
+        if began.elapsed() > TIME_MAX {
+            return Err(error);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
     println!(
         r#"{{"partitions": {partitions}, "metadata": {:.4}, "produced": {:.4}}}"#,
         answered.as_secs_f64(),
@@ -393,7 +400,7 @@ fn use_each(used: &mut [(Connection, Place)], seconds: u64) -> Outcome<Vec<Durat
     let mut latencies = Vec::new();
     for second in 0..seconds {
         for (connection, place) in &mut *used {
-            let request = produce_request(std::slice::from_ref(place), &batch);
+            let request = produce_request(slice::from_ref(place), &batch);
             let asked = Instant::now();
             let ticket = connection.submit(&request, SubmitOptions::default())?;
             check_written(connection, ticket)?;
