@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use config::{
     BrokerConfig, CompressionType, Durability, DynamicValues, ProduceValidation, TimestampType,
-    TopicConfig, TopicDefaults,
+    TopicConfig,
 };
 use metadata::{BrokerConfigs, Configs, MetadataImage, PartitionImage, TopicImage};
 use protocol::Str;
@@ -179,12 +179,10 @@ fn settings_of(topic: &TopicImage, config: &BrokerConfig) -> TopicSettings {
         .configs
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()));
-    let parsed = TopicConfig::from_overrides(&config.topic_defaults, overrides).unwrap_or_else(|error| {
-        // The controller checked them; a broker default that changed since may contradict them.
-        tracing::warn!(topic = %topic.name, %error, "a topic's configuration is not valid; the defaults apply");
-        let none = std::iter::empty();
-        TopicConfig::from_overrides(&config.topic_defaults, none).unwrap_or_else(|_| kafka_defaults(&config.topic_defaults))
-    });
+    let ignored = |key: &str, value: &str| {
+        tracing::warn!(topic = %topic.name, key, value, "a topic's value cannot be read: the default applies");
+    };
+    let parsed = TopicConfig::of_existing(&config.topic_defaults, overrides, ignored);
     let level = match config.values.logan_produce_validation {
         ProduceValidation::Full => ValidationLevel::Full,
         ProduceValidation::Header => ValidationLevel::Header,
@@ -195,10 +193,6 @@ fn settings_of(topic: &TopicImage, config: &BrokerConfig) -> TopicSettings {
         in_sync_min: usize::try_from(parsed.min_insync_replicas).unwrap_or(0),
         is_append_time: parsed.message_timestamp_type == TimestampType::LogAppendTime,
     }
-}
-
-fn kafka_defaults(_: &TopicDefaults) -> TopicConfig {
-    TopicConfig::kafka_defaults()
 }
 
 fn rules(config: &TopicConfig, level: ValidationLevel) -> ProduceRules {
@@ -316,6 +310,27 @@ mod tests {
         };
         let config = BrokerConfig::from_sources(&Sources::empty()).expect("the defaults");
         format!("{:?}", settings_of(&topic, &config))
+    }
+
+    #[test]
+    fn a_default_that_contradicts_an_own_value_takes_no_other_one_away() {
+        let topic = TopicImage {
+            id: Uuid::ZERO,
+            name: "t".into(),
+            partitions: Vec::new(),
+            configs: Configs::from([
+                ("cleanup.policy".into(), "compact".into()),
+                ("max.compaction.lag.ms".into(), "1000".into()),
+                ("key.of.another.version".into(), "1".into()),
+            ]),
+        };
+        let longer = "log.cleaner.min.compaction.lag.ms=2000";
+        let sources = Sources::from_text("server.properties", longer).expect("a line");
+        let config = BrokerConfig::from_sources(&sources).expect("the defaults and a lag");
+        let log = settings_of(&topic, &config).log;
+        assert!(log.compacts && !log.deletes, "{log:?}");
+        assert_eq!(log.min_compaction_lag_ms.0, 2000);
+        assert_eq!(log.max_compaction_lag_ms.0, 1000);
     }
 
     #[test]

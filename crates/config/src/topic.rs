@@ -122,6 +122,30 @@ impl TopicConfig {
         check_together(&values)?;
         Ok(Self::from_values(&values))
     }
+
+    /// The configuration of a topic that exists: the broker's defaults with every own value over them that can be read.
+    ///
+    /// The values were checked against each other when they were set, but the defaults behind them may have changed since, and
+    /// contradict them now. Then both stand, as in Kafka, whose brokers build a `LogConfig` without that check: to fall back to
+    /// a default could mean another cleanup policy, and records that are deleted.
+    ///
+    /// `ignored` is told of each own value that cannot be read, which a version that knew other keys may have left.
+    pub fn of_existing<'a>(
+        defaults: &TopicDefaults,
+        overrides: impl IntoIterator<Item = (&'a str, &'a str)>,
+        mut ignored: impl FnMut(&str, &str),
+    ) -> Self {
+        let mut values = defaults.values.clone();
+        for (key, text) in overrides {
+            let parsed = index_of(key)
+                .and_then(|index| Some((index, TOPIC_DEFINITIONS[index].parse(text).ok()?)));
+            match parsed {
+                Some((index, value)) => values[index] = value,
+                None => ignored(key, text),
+            }
+        }
+        Self::from_values(&values)
+    }
 }
 
 /// Checks the configuration that a client wants a topic to have, as Kafka's controller does.
