@@ -1,6 +1,7 @@
 //! A shard's view of the cluster: the image, and the configurations parsed from it.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use config::{
 use metadata::{BrokerConfigs, Configs, MetadataImage, PartitionImage, TopicImage};
 use protocol::Str;
 use records::{Compression, CompressionLevels, ProduceRules, ValidationLevel};
-use rustc_hash::FxHashMap;
+use rpds::HashTrieMap;
 use storage::LogConfig;
 use types::{DurationMs, NodeId, PartitionIndex, ShardId, Uuid};
 
@@ -39,12 +40,15 @@ pub(crate) struct View {
     pub(crate) image: Arc<MetadataImage>,
     /// The broker's configuration: what was written, and what clients have set over it.
     pub(crate) config: Rc<BrokerConfig>,
-    settings: FxHashMap<Uuid, (Arc<TopicImage>, Rc<TopicSettings>)>,
+    /// Shared with the views before it, as far as it is the same.
+    settings: HashTrieMap<Uuid, Rc<TopicSettings>>,
+    /// Those of topics without values of their own, once there was one.
+    plain: OnceCell<Rc<TopicSettings>>,
 }
 
 impl View {
-    /// Parses what is new in `image`; unchanged topics keep their parsed configuration, unless the broker's changed.
-    /// `written` is the broker's configuration as it started.
+    /// Parses what is new in `image`: the topics that changed, or all of them if the broker's configuration did, or if
+    /// `previous` lies too far back to know. `written` is the broker's configuration as it started.
     pub(crate) fn new(
         image: Arc<MetadataImage>,
         previous: Option<&Self>,
@@ -52,68 +56,84 @@ impl View {
     ) -> Self {
         let previous =
             previous.filter(|previous| previous.image.broker_configs() == image.broker_configs());
-        let config = match previous {
-            Some(previous) => Rc::clone(&previous.config),
-            None => Rc::new(effective(written, &image)),
+        let mut view = match previous {
+            Some(previous) => Self {
+                image,
+                config: Rc::clone(&previous.config),
+                settings: previous.settings.clone(),
+                plain: previous.plain.clone(),
+            },
+            None => Self {
+                config: Rc::new(effective(written, &image)),
+                image,
+                settings: HashTrieMap::default(),
+                plain: OnceCell::new(),
+            },
         };
-        let parse = |topic: &Arc<TopicImage>| Rc::new(settings_of(topic, &config));
-        // Most topics have no values of their own; parsing what they share once keeps a change of it short.
-        let mut plain = None;
-        let settings = image
-            .topics()
-            .map(|topic| {
-                let known = previous
-                    .and_then(|previous| previous.settings.get(&topic.id))
-                    .filter(|(old, _)| Arc::ptr_eq(old, topic) || old.configs == topic.configs)
-                    .map(|(_, settings)| Rc::clone(settings));
-                let settings = known.unwrap_or_else(|| {
-                    if topic.configs.is_empty() {
-                        Rc::clone(plain.get_or_insert_with(|| parse(topic)))
-                    } else {
-                        parse(topic)
-                    }
-                });
-                (topic.id, (Arc::clone(topic), settings))
-            })
-            .collect();
-        Self {
-            image,
-            config,
-            settings,
+        let candidates = match previous {
+            Some(previous) => view.candidates(previous),
+            None => view.image.topics().map(|topic| topic.id).collect(),
+        };
+        for id in candidates {
+            view.parse(id, previous);
         }
+        view
     }
 
-    /// Whether a topic and its settings are what they were in `previous`. Costs two look-ups, whatever the topic's size.
-    pub(crate) fn has_same(&self, previous: &Self, topic: Uuid) -> bool {
-        match (self.settings.get(&topic), previous.settings.get(&topic)) {
-            (Some((topic, settings)), Some((old_topic, old_settings))) => {
-                Arc::ptr_eq(topic, old_topic) && Rc::ptr_eq(settings, old_settings)
-            }
-            _ => false,
+    /// Brings the settings of a topic to what the image says.
+    fn parse(&mut self, id: Uuid, previous: Option<&Self>) {
+        let Some(topic) = self.image.topic(id) else {
+            self.settings.remove_mut(&id);
+            return;
+        };
+        let before = previous.and_then(|previous| previous.image.topic(id));
+        if before.is_some_and(|before| before.configs == topic.configs) {
+            return;
         }
+        let settings = if topic.configs.is_empty() {
+            // Most topics have no values of their own: they share what is parsed once.
+            let plain = || Rc::new(settings_of(topic, &self.config));
+            Rc::clone(self.plain.get_or_init(plain))
+        } else {
+            Rc::new(settings_of(topic, &self.config))
+        };
+        self.settings.insert_mut(id, settings);
+    }
+
+    /// Every topic that may differ from what it was in `previous`, and few others.
+    fn candidates(&self, previous: &Self) -> BTreeSet<Uuid> {
+        let is_configured_alike = Rc::ptr_eq(&self.config, &previous.config);
+        let changed = self
+            .image
+            .topics_changed_since(previous.image.end_offset())
+            .filter(|_| is_configured_alike);
+        changed.unwrap_or_else(|| {
+            let topics = self.image.topics().chain(previous.image.topics());
+            topics.map(|topic| topic.id).collect()
+        })
+    }
+
+    /// Whether a topic and its settings are what they were in `previous`. Costs a few look-ups, whatever the topic's size.
+    fn has_same(&self, previous: &Self, id: Uuid) -> bool {
+        let topics = self.image.topic(id).zip(previous.image.topic(id));
+        let settings = self.settings.get(&id).zip(previous.settings.get(&id));
+        topics.is_some_and(|(topic, old)| Arc::ptr_eq(topic, old))
+            && settings.is_some_and(|(settings, old)| Rc::ptr_eq(settings, old))
     }
 
     /// The topics that are new, changed or gone since `previous`, with how many partitions they have or had.
     pub(crate) fn changed_since(&self, previous: &Self) -> Vec<(Uuid, usize)> {
         let partitions = |view: &Self, id| view.image.topic(id).map_or(0, |it| it.partitions.len());
-        let changed = self
-            .image
-            .topics()
-            .filter(|topic| !self.has_same(previous, topic.id));
-        let gone = previous
-            .image
-            .topics()
-            .filter(|topic| self.image.topic(topic.id).is_none());
-        changed
-            .chain(gone)
-            .map(|topic| topic.id)
+        let candidates = self.candidates(previous).into_iter();
+        candidates
+            .filter(|id| !self.has_same(previous, *id))
             .map(|id| (id, partitions(self, id).max(partitions(previous, id))))
             .collect()
     }
 
     /// The topic's parsed configuration.
     pub(crate) fn settings(&self, topic: Uuid) -> Option<&Rc<TopicSettings>> {
-        self.settings.get(&topic).map(|(_, settings)| settings)
+        self.settings.get(&topic)
     }
 
     /// The cluster's id as text.

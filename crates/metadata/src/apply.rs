@@ -101,11 +101,7 @@ impl MetadataImage {
                 record.topic_id
             ));
         }
-        if self
-            .topic_ids
-            .insert(record.name.detached(), record.topic_id)
-            .is_some()
-        {
+        if self.topic_ids.contains_key(&record.name) {
             return Err(format!(
                 "there is a topic of name {} already",
                 &*record.name
@@ -117,7 +113,10 @@ impl MetadataImage {
             partitions: Vec::new(),
             configs: Configs::new(),
         };
-        self.topics.insert(record.topic_id, Arc::new(topic));
+        self.topic_ids
+            .insert_mut(topic.name.clone(), record.topic_id);
+        self.topics.insert_mut(record.topic_id, Arc::new(topic));
+        self.changes.note(self.end_offset, record.topic_id);
         Ok(())
     }
 
@@ -126,6 +125,7 @@ impl MetadataImage {
             .topics
             .get_mut(&id)
             .ok_or_else(|| format!("there is no topic of id {id}"))?;
+        self.changes.note(self.end_offset, id);
         Ok(Arc::make_mut(topic))
     }
 
@@ -199,11 +199,11 @@ impl MetadataImage {
     }
 
     fn remove_topic(&mut self, id: Uuid) -> Result<(), String> {
-        let topic = self
-            .topics
-            .remove(&id)
-            .ok_or_else(|| format!("there is no topic of id {id}"))?;
-        self.topic_ids.remove(&topic.name);
+        let topic = self.topics.get(&id).map(Arc::clone);
+        let topic = topic.ok_or_else(|| format!("there is no topic of id {id}"))?;
+        self.topics.remove_mut(&id);
+        self.topic_ids.remove_mut(&topic.name);
+        self.changes.note(self.end_offset, id);
         for partition in &topic.partitions {
             self.count(partition.shard, |count| count - 1);
         }

@@ -1,16 +1,20 @@
 //! The metadata image: what is known after the records so far. [`MetadataImage::apply`] alone changes it.
 //!
 //! An image is plain data: the broker keeps it behind an `Arc`, gives every shard a handle, and swaps handles when a
-//! decision has become durable. Topics are shared between images, so a copy costs one reference per topic.
+//! decision has become durable. Images share what they have in common, so a decision costs what it changes, however many topics
+//! there are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasherDefault;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use protocol::Str;
-use rustc_hash::FxHashMap;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+use rustc_hash::FxHasher;
 use types::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, ShardId, Uuid};
 
+use crate::changes::RecentChanges;
 use crate::record::RegisterBrokerRecord;
 
 /// Configuration values by key, as clients wrote them.
@@ -20,8 +24,8 @@ pub type Configs = BTreeMap<Str, Str>;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetadataImage {
     pub(crate) cluster_id: Option<Uuid>,
-    pub(crate) topic_ids: BTreeMap<Str, Uuid>,
-    pub(crate) topics: FxHashMap<Uuid, Arc<TopicImage>>,
+    pub(crate) topic_ids: RedBlackTreeMapSync<Str, Uuid>,
+    pub(crate) topics: HashTrieMapSync<Uuid, Arc<TopicImage>, BuildHasherDefault<FxHasher>>,
     pub(crate) brokers: BTreeMap<NodeId, Arc<RegisterBrokerRecord>>,
     /// By node id, or by "" for all brokers.
     pub(crate) broker_configs: BTreeMap<Str, Configs>,
@@ -33,6 +37,7 @@ pub struct MetadataImage {
     pub(crate) shard_count: Option<u16>,
     pub(crate) end_offset: i64,
     pub(crate) topics_version: TopicsVersion,
+    pub(crate) changes: RecentChanges,
 }
 
 /// How often topics have come, gone or grown in this process. It says nothing about the cluster: images that came to the
@@ -98,6 +103,14 @@ impl MetadataImage {
         self.topics_version.0
     }
 
+    /// The topics that have come, gone, or changed in anything since the image whose end was `offset`; `None` if that is too long
+    /// ago to be known. Only good for comparing images of one process.
+    #[must_use]
+    pub fn topics_changed_since(&self, offset: Offset) -> Option<BTreeSet<Uuid>> {
+        let is_earlier = offset.0 <= self.end_offset;
+        self.changes.since(offset).filter(|_| is_earlier)
+    }
+
     /// The cluster's id, once the log has been bootstrapped.
     #[must_use]
     pub fn cluster_id(&self) -> Option<Uuid> {
@@ -132,16 +145,16 @@ impl MetadataImage {
         &'a self,
         name: &str,
     ) -> impl Iterator<Item = &'a Arc<TopicImage>> + use<'a> {
-        let range = (Bound::Included(name), Bound::Unbounded);
+        let range = (Bound::Included(Str::from(name)), Bound::Unbounded);
         self.topic_ids
-            .range::<str, _>(range)
+            .range(range)
             .filter_map(|(_, id)| self.topics.get(id))
     }
 
     /// How many topics there are.
     #[must_use]
     pub fn topic_count(&self) -> usize {
-        self.topics.len()
+        self.topics.size()
     }
 
     /// The brokers, in the order of their ids.

@@ -13,6 +13,7 @@ mod assignment;
 mod balance;
 mod batch;
 mod broker;
+mod changes;
 mod configs;
 mod create;
 mod delete;

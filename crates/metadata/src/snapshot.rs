@@ -135,6 +135,7 @@ pub fn decode(id: SnapshotId, bytes: &[u8]) -> Result<MetadataImage, MetadataErr
         return Err(MetadataError::DamagedSnapshot { position, problem });
     }
     image.end_offset = id.end_offset.0;
+    image.changes.forget_before(image.end_offset);
     Ok(image)
 }
 

@@ -1,5 +1,6 @@
 //! Taking over a new state of the cluster: logs are opened, created and deleted as it says.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -70,12 +71,11 @@ impl<I: Io> Shard<I> {
     /// The logs that have to be opened: those of topics that changed, and those that could not be opened before.
     fn missing_logs(&self, before: &View, view: &View) -> Vec<Opening> {
         let mut openings = Vec::new();
-        let none_is_offline = self.offline.borrow().is_empty();
-        for topic in view.image.topics() {
-            if none_is_offline && view.has_same(before, topic.id) {
-                continue;
-            }
-            let Some(settings) = view.settings(topic.id) else {
+        let changed = view.changed_since(before);
+        let mut topics: BTreeSet<Uuid> = changed.into_iter().map(|(id, _)| id).collect();
+        topics.extend(self.offline.borrow().keys().map(|key| key.topic_id));
+        for id in topics {
+            let Some((topic, settings)) = view.image.topic(id).zip(view.settings(id)) else {
                 continue;
             };
             for (index, image) in (0..).zip(&topic.partitions) {
