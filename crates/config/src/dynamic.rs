@@ -1,8 +1,8 @@
 //! Values that a running broker is given: some over all brokers, some over this one alone.
 //!
 //! They lie over what the file says, the broker's own over the shared ones, as in Kafka. A set of them is checked as a
-//! whole before it is accepted; values that a later start with another file makes impossible are left out with a
-//! warning, so that a broker always starts.
+//! whole before it is accepted; values that a later start with another file makes impossible are left out, those alone,
+//! with an error in the log, so that a broker always starts.
 //!
 //! Source: `kafka.server.DynamicBrokerConfig`, KIP-226.
 
@@ -87,13 +87,51 @@ impl BrokerConfig {
             cluster: keep(&dynamic.cluster),
             broker: keep(&dynamic.broker),
         };
-        match self.with_dynamic(kept) {
-            Ok(config) => (config, problems),
-            Err(error) => {
-                problems.push(error.to_string());
-                let none = self.with_dynamic(DynamicValues::default());
-                (none.unwrap_or_else(|_| self.clone()), problems)
+        if let Ok(config) = self.with_dynamic(kept.clone()) {
+            return (config, problems);
+        }
+        let (kept, contradictions) = self.without_contradictions(kept);
+        problems.extend(contradictions);
+        let config = self.with_dynamic(kept);
+        (config.unwrap_or_else(|_| self.clone()), problems)
+    }
+
+    /// The values that agree with each other and with what is written, and why the others do not. A value is left out for
+    /// itself alone: one that has nothing to do with a contradiction, how long records are kept for example, stays.
+    fn without_contradictions(&self, values: DynamicValues) -> (DynamicValues, Vec<String>) {
+        let layer = |values, is_broker| {
+            let values = BTreeMap::into_iter(values);
+            values.map(move |(key, value): (String, String)| (is_broker, key, value))
+        };
+        let mut waiting: Vec<_> = layer(values.cluster, false)
+            .chain(layer(values.broker, true))
+            .collect();
+        let mut kept = DynamicValues::default();
+        loop {
+            let mut left_out = Vec::new();
+            let mut problems = Vec::new();
+            let count = waiting.len();
+            for (is_broker, key, value) in waiting {
+                let mut tried = kept.clone();
+                let layer = if is_broker {
+                    &mut tried.broker
+                } else {
+                    &mut tried.cluster
+                };
+                layer.insert(key.clone(), value.clone());
+                match self.with_dynamic(tried.clone()) {
+                    Ok(_) => kept = tried,
+                    Err(error) => {
+                        problems.push(format!("{key}={value} is left out: {error}"));
+                        left_out.push((is_broker, key, value));
+                    }
+                }
             }
+            // A value may be possible only beside one that came later.
+            if left_out.len() == count || left_out.is_empty() {
+                return (kept, problems);
+            }
+            waiting = left_out;
         }
     }
 }

@@ -171,3 +171,43 @@ fn a_broker_starts_whatever_was_set_before() {
     assert_eq!(config.values.log_cleaner_min_compaction_lag_ms, 0);
     assert_eq!(problems.len(), 1);
 }
+
+#[test]
+fn a_file_that_contradicts_one_value_takes_no_other_one_away() {
+    let file = written("log.cleaner.max.compaction.lag.ms=500");
+    let set = dynamic(
+        &[
+            ("log.cleaner.min.compaction.lag.ms", "1000"),
+            ("log.retention.ms", "-1"),
+        ],
+        &[("message.max.bytes", "7")],
+    );
+    let (config, problems) = file.with_dynamic_as_far_as_possible(&set);
+    let topic = TopicConfig::from_overrides(&config.topic_defaults, []).expect("possible");
+    assert_eq!((topic.retention_ms, topic.max_message_bytes), (-1, 7));
+    assert_eq!(
+        (topic.min_compaction_lag_ms, topic.max_compaction_lag_ms),
+        (0, 500)
+    );
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("log.cleaner.min.compaction.lag.ms=1000 is left out"));
+}
+
+#[test]
+fn values_that_are_possible_only_together_stay_together() {
+    let file = written("log.cleaner.max.compaction.lag.ms=500");
+    // By itself, and so at first, the shorter lag is beyond the file's longer one.
+    let lags = [
+        ("log.cleaner.min.compaction.lag.ms", "1000"),
+        ("log.cleaner.max.compaction.lag.ms", "2000"),
+    ];
+    let impossible = ("log.segment.byte", "7");
+    let set = dynamic(&[lags[0], impossible], &[lags[1]]);
+    let (config, problems) = file.with_dynamic_as_far_as_possible(&set);
+    let topic = TopicConfig::from_overrides(&config.topic_defaults, []).expect("possible");
+    assert_eq!(
+        (topic.min_compaction_lag_ms, topic.max_compaction_lag_ms),
+        (1000, 2000)
+    );
+    assert_eq!(problems.len(), 1, "{problems:?}");
+}
