@@ -52,23 +52,40 @@ impl<I: Io> Log<I> {
     /// # Errors
     /// As [`Log::read`].
     pub async fn copy_base(&self) -> Result<Offset, CopyError> {
-        let start = self.log_start_offset();
-        let first = self.read_for_copy(start, 0).await?;
-        Ok(first.first_offset.min(start))
+        loop {
+            let start = self.log_start_offset();
+            match self.read_for_copy(start, 0).await {
+                Ok(first) => return Ok(first.first_offset.min(start)),
+                // What was to be read has been deleted meanwhile.
+                Err(_) if start < self.log_start_offset() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
-    /// Appends what `source` has beyond this log's end, about `len_bytes_max` of it, up to its high watermark. Returns the
-    /// bytes appended; none when there is nothing more. Cancellation leaves what was appended.
+    /// Appends what `source` has beyond this log's end, about `len_bytes_max` of it, up to its high watermark. What is
+    /// deleted there meanwhile is left out. Returns the bytes appended; none when there is nothing more. Cancellation leaves
+    /// what was appended.
     ///
     /// # Errors
     /// [`CopyError`].
     pub async fn copy_from(&self, source: &Self, len_bytes_max: usize) -> Result<usize, CopyError> {
-        let found = source.log_end_offset().min(source.high_watermark());
-        let next = self.log_end_offset().max(source.log_start_offset());
-        if next >= found {
-            return Ok(0);
+        loop {
+            let found = source.log_end_offset().min(source.high_watermark());
+            let next = self.log_end_offset().max(source.log_start_offset());
+            if next >= found {
+                return Ok(0);
+            }
+            match source.read_for_copy(next, len_bytes_max).await {
+                Ok(data) => return self.append_all(&data).await,
+                // Each time it begins further on, and never beyond the high watermark.
+                Err(_) if next < source.log_start_offset() => {}
+                Err(error) => return Err(error),
+            }
         }
-        let data = source.read_for_copy(next, len_bytes_max).await?;
+    }
+
+    async fn append_all(&self, data: &FetchData) -> Result<usize, CopyError> {
         // A batch may lie in two chunks.
         let bytes = data.chunks.concat();
         for batch in BatchIter::new(&bytes) {

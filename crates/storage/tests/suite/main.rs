@@ -2,6 +2,7 @@
 
 mod common;
 mod compaction;
+mod copies;
 mod crash;
 mod faults;
 mod log;
