@@ -202,6 +202,9 @@ pub enum CopyError {
     /// The copy cannot be written.
     #[error("cannot be written: {0}")]
     Append(#[from] AppendError),
+    /// The copy's files cannot be changed.
+    #[error("its files cannot be changed: {0}")]
+    Files(String),
     /// What was read are no batches that follow the copy's.
     #[error("malformed batch: {0}")]
     Malformed(String),

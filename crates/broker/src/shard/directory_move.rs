@@ -546,7 +546,7 @@ async fn complete<I: Io>(
     }
     while future.log_end_offset() < source.log_end_offset() {
         match future.copy_from(source, STEP_BYTES).await {
-            Ok(0) => return Ok(false),
+            Ok(0) if future.log_end_offset() < source.log_end_offset() => return Ok(false),
             Ok(_) => {}
             Err(CopyError::Append(AppendError::DiskFull)) => {
                 moving.say_waiting();

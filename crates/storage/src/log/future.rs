@@ -14,7 +14,7 @@ use records::BatchIter;
 use types::{Offset, PartitionIndex};
 
 use super::{FetchData, Log, ReadRequest};
-use crate::error::{CopyError, OpenError};
+use crate::error::{AppendError, CopyError, Fenced, OpenError};
 use crate::shard::ShardStorage;
 
 /// What Kafka appends to the name of a future log's directory.
@@ -64,16 +64,20 @@ impl<I: Io> Log<I> {
     }
 
     /// Appends what `source` has beyond this log's end, about `len_bytes_max` of it, up to its high watermark. What is
-    /// deleted there meanwhile is left out. Returns the bytes appended; none when there is nothing more. Cancellation leaves
-    /// what was appended.
+    /// deleted there meanwhile is left out. Returns the bytes appended; none when there is nothing more, and then this log
+    /// ends where `source` does, or did. Cancellation leaves what was appended.
     ///
     /// # Errors
     /// [`CopyError`].
     pub async fn copy_from(&self, source: &Self, len_bytes_max: usize) -> Result<usize, CopyError> {
         loop {
             let found = source.log_end_offset().min(source.high_watermark());
-            let next = self.log_end_offset().max(source.log_start_offset());
+            let start = source.log_start_offset();
+            let next = self.log_end_offset().max(start);
             if next >= found {
+                if self.log_end_offset() <= start {
+                    self.begin_anew_at(start).await?;
+                }
                 return Ok(0);
             }
             match source.read_for_copy(next, len_bytes_max).await {
@@ -98,6 +102,32 @@ impl<I: Io> Log<I> {
             self.append_copy(&header, batch)?;
         }
         Ok(bytes.len())
+    }
+
+    /// Lets go of everything, which the log that is copied has deleted, and begins anew at `start`, at this log's end or
+    /// beyond it. May be called again after an error.
+    async fn begin_anew_at(&self, start: Offset) -> Result<(), CopyError> {
+        let inner = &self.inner;
+        if self.log_end_offset() < start {
+            self.flush().await.map_err(not_written)?;
+            let mut state = inner.state.borrow_mut();
+            state.check_running().map_err(not_written)?;
+            // Nobody else appends to a copy, so nothing is under way that would end before.
+            state.next_offset = start;
+            state.written_offset = start;
+            state.durable_offset = start;
+            state.high_watermark = start;
+            state.log_start_offset = start;
+            state.epochs_changed |= state.epochs.truncate_start(start);
+            state.is_changed = true;
+            inner.roll(&mut state);
+        }
+        // The name of the new segment's file is what remembers the place; it is there before the others go.
+        match self.remove_expired(start).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.lacks_room() => Err(AppendError::DiskFull.into()),
+            Err(error) => Err(CopyError::Files(error.to_string())),
+        }
     }
 
     async fn read_for_copy(
@@ -137,6 +167,14 @@ impl<I: Io> Log<I> {
         state.log_start_offset = start.max(state.log_start_offset);
         state.is_changed = true;
     }
+}
+
+fn not_written(fenced: Fenced) -> CopyError {
+    CopyError::Append(if fenced.lacks_room {
+        AppendError::DiskFull
+    } else {
+        AppendError::Fenced(fenced)
+    })
 }
 
 impl<I: Io> ShardStorage<I> {
