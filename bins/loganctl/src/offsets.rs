@@ -1,6 +1,6 @@
 //! The offsets of a topic's partitions, for commands that show many of them: one that cannot be asked hides no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use client::{Client, ClientError, OffsetSpec, TopicDescription};
 use command_line::Failure;
@@ -66,9 +66,60 @@ impl Extents {
     }
 }
 
+/// An offset in each of some partitions, as far as their leaders say.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    /// The offsets; none where no record is as young as was asked for.
+    pub(crate) offsets: BTreeMap<PartitionIndex, i64>,
+    /// Why nothing is known of the others.
+    pub(crate) problems: BTreeMap<PartitionIndex, String>,
+}
+
+/// Looks up an offset in each of these partitions. A topic that is gone, and a partition without a leader, is a problem of
+/// those that are asked for only, and not waited for.
+pub(crate) fn positions(
+    client: &mut Client,
+    topic: &str,
+    partitions: &[PartitionIndex],
+    spec: OffsetSpec,
+) -> Positions {
+    let mut found = Positions::default();
+    let described = match client.describe_topic(topic) {
+        Ok(described) => described,
+        Err(error) => {
+            let problem = error.to_string();
+            found.problems = partitions.iter().map(|it| (*it, problem.clone())).collect();
+            return found;
+        }
+    };
+    let is_led = |index: &PartitionIndex| {
+        let partition = described.partitions.get(index);
+        partition.is_some_and(|it| it.leader.is_some())
+    };
+    let (led, leaderless): (Vec<_>, Vec<_>) = partitions.iter().copied().partition(is_led);
+    let unknown = leaderless
+        .into_iter()
+        .map(|index| (index, format!("{topic}-{index} has no leader")));
+    found.problems.extend(unknown);
+    for (index, answer) in client.list_offsets_each(topic, &led, spec) {
+        match answer {
+            Ok(listed) => found
+                .offsets
+                .extend(listed.offset.map(|offset| (index, offset.0))),
+            Err(error) => {
+                found.problems.insert(index, error.to_string());
+            }
+        }
+    }
+    found
+}
+
 /// The failure of a command that has shown what it could, if something was missing: `problems` says what.
 pub(crate) fn complete<'a>(problems: impl IntoIterator<Item = &'a str>) -> Result<(), Failure> {
-    let problems: Vec<_> = problems.into_iter().collect();
+    // Several rows may have the same one: all of a topic that is gone, or a partition that several groups have.
+    let mut told = BTreeSet::new();
+    let problems = problems.into_iter().filter(|problem| told.insert(*problem));
+    let problems: Vec<_> = problems.collect();
     if problems.is_empty() {
         return Ok(());
     }
@@ -93,7 +144,10 @@ mod tests {
         assert!(complete([]).is_ok());
         let one = complete(["t-1: gone"]).expect_err("something is missing");
         assert_eq!((one.to_string().as_str(), one.code()), ("t-1: gone", 1));
-        let many = complete(std::iter::repeat_n("x", 12)).expect_err("something is missing");
-        assert!(many.to_string().ends_with("x; and 2 more"), "{many}");
+        let all: Vec<_> = (10..22).map(|number| format!("t-{number}")).collect();
+        let many = complete(all.iter().map(String::as_str)).expect_err("something is missing");
+        assert!(many.to_string().ends_with("t-19; and 2 more"), "{many}");
+        let same = complete(["t-1: gone", "t-1: gone"]).expect_err("something is missing");
+        assert_eq!(same.to_string(), "t-1: gone");
     }
 }

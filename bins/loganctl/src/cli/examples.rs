@@ -145,7 +145,8 @@ Examples:
 pub(crate) const GROUPS_DESCRIBE: &str = "\
 One row for each partition that the group has or has committed: how far it is, how far the partition is, how many records are
 between them, and whose the partition is. With --watch it is asked again and again: how the lag has changed, how fast records
-are consumed and written, and when the group will have caught up.
+are consumed and written, and when the group will have caught up; a broker that goes away is waited for. Where nobody tells
+the end of a partition, the rest is shown, what is missing is named, and the command ends with 1.
 
 Examples:
   loganctl groups describe billing
@@ -157,7 +158,8 @@ Examples:
 
 pub(crate) const GROUPS_RESET: &str = "\
 The group must have no members. Without --topic it goes on from elsewhere in every partition that it has committed. Offsets
-beyond the ends of a partition are moved to them. A file holds what --export or --output json have written: lines of topic,
+beyond the ends of a partition are moved to them. In partitions that nobody can tell the ends of the group stays where it is:
+they are named, and the command ends with 1. A file holds what --export or --output json have written: lines of topic,
 partition and offset with commas between them, a group in front if there are several, as Kafka's tool writes and reads them.
 
 Examples:

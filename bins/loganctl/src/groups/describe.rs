@@ -7,6 +7,8 @@ use command_line::{Column, Failure, Tabular, or_dash};
 use serde::Serialize;
 use types::PartitionIndex;
 
+use crate::offsets;
+
 /// A partition that a group has, or has committed.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct PartitionRow {
@@ -19,6 +21,8 @@ pub(super) struct PartitionRow {
     pub(super) member: Option<String>,
     pub(super) client: Option<String>,
     pub(super) host: Option<String>,
+    /// Why its end is not known.
+    pub(super) problem: Option<String>,
 }
 
 /// A member.
@@ -109,7 +113,7 @@ pub(super) fn states(client: &mut Client, groups: &[String]) -> Result<Vec<State
     Ok(rows)
 }
 
-/// The partitions of groups.
+/// The partitions of groups. One whose end nobody tells has a row all the same.
 pub(super) fn partitions(
     client: &mut Client,
     groups: &[String],
@@ -118,16 +122,21 @@ pub(super) fn partitions(
     for group in groups {
         let described = client.describe_group(group)?;
         let committed = client.committed_offsets(group)?;
-        rows.extend(rows_of(client, &described, &committed)?);
+        rows.extend(rows_of(client, &described, &committed));
     }
     Ok(rows)
+}
+
+/// The failure to know the ends of some of them, after they were shown.
+pub(super) fn complete(rows: &[PartitionRow]) -> Result<(), Failure> {
+    offsets::complete(rows.iter().filter_map(|row| row.problem.as_deref()))
 }
 
 fn rows_of(
     client: &mut Client,
     described: &GroupDescription,
     committed: &CommittedOffsets,
-) -> Result<Vec<PartitionRow>, Failure> {
+) -> Vec<PartitionRow> {
     let owners = owners(&described.members);
     let places: BTreeSet<&TopicPartition> = owners.keys().chain(committed.keys()).collect();
     let mut by_topic: BTreeMap<&str, Vec<PartitionIndex>> = BTreeMap::new();
@@ -136,13 +145,12 @@ fn rows_of(
     }
     let mut rows = Vec::new();
     for (topic, partitions) in by_topic {
-        let ends = client.list_offsets(topic, &partitions, OffsetSpec::Latest)?;
+        let ends = offsets::positions(client, topic, &partitions, OffsetSpec::Latest);
         for partition in partitions {
             let place = (topic.to_owned(), partition);
             let owner = owners.get(&place);
             let committed = committed.get(&place).map(|it| it.offset.0);
-            let end = ends.get(&partition).and_then(|it| it.offset);
-            let end = end.map(|offset| offset.0);
+            let end = ends.offsets.get(&partition).copied();
             rows.push(PartitionRow {
                 group: described.group.clone(),
                 topic: topic.to_owned(),
@@ -153,10 +161,11 @@ fn rows_of(
                 member: owner.map(|it| it.id.clone()),
                 client: owner.map(|it| it.client.clone()),
                 host: owner.map(|it| it.host.clone()),
+                problem: ends.problems.get(&partition).cloned(),
             });
         }
     }
-    Ok(rows)
+    rows
 }
 
 /// Who has which partition.

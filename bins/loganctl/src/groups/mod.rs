@@ -67,7 +67,9 @@ fn describe(
     if options.state {
         return output.rows(&describe::states(client, &groups)?);
     }
-    output.rows(&describe::partitions(client, &groups)?)
+    let rows = describe::partitions(client, &groups)?;
+    output.rows(&rows)?;
+    describe::complete(&rows)
 }
 
 /// The groups that are meant.

@@ -17,7 +17,10 @@ struct Row {
     group: String,
     topic: String,
     partition: i32,
-    after: i64,
+    /// Null where a partition could not be asked: it stays where it is. It has to be there, so that no other list is taken for
+    /// a plan.
+    #[serde(deserialize_with = "Option::deserialize")]
+    after: Option<i64>,
 }
 
 /// The offsets that a file has for groups.
@@ -34,12 +37,9 @@ fn parse(text: &str, groups: &[String]) -> Result<Plan, Failure> {
             Failure::usage(format!("the file is no plan: {error}"), advice)
         })?;
         for row in rows {
-            add(
-                &mut plan,
-                &row.group,
-                &row.topic,
-                (row.partition, row.after),
-            );
+            if let Some(after) = row.after {
+                add(&mut plan, &row.group, &row.topic, (row.partition, after));
+            }
         }
     } else {
         for (line, number) in text.lines().zip(1..) {
@@ -134,7 +134,11 @@ mod tests {
         let text = r#"[{"group": "g", "topic": "t", "partition": 0, "before": null, "after": 7}]"#;
         let read = parse(text, &groups(&["g"])).expect("a row");
         assert_eq!(read, plan(&[("g", "t", 0, 7)]));
-        assert!(parse("[{}]", &groups(&["g"])).is_err());
+        let unknown = text.replace('7', "null");
+        let read = parse(&unknown, &groups(&["g"])).expect("a row of a partition that was away");
+        assert_eq!(read, plan(&[]));
+        let other = text.replace("after", "committed");
+        assert!(parse(&other, &groups(&["g"])).is_err(), "no plan");
         let other = parse(text, &groups(&["h"])).expect_err("another group");
         assert!(other.to_string().contains("group g"), "{other}");
     }

@@ -1,6 +1,6 @@
 //! `loganctl groups reset-offsets`: what groups go on from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use client::{Client, CommittedOffsets, OffsetSpec, TopicPartition};
 use command_line::{Column, Failure, Output, Tabular, or_dash};
@@ -11,6 +11,7 @@ use super::names;
 use super::plan::{self, Plan};
 use crate::chosen::{chosen_partitions, now};
 use crate::cli::ResetOptions;
+use crate::offsets::{self, Positions};
 
 /// A partition with where the group was and where it goes on.
 #[derive(Debug, Serialize)]
@@ -19,7 +20,10 @@ struct ResetRow {
     topic: String,
     partition: i32,
     before: Option<i64>,
-    after: i64,
+    /// None where nobody tells what the partition holds: the group stays where it was.
+    after: Option<i64>,
+    /// Why not.
+    problem: Option<String>,
 }
 
 /// Partitions by their topics.
@@ -42,12 +46,13 @@ pub(super) fn run(
     });
     if options.export {
         let is_one = groups.len() == 1;
-        let lines: String = rows.iter().map(|row| row.exported(is_one)).collect();
+        let lines: String = rows.iter().filter_map(|row| row.exported(is_one)).collect();
         output.write(&lines)?;
     } else {
         output.rows(&rows)?;
     }
-    outcome
+    let complete = offsets::complete(rows.iter().filter_map(|row| row.problem.as_deref()));
+    outcome.and(complete.map_err(|failure| output.reported(&failure)))
 }
 
 /// Moves one group, if that is wanted; where it goes on.
@@ -64,6 +69,7 @@ fn reset(
         None => places(client, options, group, &committed)?,
     };
     let mut offsets = BTreeMap::new();
+    let mut problems = BTreeMap::new();
     for (topic, partitions) in &places {
         let wanted = Wanted {
             options,
@@ -71,19 +77,24 @@ fn reset(
             planned: planned.as_ref(),
             group,
         };
-        offsets.extend(wanted.targets(client, topic, partitions)?);
+        let held = Held::of(client, topic, partitions, options);
+        offsets.extend(wanted.targets(topic, &held)?);
+        let unknown = held.problems.into_iter();
+        problems.extend(unknown.map(|(partition, it)| ((topic.clone(), partition), it)));
     }
-    if !options.dry_run && !options.export {
+    if !options.dry_run && !options.export && !offsets.is_empty() {
         client.commit_offsets(group, &offsets)?;
     }
-    let row = |((topic, partition), offset): (TopicPartition, Offset)| ResetRow {
+    let row = |place: &TopicPartition| ResetRow {
         group: group.to_owned(),
-        before: before(&committed, &topic, partition),
-        topic,
-        partition: partition.0,
-        after: offset.0,
+        topic: place.0.clone(),
+        partition: place.1.0,
+        before: committed.get(place).map(|it| it.offset.0),
+        after: offsets.get(place).map(|offset| offset.0),
+        problem: problems.get(place).cloned(),
     };
-    Ok(offsets.into_iter().map(row).collect())
+    let all: BTreeSet<_> = offsets.keys().chain(problems.keys()).collect();
+    Ok(all.into_iter().map(row).collect())
 }
 
 /// The partitions that are named, or else those that the group has committed.
@@ -130,9 +141,54 @@ fn places_of<'a>(
     Ok(places)
 }
 
-fn before(committed: &CommittedOffsets, topic: &str, partition: PartitionIndex) -> Option<i64> {
-    let key = (topic.to_owned(), partition);
-    committed.get(&key).map(|it| it.offset.0)
+/// What the partitions of a topic hold.
+#[derive(Default)]
+struct Held {
+    /// The first offset and the end.
+    ranges: BTreeMap<PartitionIndex, (i64, i64)>,
+    /// The first record of the time that was asked for, where there is one.
+    timed: BTreeMap<PartitionIndex, i64>,
+    /// Why nothing is known of the others.
+    problems: BTreeMap<PartitionIndex, String>,
+}
+
+impl Held {
+    /// Asks the leaders. One that has failed is not asked again: it would fail again, perhaps after a long time.
+    fn of(
+        client: &mut Client,
+        topic: &str,
+        partitions: &[PartitionIndex],
+        options: &ResetOptions,
+    ) -> Self {
+        let mut held = Self::default();
+        let starts = held.look(client, topic, partitions, OffsetSpec::Earliest);
+        let ends = held.look(client, topic, partitions, OffsetSpec::Latest);
+        if let Some(time) = options.to_time {
+            let spec = OffsetSpec::AtOrAfter(time.at(now()));
+            held.timed = held.look(client, topic, partitions, spec);
+        }
+        let both = starts
+            .into_iter()
+            .filter_map(|(partition, start)| Some((partition, (start, *ends.get(&partition)?))));
+        held.ranges = both.collect();
+        held.ranges
+            .retain(|partition, _| !held.problems.contains_key(partition));
+        held
+    }
+
+    fn look(
+        &mut self,
+        client: &mut Client,
+        topic: &str,
+        partitions: &[PartitionIndex],
+        spec: OffsetSpec,
+    ) -> BTreeMap<PartitionIndex, i64> {
+        let is_known = |index: &PartitionIndex| !self.problems.contains_key(index);
+        let asked: Vec<_> = partitions.iter().copied().filter(is_known).collect();
+        let Positions { offsets, problems } = offsets::positions(client, topic, &asked, spec);
+        self.problems.extend(problems);
+        offsets
+    }
 }
 
 /// What was asked for, for one group.
@@ -147,31 +203,14 @@ impl Wanted<'_> {
     /// Where each partition of a topic goes on, within what it holds.
     fn targets(
         &self,
-        client: &mut Client,
         topic: &str,
-        partitions: &[PartitionIndex],
+        held: &Held,
     ) -> Result<BTreeMap<TopicPartition, Offset>, Failure> {
-        let mut look = |spec| -> Result<BTreeMap<PartitionIndex, Offset>, Failure> {
-            let listed = client.list_offsets(topic, partitions, spec)?;
-            let found = listed.into_iter();
-            Ok(found
-                .filter_map(|(partition, it)| Some((partition, it.offset?)))
-                .collect())
-        };
-        let starts = look(OffsetSpec::Earliest)?;
-        let ends = look(OffsetSpec::Latest)?;
-        let timed = match self.options.to_time {
-            Some(time) => look(OffsetSpec::AtOrAfter(time.at(now())))?,
-            None => BTreeMap::new(),
-        };
         let mut targets = BTreeMap::new();
-        for partition in partitions {
-            let (Some(start), Some(end)) = (starts.get(partition), ends.get(partition)) else {
-                continue;
-            };
-            let range = (start.0, end.0);
-            let target = self.target(topic, *partition, range, timed.get(partition))?;
-            let target = Offset(target.clamp(start.0, end.0.max(start.0)));
+        for (partition, (start, end)) in &held.ranges {
+            let timed = held.timed.get(partition).copied();
+            let target = self.target(topic, *partition, (*start, *end), timed)?;
+            let target = Offset(target.clamp(*start, *start.max(end)));
             targets.insert((topic.to_owned(), *partition), target);
         }
         Ok(targets)
@@ -183,10 +222,10 @@ impl Wanted<'_> {
         topic: &str,
         partition: PartitionIndex,
         (start, end): (i64, i64),
-        timed: Option<&Offset>,
+        timed: Option<i64>,
     ) -> Result<i64, Failure> {
         let place = (topic.to_owned(), partition);
-        let before = before(self.committed, topic, partition);
+        let before = self.committed.get(&place).map(|it| it.offset.0);
         if let Some(planned) = self.planned.and_then(|it| it.get(&place)) {
             return Ok(planned.0);
         }
@@ -207,14 +246,14 @@ impl Wanted<'_> {
             None if options.to_latest => end,
             None if options.to_current => before.unwrap_or(end),
             // No record is that young: what comes from now on.
-            None => timed.map_or(end, |offset| offset.0),
+            None => timed.unwrap_or(end),
         })
     }
 }
 
 impl ResetRow {
     /// The line of Kafka's tool; without the group where there is one only.
-    fn exported(&self, is_only_group: bool) -> String {
+    fn exported(&self, is_only_group: bool) -> Option<String> {
         let Self {
             group,
             topic,
@@ -222,10 +261,11 @@ impl ResetRow {
             after,
             ..
         } = self;
-        match is_only_group {
+        let after = (*after)?;
+        Some(match is_only_group {
             true => format!("{topic},{partition},{after}\n"),
             false => format!("{group},{topic},{partition},{after}\n"),
-        }
+        })
     }
 }
 
@@ -244,7 +284,7 @@ impl Tabular for ResetRow {
             self.topic.clone(),
             self.partition.to_string(),
             or_dash(self.before),
-            self.after.to_string(),
+            or_dash(self.after),
         ]
     }
 }

@@ -7,7 +7,7 @@ use client::Client;
 use command_line::{Column, Failure, Output, OutputFormat, Tabular, or_dash};
 use serde::Serialize;
 
-use super::describe::{PartitionRow, partitions};
+use super::describe::{PartitionRow, complete, partitions};
 
 /// A partition at one look.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +23,8 @@ struct WatchRow {
     lag_change: Option<i64>,
     consumed_per_second: Option<f64>,
     written_per_second: Option<f64>,
+    /// Why its end is not known.
+    problem: Option<String>,
 }
 
 /// What a partition was like at the last look.
@@ -36,7 +38,11 @@ struct Seen {
 
 type Memory = BTreeMap<(String, String, i32), Seen>;
 
-/// Shows the partitions again and again: so many times, or until nobody reads any more.
+/// Shows the partitions again and again: so many times, or until nobody reads any more. A broker that goes away once it has
+/// been seen is waited for.
+///
+/// # Errors
+/// That of the first look, as it may be the question that is wrong; else that of the last one.
 pub(super) fn run(
     client: &mut Client,
     groups: &[String],
@@ -44,26 +50,56 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<(), Failure> {
     let mut memory = Memory::new();
+    let mut told = None;
     let mut looks = 0;
     loop {
-        let rows = partitions(client, groups)?;
-        let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let rows = looked(&rows, &time, Instant::now(), &mut memory);
-        if output.format() == OutputFormat::Table {
-            let summaries = groups.iter().map(|group| summary(group, &rows));
-            let text: String = summaries.map(|line| output.heading(&line) + "\n").collect();
-            output.write(&text)?;
-        }
-        output.rows(&rows)?;
+        let outcome = match partitions(client, groups) {
+            Ok(rows) => {
+                if looks > 0 && output.format() == OutputFormat::Table {
+                    output.write("\n")?;
+                }
+                show(groups, &rows, &mut memory, output)?;
+                complete(&rows)
+            }
+            Err(failure) if looks > 0 && is_passing(&failure) => Err(failure),
+            Err(failure) => return Err(failure),
+        };
         looks += 1;
         if count.is_some_and(|count| looks >= count) {
-            return Ok(());
+            return outcome;
         }
-        if output.format() == OutputFormat::Table {
-            output.write("\n")?;
+        // What stays the same is told once.
+        let problem = outcome.as_ref().err().map(ToString::to_string);
+        if let Err(failure) = &outcome
+            && problem != told
+        {
+            output.report(failure);
         }
+        told = problem;
         std::thread::sleep(pause);
     }
+}
+
+/// Whether the broker may answer at the next look.
+fn is_passing(failure: &Failure) -> bool {
+    matches!(failure, Failure::Client(error) if error.is_retriable())
+}
+
+/// Shows one look.
+fn show(
+    groups: &[String],
+    rows: &[PartitionRow],
+    memory: &mut Memory,
+    output: &Output,
+) -> Result<(), Failure> {
+    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let rows = looked(rows, &time, Instant::now(), memory);
+    if output.format() == OutputFormat::Table {
+        let summaries = groups.iter().map(|group| summary(group, &rows));
+        let text: String = summaries.map(|line| output.heading(&line) + "\n").collect();
+        output.write(&text)?;
+    }
+    output.rows(&rows)
 }
 
 /// What has changed since the last look, which is remembered for the next.
@@ -98,6 +134,7 @@ fn looked(rows: &[PartitionRow], time: &str, now: Instant, memory: &mut Memory) 
             lag_change: change(|seen| seen.lag),
             consumed_per_second: per_second(|seen| seen.committed),
             written_per_second: per_second(|seen| seen.end),
+            problem: row.problem.clone(),
         }
     };
     rows.iter().map(row).collect()
@@ -169,6 +206,7 @@ mod tests {
             member: None,
             client: None,
             host: None,
+            problem: None,
         }
     }
 

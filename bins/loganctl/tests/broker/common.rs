@@ -25,11 +25,23 @@ impl Server {
 
     /// Kills it without a warning and starts it again on what it left behind.
     pub(crate) fn crash_and_restart(self, advertise: &str) -> Self {
-        let directory = self.directory;
+        let (_, directory) = self.crash();
+        Self::start_in(directory, advertise)
+    }
+
+    /// Kills it without a warning; where it listened, and what it left behind.
+    pub(crate) fn crash(self) -> (String, TempDir) {
+        let address = self.address().to_owned();
         // Its end is what was asked for.
         drop(self.broker.kill());
+        (address, self.directory)
+    }
+
+    /// Starts one where another has listened, on what it left behind.
+    pub(crate) fn start_at(address: &str, directory: TempDir, advertise: &str) -> Self {
         let broker = Launch::in_directory(directory.path())
             .with("shard.advertise", advertise)
+            .with("listeners", format!("PLAINTEXT://{address}"))
             .start();
         Self { broker, directory }
     }

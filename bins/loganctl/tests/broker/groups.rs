@@ -1,5 +1,8 @@
 //! `loganctl groups` on groups that have committed offsets and no members.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use crate::common::Server;
 use crate::{json, lines};
 
@@ -153,6 +156,36 @@ fn groups_are_listed_watched_and_deleted() {
     assert_eq!(left[0]["partition"], 1);
     broker.succeed("groups delete --all", b"");
     assert_eq!(broker.succeed("groups list", b""), "");
+}
+
+#[test]
+fn watching_goes_on_when_the_broker_returns() {
+    let broker = broker();
+    broker.succeed("groups reset-offsets billing -t flights --to-offset 4", b"");
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_loganctl"))
+        .args(["groups", "describe", "billing", "--watch", "100ms"])
+        .args(["--timeout", "5s", "--bootstrap-server", broker.address()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("cargo has built it");
+    let mut shown = BufReader::new(watching.stdout.take().expect("it is piped")).lines();
+    let mut said = BufReader::new(watching.stderr.take().expect("it is piped")).lines();
+    let mut sees = |lag: &str| {
+        shown.any(|line| line.is_ok_and(|line| line.contains(&format!("billing: lag {lag}"))))
+    };
+    assert!(sees("12"), "the first look");
+    let (address, directory) = broker.crash();
+    let error = said.next().expect("a line").expect("text");
+    assert!(
+        error.starts_with("error: ") && error.contains(&address),
+        "{error}"
+    );
+    let broker = Server::start_at(&address, directory, "per-shard");
+    broker.succeed("produce flights -q -p 0", b"x\n");
+    assert!(sees("13"), "what has come since");
+    watching.kill().expect("it runs");
+    watching.wait().expect("it ends");
 }
 
 #[test]
