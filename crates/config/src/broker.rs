@@ -392,33 +392,55 @@ fn locate((key, problem): Fault, settings: &BTreeMap<String, Setting>) -> Invali
 }
 
 fn warnings(sources: &Sources, values: &BrokerValues) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    for (key, setting) in &sources.settings {
-        let origin = setting.origin.clone();
-        match BROKER_DEFINITIONS
-            .iter()
-            .find(|definition| definition.name == key)
-        {
-            Some(definition) if definition.effect == Effect::Stored => {
-                warnings.push(Warning::Stored {
-                    key: key.clone(),
-                    origin,
-                });
-            }
-            Some(_) => {}
-            None => warnings.push(warn_about(key, &origin)),
-        }
-    }
-    for (key, setting) in &sources.shadowed {
-        warnings.push(Warning::Shadowed {
+    let mut warnings = sources.warnings();
+    warnings.extend(warnings_of_roles(sources, values));
+    warnings
+}
+
+impl Sources {
+    /// What should be said about what is written, whatever its values are.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let keys = self.settings.iter().filter_map(warning_of_key);
+        let shadowed = self.shadowed.iter();
+        let shadowed = shadowed.map(|(key, setting)| Warning::Shadowed {
             key: key.clone(),
             origin: setting.origin.clone(),
         });
-    }
-    for listener in &values.controller_listener_names {
-        warnings.push(Warning::ControllerListener {
-            listener: listener.clone(),
+        let variables = self.unknown_variables.iter();
+        let variables = variables.map(|variable| Warning::UnknownVariable {
+            name: variable.name.clone(),
+            nearest: variable.nearest.clone(),
         });
+        keys.chain(shadowed).chain(variables).collect()
     }
-    warnings
+}
+
+fn warning_of_key((key, setting): (&String, &Setting)) -> Option<Warning> {
+    let origin = &setting.origin;
+    let mut definitions = BROKER_DEFINITIONS.iter();
+    match definitions.find(|definition| definition.name == key) {
+        Some(definition) if definition.effect == Effect::Stored => Some(Warning::Stored {
+            key: key.clone(),
+            origin: origin.clone(),
+        }),
+        Some(_) => None,
+        None => Some(warn_about(key, origin)),
+    }
+}
+
+/// What becomes of the listeners of Kafka's controllers.
+fn warnings_of_roles(sources: &Sources, values: &BrokerValues) -> Vec<Warning> {
+    if listener::is_controller_alone(values) {
+        let origin = sources.settings.get("process.roles");
+        return vec![Warning::ControllerOnly {
+            listeners: values.listeners.join(", "),
+            origin: origin.map_or(Origin::Default, |setting| setting.origin.clone()),
+        }];
+    }
+    let named = values.controller_listener_names.iter();
+    let named = named.map(|listener| Warning::ControllerListener {
+        listener: listener.clone(),
+    });
+    named.collect()
 }

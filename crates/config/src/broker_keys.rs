@@ -13,12 +13,15 @@ use crate::kinds::{
     ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address,
 };
 
+/// The texts of `process.roles`, in Kafka's order.
+const ROLES: &[&str] = &["broker", "controller"];
+
 keys! {
     /// The values of a broker's keys, each parsed and within its permitted range.
     pub struct BrokerValues from BROKER_DEFINITIONS;
     "advertised.listeners" => advertised_listeners: Option<Vec<String>> = None, NotEmpty, Restart, Honoured,
         [], "The addresses that clients are told; those of `listeners` where it is not set.";
-    "auto.create.topics.enable" => auto_create_topics_enable: bool = Some("true"), Any, Restart, Honoured,
+    "auto.create.topics.enable" => auto_create_topics_enable: bool = Some("true"), Any, Reload, Honoured,
         [], "Whether a metadata request for an unknown topic creates it, if the client permits.";
     "broker.id" => broker_id: i32 = Some("-1"), Any, Restart, Honoured,
         [], "The older name of `node.id`; where both are set they must agree.";
@@ -36,9 +39,9 @@ keys! {
         [], "A connection without a request for this long is closed; a negative value never closes one.";
     "controller.listener.names" => controller_listener_names: Vec<String> = Some(""), Any, Restart, Honoured,
         [], "Listeners for Kafka's controllers; Logan has none and does not open them.";
-    "default.replication.factor" => default_replication_factor: i32 = Some("1"), Any, Restart, Honoured,
+    "default.replication.factor" => default_replication_factor: i32 = Some("1"), Any, Reload, Honoured,
         [], "The replication factor of topics that are created without one.";
-    "delete.topic.enable" => delete_topic_enable: bool = Some("true"), Any, Restart, Honoured,
+    "delete.topic.enable" => delete_topic_enable: bool = Some("true"), Any, Reload, Honoured,
         [], "Whether topics may be deleted.";
     "fetch.max.bytes" => fetch_max_bytes: i32 = Some("57671680"), at_least(1024), Restart, Honoured,
         [], "The most bytes of records that one fetch response carries, whatever the client asks for.";
@@ -46,37 +49,37 @@ keys! {
         [], "The bytes per second that replicas of `follower.replication.throttled.replicas` may fetch.";
     "group.consumer.assignment.interval.ms" => group_consumer_assignment_interval_ms: i32 = Some("1000"), at_least(0), Dynamic, Honoured,
         [], "The shortest time between two assignments of a consumer group; the default of the group key `consumer.assignment.interval.ms`.";
-    "group.consumer.assignors" => group_consumer_assignors: Vec<String> = Some("uniform,range"), Any, Restart, Honoured,
+    "group.consumer.assignors" => group_consumer_assignors: Vec<String> = Some("uniform,range"), Any, Reload, Honoured,
         [], "The assignors that consumer groups may use, the default one first.";
-    "group.consumer.heartbeat.interval.ms" => group_consumer_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Restart, Honoured,
+    "group.consumer.heartbeat.interval.ms" => group_consumer_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Reload, Honoured,
         [], "The heartbeat interval of members of consumer groups; the default of the group key `consumer.heartbeat.interval.ms`.";
-    "group.consumer.max.assignment.interval.ms" => group_consumer_max_assignment_interval_ms: i32 = Some("15000"), at_least(0), Restart, Honoured,
+    "group.consumer.max.assignment.interval.ms" => group_consumer_max_assignment_interval_ms: i32 = Some("15000"), at_least(0), Reload, Honoured,
         [], "The greatest assignment interval that a consumer group may have.";
-    "group.consumer.max.heartbeat.interval.ms" => group_consumer_max_heartbeat_interval_ms: i32 = Some("15000"), at_least(1), Restart, Honoured,
+    "group.consumer.max.heartbeat.interval.ms" => group_consumer_max_heartbeat_interval_ms: i32 = Some("15000"), at_least(1), Reload, Honoured,
         [], "The greatest heartbeat interval that a consumer group may have.";
-    "group.consumer.max.session.timeout.ms" => group_consumer_max_session_timeout_ms: i32 = Some("60000"), at_least(1), Restart, Honoured,
+    "group.consumer.max.session.timeout.ms" => group_consumer_max_session_timeout_ms: i32 = Some("60000"), at_least(1), Reload, Honoured,
         [], "The greatest session timeout that a consumer group may have.";
-    "group.consumer.max.size" => group_consumer_max_size: i32 = Some("2147483647"), at_least(1), Restart, Honoured,
+    "group.consumer.max.size" => group_consumer_max_size: i32 = Some("2147483647"), at_least(1), Reload, Honoured,
         [], "The most members of one consumer group.";
-    "group.consumer.migration.policy" => group_consumer_migration_policy: GroupMigration = Some("bidirectional"), OneOfAnyCase(GROUP_MIGRATIONS), Restart, Honoured,
+    "group.consumer.migration.policy" => group_consumer_migration_policy: GroupMigration = Some("bidirectional"), OneOfAnyCase(GROUP_MIGRATIONS), Reload, Honoured,
         [], "Whether groups may change between the classic and the consumer protocol while they have members: `upgrade`, `downgrade`, `bidirectional` or `disabled`.";
-    "group.consumer.min.assignment.interval.ms" => group_consumer_min_assignment_interval_ms: i32 = Some("0"), at_least(0), Restart, Honoured,
+    "group.consumer.min.assignment.interval.ms" => group_consumer_min_assignment_interval_ms: i32 = Some("0"), at_least(0), Reload, Honoured,
         [], "The smallest assignment interval that a consumer group may have.";
-    "group.consumer.min.heartbeat.interval.ms" => group_consumer_min_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Restart, Honoured,
+    "group.consumer.min.heartbeat.interval.ms" => group_consumer_min_heartbeat_interval_ms: i32 = Some("5000"), at_least(1), Reload, Honoured,
         [], "The smallest heartbeat interval that a consumer group may have.";
-    "group.consumer.min.session.timeout.ms" => group_consumer_min_session_timeout_ms: i32 = Some("45000"), at_least(1), Restart, Honoured,
+    "group.consumer.min.session.timeout.ms" => group_consumer_min_session_timeout_ms: i32 = Some("45000"), at_least(1), Reload, Honoured,
         [], "The smallest session timeout that a consumer group may have.";
-    "group.consumer.regex.refresh.interval.ms" => group_consumer_regex_refresh_interval_ms: i32 = Some("600000"), at_least(10_000), Restart, Honoured,
+    "group.consumer.regex.refresh.interval.ms" => group_consumer_regex_refresh_interval_ms: i32 = Some("600000"), at_least(10_000), Reload, Honoured,
         [], "How often the regular expressions that members subscribe to are matched against all topics, beside each change of the topics.";
-    "group.consumer.session.timeout.ms" => group_consumer_session_timeout_ms: i32 = Some("45000"), at_least(1), Restart, Honoured,
+    "group.consumer.session.timeout.ms" => group_consumer_session_timeout_ms: i32 = Some("45000"), at_least(1), Reload, Honoured,
         [], "The session timeout of members of consumer groups; the default of the group key `consumer.session.timeout.ms`.";
-    "group.initial.rebalance.delay.ms" => group_initial_rebalance_delay_ms: i32 = Some("3000"), Any, Restart, Honoured,
+    "group.initial.rebalance.delay.ms" => group_initial_rebalance_delay_ms: i32 = Some("3000"), Any, Reload, Honoured,
         [], "How long the first rebalance of an empty classic group waits for more members.";
-    "group.max.session.timeout.ms" => group_max_session_timeout_ms: i32 = Some("1800000"), Any, Restart, Honoured,
+    "group.max.session.timeout.ms" => group_max_session_timeout_ms: i32 = Some("1800000"), Any, Reload, Honoured,
         [], "The greatest session timeout that a member of a classic group may ask for.";
-    "group.max.size" => group_max_size: i32 = Some("2147483647"), at_least(1), Restart, Honoured,
+    "group.max.size" => group_max_size: i32 = Some("2147483647"), at_least(1), Reload, Honoured,
         [], "The most members of one classic group.";
-    "group.min.session.timeout.ms" => group_min_session_timeout_ms: i32 = Some("6000"), Any, Restart, Honoured,
+    "group.min.session.timeout.ms" => group_min_session_timeout_ms: i32 = Some("6000"), Any, Reload, Honoured,
         [], "The smallest session timeout that a member of a classic group may ask for.";
     "leader.replication.throttled.rate" => leader_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that replicas of `leader.replication.throttled.replicas` may be sent.";
@@ -114,7 +117,7 @@ keys! {
         [], "The default of the topic key `flush.messages`.";
     "log.flush.interval.ms" => log_flush_interval_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `flush.ms`.";
-    "log.flush.offset.checkpoint.interval.ms" => log_flush_offset_checkpoint_interval_ms: i32 = Some("60000"), at_least(0), Restart, Honoured,
+    "log.flush.offset.checkpoint.interval.ms" => log_flush_offset_checkpoint_interval_ms: i32 = Some("60000"), at_least(0), Reload, Honoured,
         [], "How often the recovery points of the logs are written down; a crash makes recovery look back that far.";
     "log.flush.scheduler.interval.ms" => log_flush_scheduler_interval_ms: i64 = Some("9223372036854775807"), Any, Restart, Stored,
         [], "The default of the topic key `flush.ms`, where `log.flush.interval.ms` is not set.";
@@ -136,17 +139,17 @@ keys! {
         [], "The default of the topic key `preallocate`.";
     "log.retention.bytes" => log_retention_bytes: i64 = Some("-1"), Any, Dynamic, Honoured,
         [], "The default of the topic key `retention.bytes`.";
-    "log.retention.check.interval.ms" => log_retention_check_interval_ms: i64 = Some("300000"), at_least(1), Restart, Honoured,
+    "log.retention.check.interval.ms" => log_retention_check_interval_ms: i64 = Some("300000"), at_least(1), Reload, Honoured,
         [], "How often logs are searched for segments that are too old or too much.";
-    "log.retention.hours" => log_retention_hours: i32 = Some("168"), Any, Restart, Honoured,
+    "log.retention.hours" => log_retention_hours: i32 = Some("168"), Any, Reload, Honoured,
         [], "The default of the topic key `retention.ms` in hours, where neither `log.retention.ms` nor `log.retention.minutes` is set.";
-    "log.retention.minutes" => log_retention_minutes: Option<i32> = None, Any, Restart, Honoured,
+    "log.retention.minutes" => log_retention_minutes: Option<i32> = None, Any, Reload, Honoured,
         [], "The default of the topic key `retention.ms` in minutes, where `log.retention.ms` is not set.";
     "log.retention.ms" => log_retention_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `retention.ms`.";
-    "log.roll.hours" => log_roll_hours: i32 = Some("168"), at_least(1), Restart, Honoured,
+    "log.roll.hours" => log_roll_hours: i32 = Some("168"), at_least(1), Reload, Honoured,
         [], "The default of the topic key `segment.ms` in hours, where `log.roll.ms` is not set.";
-    "log.roll.jitter.hours" => log_roll_jitter_hours: i32 = Some("0"), at_least(0), Restart, Honoured,
+    "log.roll.jitter.hours" => log_roll_jitter_hours: i32 = Some("0"), at_least(0), Reload, Honoured,
         [], "The default of the topic key `segment.jitter.ms` in hours, where `log.roll.jitter.ms` is not set.";
     "log.roll.jitter.ms" => log_roll_jitter_ms: Option<i64> = None, Any, Dynamic, Honoured,
         [], "The default of the topic key `segment.jitter.ms`.";
@@ -174,7 +177,7 @@ keys! {
         [], "How fast the files of deleted segments and topics are removed, over all shards; a small file counts as 1 MiB.";
     "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Restart, Honoured,
         [], "The free space from which on appends are refused, so that metadata changes and deletions still work.";
-    "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Restart, Honoured,
+    "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
     "logan.inbox.capacity" => logan_inbox_capacity: i32 = Some("4096"), between(64, 1_048_576), Restart, Honoured,
         [], "The messages from other shards that one shard's inbox holds.";
@@ -182,7 +185,7 @@ keys! {
         [], "The requests that one shard may have open at another; the inbox must hold those of all shards.";
     "logan.metrics.listener" => logan_metrics_listener: Option<String> = None, Custom(check_address), Restart, Honoured,
         [], "Where `GET /metrics` answers in OpenMetrics' text format, as an IP address and a port such as 127.0.0.1:9404; nowhere where it is not set. There is no authentication.";
-    "logan.produce.validation" => logan_produce_validation: ProduceValidation = Some("full"), OneOf(PRODUCE_VALIDATIONS), Restart, Honoured,
+    "logan.produce.validation" => logan_produce_validation: ProduceValidation = Some("full"), OneOf(PRODUCE_VALIDATIONS), Dynamic, Honoured,
         [], "How closely produced batches are checked: `full`, every record's framing, compressed ones included; `header`, the batch header and its checksum.";
     "logan.producer.ids.max.per.partition" => logan_producer_ids_max_per_partition: i32 = Some("10000"), between(1, 10_000_000), Restart, Honoured,
         [], "The idempotent producers that a partition remembers; the longest idle one is forgotten first.";
@@ -208,7 +211,7 @@ keys! {
         [], "Other limits for single addresses, as address:count,address:count.";
     "max.incremental.fetch.session.cache.slots" => max_incremental_fetch_session_cache_slots: i32 = Some("1000"), at_least(0), Restart, Honoured,
         [], "The fetch sessions that the broker remembers, over all shards.";
-    "max.request.partition.size.limit" => max_request_partition_size_limit: i32 = Some("2000"), at_least(1), Restart, Honoured,
+    "max.request.partition.size.limit" => max_request_partition_size_limit: i32 = Some("2000"), at_least(1), Reload, Honoured,
         [], "The most partitions that one answer to DescribeTopicPartitions carries.";
     "message.max.bytes" => message_max_bytes: i32 = Some("1048588"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `max.message.bytes`.";
@@ -216,22 +219,24 @@ keys! {
         [], "The default of the topic key of this name.";
     "node.id" => node_id: i32 = Some("0"), at_least(0), Restart, Honoured,
         [], "The id of this broker, which clients and replicas know it by.";
-    "num.partitions" => num_partitions: i32 = Some("1"), at_least(1), Restart, Honoured,
+    "num.partitions" => num_partitions: i32 = Some("1"), at_least(1), Reload, Honoured,
         [], "The partitions of topics that are created without a number.";
-    "offset.metadata.max.bytes" => offset_metadata_max_bytes: i32 = Some("4096"), Any, Restart, Honoured,
+    "offset.metadata.max.bytes" => offset_metadata_max_bytes: i32 = Some("4096"), Any, Reload, Honoured,
         [], "The longest text that a consumer may commit with an offset.";
-    "offsets.retention.check.interval.ms" => offsets_retention_check_interval_ms: i64 = Some("600000"), at_least(1), Restart, Honoured,
+    "offsets.retention.check.interval.ms" => offsets_retention_check_interval_ms: i64 = Some("600000"), at_least(1), Reload, Honoured,
         [], "How often committed offsets are searched for those that are too old.";
-    "offsets.retention.minutes" => offsets_retention_minutes: i32 = Some("10080"), at_least(1), Restart, Honoured,
+    "offsets.retention.minutes" => offsets_retention_minutes: i32 = Some("10080"), at_least(1), Reload, Honoured,
         [], "How long committed offsets are kept after their group has become empty, or for consumers without a group after the commit.";
     "offsets.topic.compression.codec" => offsets_topic_compression_codec: i32 = Some("0"), Any, Restart, Honoured,
         [], "The codec of the batches that the group coordinators write: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.";
-    "offsets.topic.num.partitions" => offsets_topic_num_partitions: i32 = Some("50"), at_least(1), Restart, Honoured,
+    "offsets.topic.num.partitions" => offsets_topic_num_partitions: i32 = Some("50"), at_least(1), Reload, Honoured,
         [], "The partitions of `__consumer_offsets` when it is created.";
-    "offsets.topic.replication.factor" => offsets_topic_replication_factor: i16 = Some("3"), between(1, i64::MAX), Restart, Honoured,
+    "offsets.topic.replication.factor" => offsets_topic_replication_factor: i16 = Some("3"), between(1, i64::MAX), Reload, Honoured,
         [], "The replicas of `__consumer_offsets` when it is created, at most as many as there are machines.";
-    "offsets.topic.segment.bytes" => offsets_topic_segment_bytes: i32 = Some("104857600"), at_least(1), Restart, Honoured,
+    "offsets.topic.segment.bytes" => offsets_topic_segment_bytes: i32 = Some("104857600"), at_least(1), Reload, Honoured,
         [], "The segment size of `__consumer_offsets` when it is created.";
+    "process.roles" => process_roles: Vec<String> = Some(""), ListOf(ROLES), Restart, Honoured,
+        [], "What Kafka would run here: `broker`, `controller` or both. Logan always runs a whole broker; with `controller` alone it serves clients at the listeners of `controller.listener.names`.";
     "producer.id.expiration.ms" => producer_id_expiration_ms: i32 = Some("86400000"), at_least(1), Dynamic, Honoured,
         [], "How long an idle idempotent producer is remembered.";
     "queued.max.requests" => queued_max_requests: i32 = Some("500"), at_least(1), Restart, Honoured,

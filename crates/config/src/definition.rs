@@ -38,13 +38,32 @@ pub struct BrokerKey {
     pub factor: i64,
 }
 
-/// When a change of a broker key takes effect in Kafka; this is what `DescribeConfigs` reports as "read-only".
+/// When a change of a broker key takes effect. `DescribeConfigs` reports all but the last one as "read-only".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpdateMode {
     /// At the next start.
     Restart,
-    /// At once.
+    /// At once when it is written in the file; clients cannot set it, as in Kafka.
+    Reload,
+    /// At once, whether it is written in the file or set by a client.
     Dynamic,
+}
+
+impl UpdateMode {
+    /// Whether clients cannot change the value while the broker runs.
+    pub(crate) fn is_read_only(self) -> bool {
+        self != Self::Dynamic
+    }
+
+    /// In words, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Dynamic => "dynamic",
+        }
+    }
 }
 
 /// Whether Logan acts on a key.

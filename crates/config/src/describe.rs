@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::broker::BrokerConfig;
 use crate::broker_keys::BROKER_DEFINITIONS;
-use crate::definition::{Definition, UpdateMode};
+use crate::definition::Definition;
+use crate::sources::Origin;
 use crate::topic::is_sensitive;
 use crate::topic_keys::TOPIC_DEFINITIONS;
 use crate::value::ConfigType;
@@ -37,6 +38,17 @@ impl ConfigSource {
     pub const fn code(self) -> i8 {
         self as i8
     }
+}
+
+/// A key of the broker with the value that counts.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// The key.
+    pub definition: &'static Definition,
+    /// Its value; `None` where there is none.
+    pub value: Option<String>,
+    /// Where it stands.
+    pub origin: Origin,
 }
 
 /// A key as `DescribeConfigs` shows it.
@@ -128,6 +140,24 @@ impl BrokerConfig {
         BROKER_DEFINITIONS.iter().map(entry).collect()
     }
 
+    /// Every key of this broker with the value in force and where that stands, in the order of their names.
+    #[must_use]
+    pub fn effective(&self) -> Vec<Effective> {
+        let effective = |definition: &'static Definition| {
+            let own = self.settings.get(definition.name);
+            let value = own.map(|setting| {
+                let parsed = definition.parse(&setting.value);
+                parsed.map_or_else(|_| setting.value.clone(), |value| value.to_string())
+            });
+            Effective {
+                definition,
+                value: value.or_else(|| definition.default.map(str::to_owned)),
+                origin: self.origin(definition.name),
+            }
+        };
+        BROKER_DEFINITIONS.iter().map(effective).collect()
+    }
+
     /// The keys that clients have set for all brokers, in the order of their names.
     #[must_use]
     pub fn describe_cluster(&self) -> Vec<ConfigEntry> {
@@ -211,7 +241,7 @@ impl ConfigEntry {
         Self {
             name: definition.name,
             value,
-            read_only: definition.update == UpdateMode::Restart,
+            read_only: definition.update.is_read_only(),
             source,
             is_sensitive: is_sensitive(definition.config_type),
             synonyms,

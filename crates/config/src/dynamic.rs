@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::broker::{BrokerConfig, Hosts};
 use crate::broker_keys::BROKER_DEFINITIONS;
-use crate::definition::{Definition, UpdateMode};
+use crate::definition::Definition;
 use crate::known::{is_dynamic_in_kafka, nearest, warn_about};
 use crate::sources::{Origin, Setting};
 use crate::{ConfigError, Warning};
@@ -178,7 +178,7 @@ fn check_lockout(values: &BTreeMap<String, String>) -> Result<(), String> {
 
 fn check_keys(values: &BTreeMap<String, String>) -> Result<(), String> {
     let is_static = |key: &&String| match definition(key) {
-        Some(definition) => definition.update == UpdateMode::Restart,
+        Some(definition) => definition.update.is_read_only(),
         None => is_dynamic_in_kafka(key) == Some(false),
     };
     let fixed: Vec<&str> = values
@@ -209,7 +209,7 @@ fn definition(key: &str) -> Option<&'static Definition> {
 /// Why a key that has no definition is refused.
 fn unknown(key: &str) -> String {
     match warn_about(key, &Origin::Cluster) {
-        Warning::NotUsed { .. } => format!("{key} is not used by Logan"),
+        Warning::NotUsed { reason, .. } => format!("{key} is not used by Logan: {reason}"),
         _ => match nearest(key) {
             Some(nearest) => format!("Unknown broker config name: {key}; did you mean {nearest}?"),
             None => format!("Unknown broker config name: {key}"),

@@ -14,16 +14,30 @@ pub enum ConfigError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The file is no text of a bearable length, says nothing, or does not stand still.
+    #[error("configuration file {path}: {problem}")]
+    NoConfiguration {
+        /// The file.
+        path: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
     /// The file is no `.properties` file.
-    #[error("configuration file {path}, {source}")]
+    #[error("configuration file {path}:{source}")]
     Syntax {
         /// The file.
         path: String,
         /// The line and its fault.
         source: SyntaxError,
     },
+    /// An environment variable is no text.
+    #[error("environment variable {name}: its value is not UTF-8")]
+    Environment {
+        /// The variable.
+        name: String,
+    },
     /// An `--override` is no `key=value`.
-    #[error("--override {argument}: expected key=value")]
+    #[error("--override {argument}: expected key=value, for example --override num.partitions=4")]
     Override {
         /// The argument.
         argument: String,

@@ -4,12 +4,16 @@ use std::fmt;
 
 use crate::broker_keys::BROKER_DEFINITIONS;
 use crate::sources::Origin;
+use crate::unused;
 
 /// Kafka's own keys; the names are facts.
 const KAFKA_KEYS: &str = include_str!("../kafka-4.3.1-keys.txt");
 
 /// A name this far away from a misspelt key is still offered: more changes than these make another word.
 const DISTANCE_MAX: usize = 4;
+
+/// A longer name is no key that somebody misspelt, and comparing it with all of them would take long.
+const NAME_LEN_MAX: usize = 128;
 
 /// Something in the configuration that does not keep the broker from starting, but that somebody should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub enum Warning {
     NotUsed {
         /// The key.
         key: String,
+        /// Why.
+        reason: &'static str,
         /// Where it stands.
         origin: Origin,
     },
@@ -49,12 +55,52 @@ pub enum Warning {
         /// The listener.
         listener: String,
     },
+    /// The file is one for a controller without a broker; its listeners are opened for clients.
+    ControllerOnly {
+        /// The listeners.
+        listeners: String,
+        /// Where the roles stand.
+        origin: Origin,
+    },
+    /// An environment variable that looks like one of Logan's and stands for no key.
+    UnknownVariable {
+        /// The variable.
+        name: String,
+        /// The variable that was perhaps meant.
+        nearest: Option<String>,
+    },
+}
+
+impl Warning {
+    /// What it is about: a key, a listener or a variable.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::NotUsed { key, .. }
+            | Self::Stored { key, .. }
+            | Self::Unknown { key, .. }
+            | Self::Shadowed { key, .. } => key,
+            Self::ControllerListener { listener } => listener,
+            Self::ControllerOnly { .. } => "process.roles",
+            Self::UnknownVariable { name, .. } => name,
+        }
+    }
+
+    /// Whether somebody meant something that does not exist: an error for who checks strictly.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::UnknownVariable { .. })
+    }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotUsed { key, origin } => write!(f, "{key} is not used by Logan ({origin})"),
+            Self::NotUsed {
+                key,
+                reason,
+                origin,
+            } => write!(f, "{key} is not used by Logan: {reason} ({origin})"),
             Self::Stored { key, origin } => write!(
                 f,
                 "{key} is kept, but this version does not act on it ({origin})"
@@ -84,6 +130,17 @@ impl fmt::Display for Warning {
                     "listener {listener} is for Kafka's controllers and is not opened"
                 )
             }
+            Self::ControllerOnly { listeners, origin } => write!(
+                f,
+                "process.roles names a controller alone, but Logan has none apart from brokers: a whole broker starts, and serves clients at {listeners} ({origin})"
+            ),
+            Self::UnknownVariable { name, nearest } => {
+                write!(f, "environment variable {name} stands for no key")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
@@ -91,8 +148,12 @@ impl fmt::Display for Warning {
 /// What to say about a key that has no definition here.
 pub(crate) fn warn_about(key: &str, origin: &Origin) -> Warning {
     let (key, origin) = (key.to_owned(), origin.clone());
-    if key.starts_with("listener.name.") || kafka_broker_keys().any(|known| known == key) {
-        Warning::NotUsed { key, origin }
+    if let Some(reason) = unused::reason(&key) {
+        Warning::NotUsed {
+            key,
+            reason,
+            origin,
+        }
     } else {
         let nearest = nearest(&key);
         Warning::Unknown {
@@ -124,10 +185,22 @@ pub(crate) fn nearest(key: &str) -> Option<&'static str> {
         .iter()
         .map(|definition| definition.name)
         .chain(kafka_broker_keys());
-    let (distance, name) = names
-        .map(|name| (distance(key, name), name))
+    nearest_of(key, names)
+}
+
+/// The one of `names` that was perhaps meant.
+pub(crate) fn nearest_of<T: AsRef<str>>(
+    name: &str,
+    names: impl IntoIterator<Item = T>,
+) -> Option<T> {
+    if name.len() > NAME_LEN_MAX {
+        return None;
+    }
+    let (distance, nearest) = names
+        .into_iter()
+        .map(|known| (distance(name, known.as_ref()), known))
         .min_by_key(|(distance, _)| *distance)?;
-    (distance <= DISTANCE_MAX && distance < key.chars().count()).then_some(name)
+    (distance <= DISTANCE_MAX && distance < name.chars().count()).then_some(nearest)
 }
 
 /// The characters to insert, delete or replace to make one text of the other (Levenshtein).

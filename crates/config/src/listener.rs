@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::broker_keys::BrokerValues;
+use crate::broker_keys::{BROKER_DEFINITIONS, BrokerValues};
 
 /// An address with the name of its listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +42,25 @@ pub struct Listener {
 /// A fault, with the key that should be changed.
 pub(crate) type Fault = (&'static str, String);
 
-/// The listeners that Logan opens, in the order of the file.
+/// Whether the configuration is one for a controller without a broker, in Kafka a process that clients do not talk to.
+pub(crate) fn is_controller_alone(values: &BrokerValues) -> bool {
+    matches!(&values.process_roles[..], [role] if role == "controller")
+}
+
+/// The listeners that Logan opens, in the order of the file: those of brokers, and those of controllers where there are
+/// no others.
 pub(crate) fn resolve(values: &BrokerValues) -> Result<Vec<Listener>, Fault> {
     let key = "listeners";
-    let controllers: Vec<String> = values
+    let named: Vec<String> = values
         .controller_listener_names
         .iter()
         .map(|name| name.to_uppercase())
         .collect();
+    let (controllers, opened_controllers) = if is_controller_alone(values) {
+        (Vec::new(), named)
+    } else {
+        (named, Vec::new())
+    };
     let mut opened = parse_all(key, &values.listeners)?;
     opened.retain(|endpoint| !controllers.contains(&endpoint.listener));
     if opened.is_empty() {
@@ -59,7 +70,8 @@ pub(crate) fn resolve(values: &BrokerValues) -> Result<Vec<Listener>, Fault> {
         ));
     }
     check_distinct(key, &opened)?;
-    check_protocols(&opened, &values.listener_security_protocol_map)?;
+    let map = protocol_map(values, &opened_controllers);
+    check_protocols(&opened, &map)?;
     let advertised = match &values.advertised_listeners {
         None => opened.clone(),
         Some(texts) => parse_all("advertised.listeners", texts)?,
@@ -190,6 +202,21 @@ fn are_of_both_families(one: &Endpoint, other: &Endpoint) -> bool {
 }
 
 const SECURITY_PROTOCOLS: &[&str] = &["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
+/// As in Kafka, a controller's listener speaks PLAINTEXT where nobody maps any.
+fn protocol_map(values: &BrokerValues, opened_controllers: &[String]) -> String {
+    let map = &values.listener_security_protocol_map;
+    let default = BROKER_DEFINITIONS
+        .iter()
+        .find(|definition| definition.name == "listener.security.protocol.map")
+        .and_then(|definition| definition.default);
+    if default != Some(map.as_str()) {
+        return map.clone();
+    }
+    let named = opened_controllers.iter();
+    let named = named.map(|listener| format!(",{listener}:PLAINTEXT"));
+    named.fold(map.clone(), |map, entry| map + &entry)
+}
 
 /// Refuses a listener that would have to speak anything but PLAINTEXT; the map may name others for listeners that
 /// are not opened, as Kafka's default does.

@@ -23,7 +23,7 @@ pub struct Property {
 
 /// Why a text is no `.properties` file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {problem}")]
+#[error("{line}: {problem}")]
 pub struct SyntaxError {
     /// The line on which the faulty entry begins, from 1.
     pub line: usize,

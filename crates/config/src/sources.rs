@@ -1,4 +1,5 @@
-//! Where values come from: the embedded development configuration or a file, and `--override` over them.
+//! Where values come from: the embedded development configuration or a file, the environment over it, and `--override`
+//! over both.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::ConfigError;
+use crate::environment::UnknownVariable;
+use crate::file;
 use crate::properties;
 
 /// The configuration of a broker that is started without a file.
@@ -18,6 +21,8 @@ pub enum Origin {
     Development(usize),
     /// In this file, on this line.
     File(Arc<str>, usize),
+    /// In this environment variable.
+    Environment(Arc<str>),
     /// In an `--override` argument.
     Override,
     /// By a client while brokers ran, for all of them.
@@ -33,6 +38,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Development(line) => write!(f, "built-in development configuration:{line}"),
             Self::File(path, line) => write!(f, "{path}:{line}"),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
             Self::Override => f.write_str("--override"),
             Self::Cluster => f.write_str("set for all brokers"),
             Self::Broker => f.write_str("set for this broker"),
@@ -50,12 +56,13 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Everything that was written, the strongest source of each key: an override beats the file, and a later line an
-/// earlier one, as in Kafka.
+/// Everything that was written, the strongest source of each key: what is added later beats what is there, and a later
+/// line of a file an earlier one, as in Kafka. The order is: file, environment, overrides.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     pub(crate) settings: BTreeMap<String, Setting>,
     pub(crate) shadowed: Vec<(String, Setting)>,
+    pub(crate) unknown_variables: Vec<UnknownVariable>,
 }
 
 impl Sources {
@@ -91,14 +98,10 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Read`] and [`ConfigError::Syntax`], naming the file.
+    /// [`ConfigError::Read`], [`ConfigError::NoConfiguration`] and [`ConfigError::Syntax`], naming the file.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| ConfigError::Read {
-            path: name.clone(),
-            source,
-        })?;
-        Self::from_text(&name, &properties::decode(bytes))
+        let text = file::read_text(path)?;
+        Self::from_text(&path.display().to_string(), &text)
     }
 
     /// Reads a text as if it stood in the file `name`.
@@ -147,7 +150,7 @@ impl Sources {
         }
     }
 
-    fn set(&mut self, key: String, setting: Setting) -> Option<Setting> {
+    pub(crate) fn set(&mut self, key: String, setting: Setting) -> Option<Setting> {
         self.settings.insert(key, setting)
     }
 }

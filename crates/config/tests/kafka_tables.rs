@@ -24,6 +24,11 @@ const DEVIATIONS: &[(&str, &str, &str)] = &[
         "Kafka demands one; Logan has no such listeners",
     ),
     (
+        "process.roles",
+        "default",
+        "Kafka demands one; Logan always runs a whole broker",
+    ),
+    (
         "listeners",
         "update",
         "sockets are opened once, before shards know where they listen",
@@ -102,10 +107,10 @@ fn describe(definition: &Definition) -> [(&'static str, String); 4] {
         ("validator", describe_validator(definition)),
         (
             "update",
-            if definition.update == UpdateMode::Restart {
-                "restart"
-            } else {
-                "dynamic"
+            // Kafka reads its file once; what Logan reads anew is read-only for clients of both.
+            match definition.update {
+                UpdateMode::Restart | UpdateMode::Reload => "restart",
+                UpdateMode::Dynamic => "dynamic",
             }
             .to_owned(),
         ),
