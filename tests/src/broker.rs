@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,6 +19,7 @@ const TIME_MAX: Duration = Duration::from_secs(60);
 /// What a broker is started with. The built-in configuration holds for all that is not said.
 #[derive(Clone, Debug)]
 pub struct Launch {
+    file: Option<PathBuf>,
     directories: String,
     overrides: Vec<(String, String)>,
     environment: Vec<(OsString, OsString)>,
@@ -55,6 +56,8 @@ pub enum Signal {
     Stop,
     /// Lets it go on.
     Continue,
+    /// Has it read its configuration file again.
+    HangUp,
 }
 
 impl Launch {
@@ -62,6 +65,7 @@ impl Launch {
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
         Self {
+            file: None,
             directories: directory.display().to_string(),
             // Two shards on any machine, so that requests cross from one to the other.
             overrides: vec![("shard.cores".to_owned(), "2".to_owned())],
@@ -78,6 +82,15 @@ impl Launch {
             .collect();
         Self {
             directories: named.join(","),
+            ..Self::in_directory(Path::new(""))
+        }
+    }
+
+    /// A broker that is told nothing but this configuration file, which has to name a free port and the directories.
+    #[must_use]
+    pub fn of_file(file: &Path) -> Self {
+        Self {
+            file: Some(file.to_path_buf()),
             ..Self::in_directory(Path::new(""))
         }
     }
@@ -154,13 +167,20 @@ impl Launch {
         let mut command = Command::new(binary::logan());
         let standing = [
             ("listeners", "PLAINTEXT://127.0.0.1:0"),
-            ("log.dirs", &self.directories),
+            ("log.dirs", &*self.directories),
         ];
+        let standing = match &self.file {
+            Some(file) => {
+                command.arg("--config").arg(file);
+                &[][..]
+            }
+            None => &standing[..],
+        };
         let own = self
             .overrides
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()));
-        for (key, value) in standing.into_iter().chain(own) {
+        for (key, value) in standing.iter().copied().chain(own) {
             command.arg("--override").arg(format!("{key}={value}"));
         }
         command
@@ -268,6 +288,7 @@ impl Broker {
             Signal::Interrupt => "INT",
             Signal::Stop => "STOP",
             Signal::Continue => "CONT",
+            Signal::HangUp => "HUP",
         };
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -{name} {}", self.pid())])

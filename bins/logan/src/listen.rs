@@ -41,11 +41,15 @@ fn address_of(endpoint: &Endpoint) -> Result<SocketAddr> {
     if endpoint.host.is_empty() {
         return Ok(wildcard(endpoint.port));
     }
-    let mut resolved = (endpoint.host.as_str(), endpoint.port)
+    let resolved: Vec<SocketAddr> = (endpoint.host.as_str(), endpoint.port)
         .to_socket_addrs()
-        .with_context(|| format!("cannot resolve {}", endpoint.host))?;
-    resolved
-        .next()
+        .with_context(|| format!("cannot resolve {}", endpoint.host))?
+        .collect();
+    // As Java does: `localhost` is 127.0.0.1 for a file that was written for Kafka.
+    let first = resolved.iter().find(|address| address.is_ipv4());
+    first
+        .or(resolved.first())
+        .copied()
         .with_context(|| format!("{} has no address", endpoint.host))
 }
 

@@ -1,10 +1,15 @@
-//! The broker's process: reads the configuration, starts the shards and the router, and stops them.
+//! The broker's process: reads the configuration, starts the shards and the router, follows changes of the configuration,
+//! and stops them. With a command it starts nothing.
 
 mod args;
+mod config_commands;
 mod device;
 mod directories;
 mod listen;
 mod metrics;
+mod reload;
+mod watch;
+mod written;
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -12,18 +17,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use args::Args;
+use args::{Args, Command};
 use broker::{Advertise, OnChange, ShardCommand, ShardEvent, ShardSeed, ShardSetup};
 use clap::{CommandFactory as _, Parser as _};
-use config::{BrokerConfig, ConfigError, ShardCores, Sources};
+use config::{BrokerConfig, ConfigError, ShardCores};
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
 use metrics::ShardMetrics;
+use reload::Reloader;
 use runtime::{
     CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender,
     Shards, Supervisor, Topology,
 };
 use tracing_subscriber::EnvFilter;
+use written::{Written, log_warnings};
 
 /// The exit code for a wrong configuration, as for a wrong command line.
 const EXIT_CODE_USAGE: u8 = 2;
@@ -32,7 +39,10 @@ const EXIT_CODE_USAGE: u8 = 2;
 const ACCEPTED_MAX: usize = 8192;
 
 /// Events that shard 0 may have told and nobody has heard yet.
-const EVENTS_MAX: usize = 4;
+const EVENTS_MAX: usize = 4 + COMMANDS_MAX;
+
+/// Configurations that shard 0 may be told of, or a drain besides, before it listens.
+const COMMANDS_MAX: usize = 4;
 
 /// How long the main thread waits for an event before it looks whether a shard has ended.
 const EVENT_WAIT: Duration = Duration::from_millis(100);
@@ -43,19 +53,22 @@ fn main() -> ExitCode {
         clap_complete::generate(shell, &mut Args::command(), "logan", &mut std::io::stdout());
         return ExitCode::SUCCESS;
     }
+    if let Some(Command::Config { command }) = &args.command {
+        return config_commands::run(command);
+    }
     begin_logging();
-    let config = match configure(&args) {
-        Ok(config) => config,
+    let written = Written::new(&args.written);
+    let (config, text) = match configure(&written) {
+        Ok(configured) => configured,
         Err(error) => return fail(&error, EXIT_CODE_USAGE),
     };
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
+    log_warnings(&config.warnings);
     let plan = match plan_cores(&config) {
         Ok(plan) => plan,
         Err(error) => return fail(&format!("{error:#}"), EXIT_CODE_USAGE),
     };
-    match run(config, &plan) {
+    let reloader = Reloader::new(written, text, config.clone(), plan.shards.len());
+    match run(config, &plan, reloader) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 1),
     }
@@ -80,15 +93,11 @@ fn begin_logging() {
         .init();
 }
 
-fn configure(args: &Args) -> Result<BrokerConfig, ConfigError> {
-    let mut sources = match &args.config {
-        Some(path) => Sources::from_file(path)?,
-        None => Sources::development(),
-    };
-    for argument in &args.overrides {
-        sources.add_override(argument)?;
-    }
-    BrokerConfig::from_sources(&sources)
+/// The configuration, and what the file says of it.
+fn configure(written: &Written) -> Result<(BrokerConfig, Option<String>), ConfigError> {
+    let text = written.read()?;
+    let sources = written.sources(text.as_deref())?;
+    Ok((BrokerConfig::from_sources(&sources)?, text))
 }
 
 /// Which cores run a shard: what the configuration asks for, if this machine has it.
@@ -100,7 +109,7 @@ fn plan_cores(config: &BrokerConfig) -> Result<CorePlan> {
 }
 
 /// The broker's life.
-fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
+fn run(config: BrokerConfig, plan: &CorePlan, mut reloader: Reloader) -> Result<()> {
     let descriptors_max =
         runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
     let shard_count = plan.shards.len();
@@ -144,9 +153,11 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
     announce(&ready_line);
-    if let Event::ShardEnded(shard) = supervisor.wait() {
-        bail!("shard {shard} ended unexpectedly");
-    }
+    let ends = reload::Shards {
+        commands: &machine.commands,
+        events: &machine.events,
+    };
+    await_end(&supervisor, &mut reloader, ends)?;
     tracing::info!("stopping: finishing requests and closing logs");
     drop(router);
     drain(&machine.commands, &machine.events, shutdown_timeout)?;
@@ -155,6 +166,30 @@ fn run(config: BrokerConfig, plan: &CorePlan) -> Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Follows changes of the configuration until the process is asked to end.
+///
+/// # Errors
+/// A shard that has ended by itself.
+fn await_end(
+    supervisor: &Supervisor,
+    reloader: &mut Reloader,
+    shards: reload::Shards<'_>,
+) -> Result<()> {
+    reloader.watch(supervisor);
+    let mut left = None;
+    loop {
+        match left.take().unwrap_or_else(|| supervisor.wait()) {
+            Event::Terminate => return Ok(()),
+            // Nothing could be read again: it was started from a terminal that is gone.
+            Event::HangUp if !reloader.has_file() => return Ok(()),
+            event @ (Event::HangUp | Event::Nudged) => {
+                left = reloader.reload(event, supervisor, shards);
+            }
+            Event::ShardEnded(shard) => bail!("shard {shard} ended unexpectedly"),
+        }
+    }
 }
 
 /// Descriptors that shards, sockets of the process and its directories need besides connections and segments.
@@ -220,7 +255,7 @@ fn prepare(
         .map(|(shard, port)| {
             let (sender, accepted_in) = GlommioIo::mailbox(ACCEPTED_MAX);
             accepted.push(sender);
-            let (sender, commands_in) = GlommioIo::mailbox(1);
+            let (sender, commands_in) = GlommioIo::mailbox(COMMANDS_MAX);
             commands.push(sender);
             let (source, scrapes) = metrics::channel(shard);
             metrics.push(source);
@@ -294,10 +329,11 @@ fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
             Some(ShardEvent::Ready) => return Ok(()),
             Some(ShardEvent::Failed(problem)) => bail!(problem),
             Some(ShardEvent::Drained) => bail!("the shards stopped before they were ready"),
-            None => {}
+            Some(ShardEvent::Reloaded(_)) | None => {}
         }
         match supervisor.wait_for(Duration::ZERO) {
-            None => {}
+            // The file is looked at again as soon as the broker is ready.
+            Some(Event::HangUp | Event::Nudged) | None => {}
             // Nothing has been acknowledged yet, and recovery begins anew at the next start.
             Some(Event::Terminate) => bail!("stopped before it was ready"),
             Some(Event::ShardEnded(shard)) => bail!("shard {shard} ended unexpectedly"),
@@ -373,7 +409,7 @@ fn drain(
     loop {
         match events.wait_for(deadline.saturating_duration_since(Instant::now())) {
             Some(ShardEvent::Drained) => return Ok(()),
-            Some(ShardEvent::Ready | ShardEvent::Failed(_)) => {}
+            Some(ShardEvent::Ready | ShardEvent::Failed(_) | ShardEvent::Reloaded(_)) => {}
             None => bail!(
                 "not every log was closed within {} ms (logan.shutdown.timeout.ms); the next start recovers them",
                 timeout.as_millis()

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use config::BrokerConfig;
 use io::{Instant, Io};
 use metadata::{Measured, MetadataImage, PartitionMove};
 use protocol::Str;
@@ -71,8 +72,8 @@ pub(crate) enum Request {
 
 /// A message that keeps the shards in step.
 pub(crate) enum Control<I: Io> {
-    /// The new state of the cluster; answered when this shard's logs exist.
-    Image(Arc<MetadataImage>),
+    /// The new state of the cluster, and what this broker's configuration says; answered when this shard's logs exist.
+    Image(Arc<MetadataImage>, Arc<BrokerConfig>),
     /// A new state of the cluster in which partitions go to other shards; answered when this shard sends nothing more to
     /// their old owners.
     Announce(Arc<Announcement>),
@@ -309,7 +310,7 @@ pub(crate) type DeleteRecordsResult = Result<Offset, ErrorCode>;
 impl<I: Io> std::fmt::Debug for Control<I> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Image(_) => "Image",
+            Self::Image(..) => "Image",
             Self::Announce(_) => "Announce",
             Self::Release(_) => "Release",
             Self::Adopt(_) => "Adopt",

@@ -74,8 +74,11 @@ pub struct LogDirectory {
 }
 
 /// What the process tells shard 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ShardCommand {
+    /// Let this be what is written in the configuration, without what clients have set: another one than before in
+    /// values that need no restart only. Answered by [`ShardEvent::Reloaded`].
+    Reload(Arc<BrokerConfig>),
     /// Answer what is under way, close the logs, and end all shards.
     Drain,
 }
@@ -87,6 +90,8 @@ pub enum ShardEvent {
     Ready,
     /// The broker cannot start, and why.
     Failed(String),
+    /// Every shard has the configuration that it was last told; or why none has.
+    Reloaded(Result<(), String>),
     /// Every log is closed; the shards end.
     Drained,
 }
@@ -101,7 +106,8 @@ pub struct ShardSeed<I: Io> {
     pub commands: I::Receiver<ShardCommand>,
     /// Who asks for its numbers.
     pub scrapes: I::Receiver<Scrape<I>>,
-    /// Where it reports; only shard 0 reports anything. It needs room for two events.
+    /// Where it reports; only shard 0 reports anything. It needs room for two events, and one for each configuration that
+    /// it may be told at a time.
     pub events: I::Sender<ShardEvent>,
     /// What all shards share.
     pub setup: Arc<ShardSetup>,
@@ -112,7 +118,7 @@ pub struct ShardSeed<I: Io> {
 /// What every shard of a machine is told alike.
 #[derive(Debug)]
 pub struct ShardSetup {
-    /// The configuration.
+    /// The configuration at the start, for what does not change until the next one.
     pub config: BrokerConfig,
     /// What clients are told about this machine.
     pub advertise: Advertise,
@@ -124,11 +130,11 @@ pub struct ShardSetup {
     pub cache_bytes: usize,
     /// Descriptors that the process may have open.
     pub descriptors_max: u64,
-    /// Who else must know when clients have changed the configuration.
+    /// Who else must know when the configuration has changed.
     pub on_change: OnChange,
 }
 
-/// What shard 0 calls when clients have given the broker other values: what follows them outside the shards. It must
+/// What shard 0 calls when the broker has got other values: what follows them outside the shards. It must
 /// not wait.
 #[derive(Clone, Default)]
 pub struct OnChange(Option<Arc<ConfigHook>>);
@@ -243,7 +249,8 @@ impl<I: Io> Shard<I> {
         let storage = ShardStorage::new(io.clone(), storage_config(&setup, shard_count));
         // Memory that nobody has touched yet is dear in the path of the first records.
         storage.prefill(storage.config().staging_bytes);
-        let view = View::new(Arc::new(MetadataImage::new()), None, &setup.config);
+        let written = Arc::new(setup.config.clone());
+        let view = View::new(Arc::new(MetadataImage::new()), None, &written);
         Self {
             receive_buffers: ReceiveBuffers::default(),
             request_budget: RequestBudget::new(limits.request_memory_bytes),
@@ -297,7 +304,8 @@ impl<I: Io> Shard<I> {
         self.mesh.shard()
     }
 
-    /// The configuration in force: what clients set while the broker runs is in it from the next request on.
+    /// The configuration in force: what clients set and what is read anew while the broker runs is in it from the next
+    /// request on.
     pub(crate) fn config(&self) -> Rc<BrokerConfig> {
         Rc::clone(&self.view.borrow().config)
     }

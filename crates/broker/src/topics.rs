@@ -38,8 +38,10 @@ pub(crate) struct TopicSettings {
 #[derive(Debug)]
 pub(crate) struct View {
     pub(crate) image: Arc<MetadataImage>,
-    /// The broker's configuration: what was written, and what clients have set over it.
+    /// The broker's configuration: what is written, and what clients have set over it.
     pub(crate) config: Rc<BrokerConfig>,
+    /// What is written alone.
+    pub(crate) written: Arc<BrokerConfig>,
     /// Shared with the views before it, as far as it is the same.
     settings: HashTrieMap<Uuid, Rc<TopicSettings>>,
     /// Those of topics without values of their own, once there was one.
@@ -48,23 +50,27 @@ pub(crate) struct View {
 
 impl View {
     /// Parses what is new in `image`: the topics that changed, or all of them if the broker's configuration did, or if
-    /// `previous` lies too far back to know. `written` is the broker's configuration as it started.
+    /// `previous` lies too far back to know. `written` is the broker's configuration without what clients have set.
     pub(crate) fn new(
         image: Arc<MetadataImage>,
         previous: Option<&Self>,
-        written: &BrokerConfig,
+        written: &Arc<BrokerConfig>,
     ) -> Self {
-        let previous =
-            previous.filter(|previous| previous.image.broker_configs() == image.broker_configs());
+        let previous = previous.filter(|previous| {
+            Arc::ptr_eq(&previous.written, written)
+                && previous.image.broker_configs() == image.broker_configs()
+        });
         let mut view = match previous {
             Some(previous) => Self {
                 image,
                 config: Rc::clone(&previous.config),
+                written: Arc::clone(written),
                 settings: previous.settings.clone(),
                 plain: previous.plain.clone(),
             },
             None => Self {
                 config: Rc::new(effective(written, &image)),
+                written: Arc::clone(written),
                 image,
                 settings: HashTrieMap::default(),
                 plain: OnceCell::new(),

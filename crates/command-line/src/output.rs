@@ -32,6 +32,14 @@ impl Output {
         }
     }
 
+    /// Writes in `format`, for a program that talks to no broker.
+    pub fn local(format: OutputFormat, color: ColorWhen) -> Self {
+        Self {
+            color,
+            ..Self::plain(format)
+        }
+    }
+
     /// Writes in `format`, without colours and advice, as tests of a program want it.
     pub fn plain(format: OutputFormat) -> Self {
         Self {

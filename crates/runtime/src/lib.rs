@@ -49,6 +49,6 @@ pub use router::{
 pub use shard_io::GlommioIo;
 pub use shards::{Shards, StartError};
 pub use stream::{ReadHalf, Socket, Stream, WriteHalf};
-pub use supervisor::{Event, Supervisor};
+pub use supervisor::{Event, Nudge, Supervisor};
 pub use task::Task;
 pub use watchdog::{Delays, ShardDelays};

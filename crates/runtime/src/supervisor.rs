@@ -1,4 +1,4 @@
-//! What the main thread waits for: signals and shards that end.
+//! What the main thread waits for: signals, shards that end, and whoever else nudges it.
 
 use std::io::{ErrorKind, Read as _, Result};
 use std::os::unix::net::UnixStream;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use types::ShardId;
 
@@ -24,8 +24,28 @@ const EVENTS_MAX: usize = u16::MAX as usize + 16;
 pub enum Event {
     /// The first SIGTERM or SIGINT: drain. A later one ends the process at once, without asking anybody.
     Terminate,
+    /// SIGHUP: read the configuration anew.
+    HangUp,
+    /// Somebody who has a [`Nudge`] has something to say; many nudges may become one.
+    Nudged,
     /// The main task of this shard has returned.
     ShardEnded(ShardId),
+}
+
+/// Wakes the main thread, from any other one. It never waits, and never fills the queue of events.
+#[derive(Clone, Debug)]
+pub struct Nudge {
+    sender: EventSender,
+    is_pending: Arc<AtomicBool>,
+}
+
+impl Nudge {
+    /// Makes [`Event::Nudged`] come, unless one is on its way already.
+    pub fn send(&self) {
+        if !self.is_pending.swap(true, Ordering::AcqRel) {
+            self.sender.tell(Event::Nudged);
+        }
+    }
 }
 
 /// Collects [`Event`]s. One per process.
@@ -33,6 +53,7 @@ pub enum Event {
 pub struct Supervisor {
     sender: EventSender,
     events: flume::Receiver<Event>,
+    is_nudged: Arc<AtomicBool>,
 }
 
 impl Supervisor {
@@ -43,10 +64,11 @@ impl Supervisor {
         Self {
             sender: EventSender(sender),
             events,
+            is_nudged: Arc::default(),
         }
     }
 
-    /// Makes one that also takes over SIGTERM and SIGINT.
+    /// Makes one that also takes over SIGTERM, SIGINT and SIGHUP.
     ///
     /// # Errors
     /// The operating system's.
@@ -54,12 +76,21 @@ impl Supervisor {
         let supervisor = Self::without_signals();
         let (mut received, pipe) = UnixStream::pair()?;
         let is_terminating = Arc::new(AtomicBool::new(false));
-        for signal in [SIGTERM, SIGINT] {
-            flag::register_conditional_shutdown(
-                signal,
-                EXIT_CODE_SECOND_SIGNAL,
-                Arc::clone(&is_terminating),
-            )?;
+        let (terminate, hang_up): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+        for (signal, flag) in [
+            (SIGTERM, &terminate),
+            (SIGINT, &terminate),
+            (SIGHUP, &hang_up),
+        ] {
+            if signal != SIGHUP {
+                flag::register_conditional_shutdown(
+                    signal,
+                    EXIT_CODE_SECOND_SIGNAL,
+                    Arc::clone(&is_terminating),
+                )?;
+            }
+            // In this order: the byte wakes who looks at the flags.
+            flag::register(signal, Arc::clone(flag))?;
             low_level::pipe::register(signal, pipe.try_clone()?)?;
         }
         let sender = supervisor.sender.clone();
@@ -70,11 +101,16 @@ impl Supervisor {
                 loop {
                     match received.read(&mut byte) {
                         Ok(1..) if is_terminating.load(Ordering::SeqCst) => {}
-                        Ok(1..) => {
+                        Ok(1..) if terminate.swap(false, Ordering::SeqCst) => {
                             sender.tell(Event::Terminate);
                             thread::sleep(SAME_SIGNAL);
                             is_terminating.store(true, Ordering::SeqCst);
                         }
+                        Ok(1..) if hang_up.swap(false, Ordering::SeqCst) => {
+                            sender.tell(Event::HangUp);
+                        }
+                        // The flag of this one was seen with another's byte.
+                        Ok(1..) => {}
                         Err(error) if error.kind() == ErrorKind::Interrupted => {}
                         Ok(0) | Err(_) => return,
                     }
@@ -89,15 +125,32 @@ impl Supervisor {
     /// Never: the supervisor itself keeps the channel open.
     #[must_use]
     pub fn wait(&self) -> Event {
-        self.events
-            .recv()
-            .expect("the supervisor holds a sender itself")
+        let event = self.events.recv();
+        self.heard(event.expect("the supervisor holds a sender itself"))
     }
 
     /// Waits for the next event for at most `span`.
     #[must_use]
     pub fn wait_for(&self, span: Duration) -> Option<Event> {
-        self.events.recv_timeout(span).ok()
+        let event = self.events.recv_timeout(span).ok()?;
+        Some(self.heard(event))
+    }
+
+    /// What wakes the main thread.
+    #[must_use]
+    pub fn nudge(&self) -> Nudge {
+        Nudge {
+            sender: self.sender.clone(),
+            is_pending: Arc::clone(&self.is_nudged),
+        }
+    }
+
+    /// From here on another nudge is news.
+    fn heard(&self, event: Event) -> Event {
+        if event == Event::Nudged {
+            self.is_nudged.store(false, Ordering::Release);
+        }
+        event
     }
 
     pub(crate) fn clone_sender(&self) -> EventSender {

@@ -221,7 +221,8 @@ fn leaders(wire: &mut Wire) -> Vec<i32> {
         .collect()
 }
 
-fn value_of(wire: &mut Wire, broker: &str, key: &str) -> Option<String> {
+/// The value of a broker's key.
+pub(crate) fn value_of(wire: &mut Wire, broker: &str, key: &str) -> Option<String> {
     let request = DescribeConfigsRequest {
         resources: vec![DescribeConfigsResource {
             resource_type: BROKER_RESOURCE,

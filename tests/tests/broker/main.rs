@@ -25,6 +25,7 @@ mod metadata_damage;
 mod metrics;
 mod moves;
 mod power_cut;
+mod reload;
 mod retention;
 mod shutdown;
 mod stalls;

@@ -27,7 +27,7 @@ pub(super) fn decide<I: Io>(
     changes: &[ConfigChange],
 ) -> Result<Decision<AlterConfigsReply>, Refusal> {
     let config = shard.config();
-    let written = &shard.setup.config;
+    let written = &shard.view().written;
     let check = |configs: &Configs| {
         let configs = configs.iter().map(|(key, value)| (key, Some(value)));
         check_values(&config, configs)
@@ -47,6 +47,29 @@ pub(super) fn decide<I: Io>(
         check_broker: &|name, brokers| check_broker(written, name, brokers),
     };
     decide_alter_configs(image, changes, &rules)
+}
+
+/// Whether what clients have set fits what is to be written from now on as well as it fits what was written.
+///
+/// # Errors
+/// What does not any more, and why.
+pub(super) fn check_reload(
+    before: &BrokerConfig,
+    after: &BrokerConfig,
+    image: &MetadataImage,
+) -> Result<(), Refusal> {
+    let dynamic = dynamic_values(image.broker_configs(), after.node_id);
+    let (_, known) = before.with_dynamic_as_far_as_possible(&dynamic);
+    let (_, mut problems) = after.with_dynamic_as_far_as_possible(&dynamic);
+    problems.retain(|problem| !known.contains(problem));
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "what clients have set does not go with it: {}",
+        problems.join("; ")
+    );
+    Err(Refusal::new(ErrorCode::InvalidConfig, message))
 }
 
 /// Says in Kafka's words why a topic cannot have a configuration.

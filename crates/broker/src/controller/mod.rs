@@ -16,6 +16,7 @@ use std::io::Result;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use config::BrokerConfig;
 use futures_util::future::join_all;
 use io::sync::{Notify, Promise};
 use io::{Instant, Io};
@@ -78,6 +79,8 @@ pub(crate) enum Command {
         partition: i32,
         directory: Uuid,
     },
+    /// Let this be what is written in the configuration.
+    Reload(Arc<BrokerConfig>),
     /// Accept no more commands and close the metadata log.
     Close,
 }
@@ -95,6 +98,7 @@ pub(crate) enum CommandResult {
     Rebalanced,
     ChangedDirectory,
     WishedDirectory,
+    Reloaded,
     Closed,
     /// The whole command is refused.
     Refused(Refusal),
@@ -157,6 +161,8 @@ pub(crate) struct Decider<I: Io> {
     shard: Rc<Shard<I>>,
     store: MetadataStore<I>,
     image: Arc<MetadataImage>,
+    /// What is written in the configuration.
+    written: Arc<BrokerConfig>,
     machine: Machine,
     /// Topics that the log removes, as far back as it goes.
     removed_topics: FxHashSet<Uuid>,
@@ -191,6 +197,7 @@ impl<I: Io> Decider<I> {
         };
         let foreign_checkpoints = (0..setup.directories.len()).collect();
         let mut decider = Self {
+            written: Arc::clone(&shard.view().written),
             shard,
             store,
             image: Arc::new(replay.image),
@@ -272,6 +279,9 @@ impl<I: Io> Decider<I> {
                 }
             };
         }
+        if let Command::Reload(written) = command {
+            return self.reload(written).await;
+        }
         if adds_partitions(&command) && !self.foreign_checkpoints.is_empty() {
             self.forget_checkpoints().await;
             let online = self.shard.online_directories();
@@ -329,6 +339,16 @@ impl<I: Io> Decider<I> {
         }
     }
 
+    /// Puts another configuration in force on every shard, if it goes with what clients have set.
+    async fn reload(&mut self, written: Arc<BrokerConfig>) -> CommandResult {
+        if let Err(refusal) = configs::check_reload(&self.written, &written, &self.image) {
+            return CommandResult::Refused(refusal);
+        }
+        self.written = written;
+        self.publish().await;
+        CommandResult::Reloaded
+    }
+
     /// Takes the lines of deleted topics out of the checkpoints. No partition is created where that fails.
     pub(crate) async fn forget_checkpoints(&mut self) {
         let saved = lifecycle::checkpoint_now(&self.shard).await;
@@ -383,6 +403,7 @@ impl<I: Io> Decider<I> {
                     .map(|()| CommandResult::ChangedDirectory)
             }
             Command::Close
+            | Command::Reload(_)
             | Command::Reassign { .. }
             | Command::Rebalance(_)
             | Command::GoOn(_)
@@ -437,10 +458,14 @@ impl<I: Io> Decider<I> {
         let shard = &self.shard;
         let others = shard.mesh.shards().filter(|other| *other != shard.id());
         let told = others.map(|other| async move {
-            let image = Control::Image(Arc::clone(&self.image));
+            let image = Control::Image(Arc::clone(&self.image), Arc::clone(&self.written));
             shard.mesh.control(other, image).await.await
         });
-        futures_util::future::join(join_all(told), shard.take_over(Arc::clone(&self.image))).await;
+        futures_util::future::join(
+            join_all(told),
+            shard.take_over(Arc::clone(&self.image), &self.written),
+        )
+        .await;
     }
 
     fn registration(&self) -> RegisterBrokerRecord {

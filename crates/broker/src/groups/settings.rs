@@ -123,7 +123,7 @@ mod tests {
                 .expect("a key and a value");
         }
         let config = BrokerConfig::from_sources(&sources).expect("they are possible");
-        View::new(Arc::new(MetadataImage::new()), None, &config)
+        View::new(Arc::new(MetadataImage::new()), None, &Arc::new(config))
     }
 
     #[test]

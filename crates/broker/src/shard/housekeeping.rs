@@ -10,9 +10,12 @@
 //!
 //! Runs in the background of each shard. Deliberately absent: compaction, which has a task of its own.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use config::BrokerConfig;
+use futures_util::future::{Either, select};
 use io::Io;
 use types::Offset;
 
@@ -30,20 +33,33 @@ type Expired<I> = (Rc<Partition<I>>, Offset);
 
 /// Lets expired segments go every `log.retention.check.interval.ms`, until the shard ends.
 pub(super) async fn keep_house<I: Io>(shard: Rc<Shard<I>>) {
-    let interval = shard.config().values.log_retention_check_interval_ms;
-    let interval = Duration::from_millis(u64::try_from(interval).unwrap_or(0).max(1));
-    let mut pause = interval.min(FIRST_PASS_AFTER);
-    loop {
-        shard.io.sleep_until(shard.io.now() + pause).await;
-        if shard.is_draining() {
-            return;
-        }
-        pause = interval;
+    let interval = |config: &BrokerConfig| {
+        let millis = config.values.log_retention_check_interval_ms;
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0).max(1))
+    };
+    shard
+        .rest(|config| interval(config).min(FIRST_PASS_AFTER))
+        .await;
+    while !shard.is_draining() {
         shard.enforce_retention().await;
+        shard.rest(interval).await;
     }
 }
 
 impl<I: Io> Shard<I> {
+    /// Waits for as long as the configuration says, even when it says something else meanwhile.
+    pub(super) async fn rest(&self, interval: impl Fn(&BrokerConfig) -> Duration) {
+        let began = self.io.now();
+        loop {
+            let reconfigured = self.reconfigured.notified();
+            let end = began + interval(&self.config());
+            match select(pin!(self.io.sleep_until(end)), reconfigured).await {
+                Either::Left(_) => return,
+                Either::Right(_) => {}
+            }
+        }
+    }
+
     /// One pass over all logs of this shard.
     async fn enforce_retention(self: &Rc<Self>) {
         let expired = self.expire_logs().await;

@@ -6,12 +6,14 @@
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use config::BrokerConfig;
 use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
 use futures_util::stream;
-use io::{Io, Receiver as _};
+use io::{Io, Receiver as _, TaskClass};
 use rustc_hash::FxHashMap;
 use storage::checkpoint;
 use types::{Offset, Uuid};
@@ -198,16 +200,12 @@ impl<I: Io> Shard<I> {
 
 /// Writes the recovery points and log start offsets of all logs, every `log.flush.offset.checkpoint.interval.ms`.
 pub(super) async fn write_checkpoints<I: Io>(shard: Rc<Shard<I>>) {
-    let interval = u64::try_from(
-        shard
-            .config()
-            .values
-            .log_flush_offset_checkpoint_interval_ms,
-    )
-    .unwrap_or(0);
-    let interval = Duration::from_millis(interval.max(1));
+    let interval = |config: &BrokerConfig| {
+        let millis = config.values.log_flush_offset_checkpoint_interval_ms;
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0).max(1))
+    };
     loop {
-        shard.io.sleep_until(shard.io.now() + interval).await;
+        shard.rest(interval).await;
         if shard.is_draining() {
             return;
         }
@@ -248,15 +246,37 @@ pub(crate) async fn checkpoint_now<I: Io>(shard: &Rc<Shard<I>>) -> SavedCheckpoi
     saved
 }
 
-/// Waits for the process's command to drain, and carries it out on all shards.
+/// Has the controller put another configuration in force, and says what came of it.
+async fn reload<I: Io>(
+    shard: Rc<Shard<I>>,
+    written: Arc<BrokerConfig>,
+    events: I::Sender<ShardEvent>,
+) {
+    let outcome = match shard.decide(Command::Reload(written)).await {
+        CommandResult::Reloaded => Ok(()),
+        CommandResult::Refused(refusal) => Err(refusal.message),
+        _ => Err("the controller did not answer".to_owned()),
+    };
+    report::<I>(&events, ShardEvent::Reloaded(outcome));
+}
+
+/// Carries out the process's commands on all shards, until it has drained them.
 pub(super) async fn obey<I: Io>(
     shard: Rc<Shard<I>>,
     commands: I::Receiver<ShardCommand>,
     events: I::Sender<ShardEvent>,
 ) {
-    let Some(ShardCommand::Drain) = commands.recv().await else {
-        return;
-    };
+    loop {
+        match commands.recv().await {
+            // The controller has its own order; a drain does not wait behind it.
+            Some(ShardCommand::Reload(written)) => shard.spawn(
+                TaskClass::Control,
+                reload(Rc::clone(&shard), written, events.clone()),
+            ),
+            Some(ShardCommand::Drain) => break,
+            None => return,
+        }
+    }
     // A partition that is between two shards would be closed by neither.
     shard.moves_are_over.set(true);
     let _owners = shard.moving.acquire(1).await;

@@ -117,7 +117,7 @@ impl<I: Io> Shard<I> {
         let view = View::new(
             Arc::clone(&announcement.image),
             Some(&before),
-            &self.setup.config,
+            &before.written,
         );
         *self.view.borrow_mut() = Rc::new(view);
         // From here on nothing of this shard is sent to the old owners. What was sent before has its place in their

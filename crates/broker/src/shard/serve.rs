@@ -189,11 +189,11 @@ pub(super) async fn serve_control<I: Io>(
     while let Some(envelope) = inbox.recv().await {
         let to = envelope.return_address();
         match envelope.body {
-            Control::Image(image) => {
+            Control::Image(image, written) => {
                 // The controller sends the next one only after this one is answered.
                 let taker = Rc::clone(&shard);
                 shard.spawn(TaskClass::Foreground, async move {
-                    taker.take_over(image).await;
+                    taker.take_over(image, &written).await;
                     taker.mesh.reply_to(to, Reply::Done);
                 });
             }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::BrokerConfig;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream;
@@ -37,10 +38,15 @@ pub(super) struct Opening {
 }
 
 impl<I: Io> Shard<I> {
-    /// Takes over a new image. When it returns, every partition of this shard has its log, or is known to be offline.
-    pub(crate) async fn take_over(self: &Rc<Self>, image: Arc<MetadataImage>) {
+    /// Takes over a new image, and what is written in the configuration. When it returns, every partition of this shard has
+    /// its log, or is known to be offline.
+    pub(crate) async fn take_over(
+        self: &Rc<Self>,
+        image: Arc<MetadataImage>,
+        written: &Arc<BrokerConfig>,
+    ) {
         let before = self.view();
-        let view = Rc::new(View::new(image, Some(&before), &self.setup.config));
+        let view = Rc::new(View::new(image, Some(&before), written));
         let openings = self.missing_logs(&before, &view);
         if !openings.is_empty() {
             // After the start every log that is missing is new.
