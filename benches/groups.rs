@@ -93,6 +93,7 @@ fn beat(
         wall_clock: TimestampMs(1),
         random: Uuid::ZERO,
         topics: cluster,
+        memory_elsewhere_bytes: 0,
     };
     let caller = Caller {
         ticket: Ticket(0),

@@ -179,6 +179,8 @@ keys! {
         [], "The free space from which on appends are refused, so that metadata changes and deletions still work.";
     "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
+    "logan.group.memory.bytes" => logan_group_memory_bytes: i64 = Some("536870912"), at_least(1_048_576), Dynamic, Honoured,
+        [], "The memory of one shard for consumer groups and committed offsets; what would take more is refused.";
     "logan.inbox.capacity" => logan_inbox_capacity: i32 = Some("4096"), between(64, 1_048_576), Restart, Honoured,
         [], "The messages from other shards that one shard's inbox holds.";
     "logan.inbox.credits" => logan_inbox_credits: i32 = Some("64"), between(1, 65_536), Restart, Honoured,

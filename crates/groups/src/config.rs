@@ -28,6 +28,9 @@ pub struct GroupConfig {
     /// The most bytes that the records of one decision may take in the log: the internal topic's
     /// `max.message.bytes`. Decisions that only delete may be longer; the host splits them.
     pub batch_len_max_bytes: usize,
+    /// `logan.group.memory.bytes`: bytes that all groups may take in memory, those of other coordinators that share it
+    /// included ([`Context::memory_elsewhere_bytes`](crate::Context)). What would make them take more is refused.
+    pub memory_max_bytes: usize,
     /// What consumer groups (KIP-848) are held to, unless [`GroupConfig::groups`] says otherwise.
     pub consumer: ConsumerGroupConfig,
     /// Group configurations by group id; a group that is not named has the values of `consumer`.
@@ -45,6 +48,7 @@ impl Default for GroupConfig {
             offsets_retention: Duration::from_secs(7 * 24 * 60 * 60),
             offsets_retention_check_interval: Duration::from_secs(600),
             batch_len_max_bytes: 1_048_588,
+            memory_max_bytes: 512 * 1024 * 1024,
             consumer: ConsumerGroupConfig::default(),
             groups: BTreeMap::new(),
         }

@@ -60,6 +60,9 @@ pub struct Context<'a> {
     pub random: Uuid,
     /// The cluster's topics.
     pub topics: &'a dyn Topics,
+    /// Bytes that the groups of other coordinators take that share this one's
+    /// [`GroupConfig::memory_max_bytes`](crate::GroupConfig::memory_max_bytes).
+    pub memory_elsewhere_bytes: usize,
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -68,6 +71,7 @@ impl std::fmt::Debug for Context<'_> {
             .field("now", &self.now)
             .field("wall_clock", &self.wall_clock)
             .field("random", &self.random)
+            .field("memory_elsewhere_bytes", &self.memory_elsewhere_bytes)
             .finish_non_exhaustive()
     }
 }

@@ -35,6 +35,10 @@ pub struct Counters {
     pub offsets_expired: u64,
     /// Committed offsets that were deleted with their topics.
     pub offsets_of_deleted_topics: u64,
+    /// Requests that were refused since groups would have taken too much memory.
+    pub memory_refusals: u64,
+    /// Groups with neither members nor offsets that were deleted to make room for others.
+    pub groups_made_way: u64,
 }
 
 impl Counters {
@@ -59,6 +63,8 @@ impl Counters {
         self.offsets_committed += other.offsets_committed;
         self.offsets_expired += other.offsets_expired;
         self.offsets_of_deleted_topics += other.offsets_of_deleted_topics;
+        self.memory_refusals += other.memory_refusals;
+        self.groups_made_way += other.groups_made_way;
     }
 
     /// Counts a rebalance of a classic group that has ended.

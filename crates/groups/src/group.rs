@@ -11,6 +11,7 @@ use crate::consumer::ConsumerGroup;
 use crate::context::{Caller, Context, Instant};
 use crate::counters::Counters;
 use crate::decision::{Decision, Reply};
+use crate::memory::{Entry, GROUP_BYTES};
 use crate::offsets::GroupOffsets;
 use crate::record::GroupRecord;
 
@@ -25,6 +26,8 @@ pub(crate) struct Group {
     pub(crate) kind: GroupKind,
     /// When it is looked at next; an entry of the coordinator's deadlines. Never later than its first deadline.
     pub(crate) wake_at: Option<Instant>,
+    /// What the coordinator's account knows of it.
+    pub(crate) entry: Entry,
 }
 
 /// The members of a group, by the protocol that they speak.
@@ -44,13 +47,32 @@ impl Default for GroupKind {
 
 impl Group {
     /// A group of which nothing is known yet.
-    pub(crate) fn new(id: Str) -> Self {
+    pub(crate) fn new(id: Str, entry: Entry) -> Self {
         Self {
             id,
             offsets: GroupOffsets::default(),
             kind: GroupKind::default(),
             wake_at: None,
+            entry,
         }
+    }
+
+    /// Bytes that it takes in memory, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let members = match &self.kind {
+            GroupKind::Classic(classic) => classic.memory_bytes(),
+            GroupKind::Consumer(consumer) => consumer.memory_bytes(),
+        };
+        GROUP_BYTES + self.id.len() + self.offsets.memory_bytes() + members
+    }
+
+    /// Whether it has neither members nor offsets, so that nobody misses anything without it.
+    pub(crate) fn has_nothing_to_lose(&self) -> bool {
+        self.offsets.is_empty()
+            && match &self.kind {
+                GroupKind::Classic(classic) => classic.has_no_members(),
+                GroupKind::Consumer(consumer) => consumer.is_empty(),
+            }
     }
 
     /// Whether nothing is left of it, so that it need not be remembered.
@@ -130,6 +152,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) out: &'a mut Decision,
     /// What is counted.
     pub(crate) counters: &'a mut Counters,
+    /// Bytes that the group may take more than it does.
+    pub(crate) room_bytes: usize,
     /// The earliest deadline that this call has set.
     pub(crate) wake_at: Option<Instant>,
 }
@@ -139,6 +163,13 @@ impl Turn<'_> {
     /// or moved further away need not.
     pub(crate) fn wake_at(&mut self, at: Instant) {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// Whether the group may grow by so many bytes. A request whose growth may not be is counted.
+    pub(crate) fn has_room_for(&mut self, bytes: usize) -> bool {
+        let fits = bytes <= self.room_bytes || bytes == 0;
+        self.counters.memory_refusals += u64::from(!fits);
+        fits
     }
 
     /// Writes a record.

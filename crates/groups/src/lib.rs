@@ -12,7 +12,8 @@
 //! - What a decision needs beyond the log (sessions, members that wait for a rebalance) is soft: it begins anew when
 //!   the coordinator is loaded.
 //! - What is kept of a request is copied out of its frame.
-//! - Whatever clients can make grow has a bound.
+//! - Whatever clients can make grow has a bound, and all groups together have one in bytes
+//!   ([`GroupConfig::memory_max_bytes`]).
 //!
 //! Deliberately absent: which partition a group belongs to, and loading, which are the host's; transactional offset
 //! commits; share and streams groups, whose records are skipped.
@@ -29,13 +30,15 @@ mod counters;
 mod decision;
 mod error;
 mod group;
+mod memory;
 mod offsets;
 pub mod record;
 mod regex;
 
+pub use classic::join_group_error;
 pub use config::{ConsumerGroupConfig, GroupConfig, MigrationPolicy};
 pub use context::{Caller, Context, Instant, Ticket, Topic, Topics};
-pub use coordinator::{Census, GROUPS_MAX, GroupCoordinator};
+pub use coordinator::{Census, GroupCoordinator};
 pub use counters::Counters;
 pub use decision::{Decision, Reply, Request};
 pub use error::GroupError;

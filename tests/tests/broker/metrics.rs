@@ -193,5 +193,7 @@ fn coordinators_tell_what_groups_have_done() {
     assert_eq!(joined.error_code, 0, "{joined:?}");
     await_total(&broker, "logan_group_rebalances_total", |it| it == 1);
     await_total(&broker, "logan_group_sessions_expired_total", |it| it == 0);
+    await_total(&broker, "logan_group_memory_refusals_total", |it| it == 0);
+    await_total(&broker, "logan_group_memory_bytes", |it| it > 2_000);
     assert_eq!(broker.stop().code(), 0);
 }

@@ -17,6 +17,7 @@ pub(super) struct Moment {
     wall_clock: TimestampMs,
     random: Uuid,
     topics: KnownTopics,
+    memory_elsewhere_bytes: usize,
 }
 
 impl Moment {
@@ -26,6 +27,15 @@ impl Moment {
             wall_clock: io.wall_clock(),
             random: random_uuid(io),
             topics: KnownTopics(view),
+            memory_elsewhere_bytes: 0,
+        }
+    }
+
+    /// The same, where the groups of the shard's other coordinators take so many bytes.
+    pub(super) fn beside(self, memory_elsewhere_bytes: usize) -> Self {
+        Self {
+            memory_elsewhere_bytes,
+            ..self
         }
     }
 
@@ -39,6 +49,7 @@ impl Moment {
             wall_clock: self.wall_clock,
             random: self.random,
             topics: &self.topics,
+            memory_elsewhere_bytes: self.memory_elsewhere_bytes,
         }
     }
 }

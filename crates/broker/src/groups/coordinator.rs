@@ -187,6 +187,11 @@ impl<I: Io> Coordinator<I> {
         *self.core.borrow().counters()
     }
 
+    /// About how many bytes its groups take.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.core.borrow().memory_bytes()
+    }
+
     /// Where the next record will land.
     pub(super) fn log_end(&self) -> Offset {
         self.end.get()
@@ -261,11 +266,19 @@ impl<I: Io> Coordinator<I> {
             ticket,
             answer,
         };
-        let moment = Moment::new(&shard.io, shard.view());
+        let all_bytes = shard.coordinators.memory_bytes();
+        let elsewhere_bytes = all_bytes.saturating_sub(self.memory_bytes());
+        let view = shard.view();
+        let max_bytes = view.config.values.logan_group_memory_bytes;
+        let moment = Moment::new(&shard.io, view).beside(elsewhere_bytes);
+        let refusals = self.counters().memory_refusals;
         let decision = self
             .core
             .borrow_mut()
             .decide(&moment.context(), &caller, asked.request);
+        let refusals = self.counters().memory_refusals - refusals;
+        let coordinators = &shard.coordinators;
+        coordinators.refused_for_memory(refusals, shard.io.now(), &caller.client_host, max_bytes);
         self.carry_out(shard, &moment, decision);
         self.mind_deadline();
         Asking::Here(in_hand)

@@ -47,6 +47,18 @@ static OFFSETS_OF_DELETED_TOPICS: Metric = Metric::counter(
     "logan_group_offsets_of_deleted_topics",
     "Committed offsets that were deleted with their topics.",
 );
+static MEMORY_REFUSALS: Metric = Metric::counter(
+    "logan_group_memory_refusals",
+    "Requests that were refused since groups would have taken more memory than `logan.group.memory.bytes`.",
+);
+static GROUPS_MADE_WAY: Metric = Metric::counter(
+    "logan_group_made_way",
+    "Groups with neither members nor offsets that were deleted since others needed their memory.",
+);
+static MEMORY_BYTES: Metric = Metric::gauge(
+    "logan_group_memory_bytes",
+    "About how many bytes groups and their committed offsets take in memory.",
+);
 
 impl<I: Io> Shard<I> {
     /// The values of this moment.
@@ -55,11 +67,14 @@ impl<I: Io> Shard<I> {
         for coordinator in self.coordinators.all() {
             sum.add(&coordinator.counters());
         }
-        samples(&sum).into_iter()
+        let memory_bytes = self.coordinators.memory_bytes();
+        let memory_bytes = u64::try_from(memory_bytes).unwrap_or(u64::MAX);
+        let samples = samples(&sum).into_iter();
+        samples.chain([MEMORY_BYTES.is(memory_bytes)])
     }
 }
 
-fn samples(sum: &Counters) -> [Sample; 14] {
+fn samples(sum: &Counters) -> [Sample; 16] {
     let classic = |metric: &'static Metric, value| metric.is(value).with("protocol", "classic");
     let consumer = |metric: &'static Metric, value| metric.is(value).with("protocol", "consumer");
     [
@@ -77,6 +92,8 @@ fn samples(sum: &Counters) -> [Sample; 14] {
         OFFSETS_COMMITTED.is(sum.offsets_committed),
         OFFSETS_EXPIRED.is(sum.offsets_expired),
         OFFSETS_OF_DELETED_TOPICS.is(sum.offsets_of_deleted_topics),
+        MEMORY_REFUSALS.is(sum.memory_refusals),
+        GROUPS_MADE_WAY.is(sum.groups_made_way),
     ]
 }
 

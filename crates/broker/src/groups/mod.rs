@@ -25,9 +25,10 @@ mod topic;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use groups::Counters;
-use io::{Io, TaskClass};
+use io::{Instant, Io, TaskClass};
 use rustc_hash::FxHashMap;
 use types::ErrorCode;
 
@@ -47,9 +48,21 @@ pub(crate) struct Coordinators<I: Io> {
     awaiting: asking::Awaiting,
     /// What coordinators have counted that are no more.
     past: Cell<Counters>,
+    refusals: Refusals,
     /// Whether the shard drains: nothing is loaded any more.
     are_closed: Cell<bool>,
 }
+
+/// Requests that were refused since groups take too much memory, and that the log has not spoken of.
+#[derive(Debug, Default)]
+struct Refusals {
+    count: Cell<u64>,
+    /// When the log may speak of it again.
+    next: Cell<Instant>,
+}
+
+/// How often the log speaks of requests that are refused for memory, at most.
+const REFUSALS_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 impl<I: Io> Default for Coordinators<I> {
     fn default() -> Self {
@@ -57,6 +70,7 @@ impl<I: Io> Default for Coordinators<I> {
             by_partition: RefCell::default(),
             awaiting: asking::Awaiting::default(),
             past: Cell::default(),
+            refusals: Refusals::default(),
             are_closed: Cell::new(false),
         }
     }
@@ -69,6 +83,29 @@ impl<I: Io> Coordinators<I> {
 
     fn all(&self) -> Vec<Rc<Coordinator<I>>> {
         self.by_partition.borrow().values().map(Rc::clone).collect()
+    }
+
+    /// About how many bytes the groups of all coordinators take.
+    fn memory_bytes(&self) -> usize {
+        let coordinators = self.by_partition.borrow();
+        coordinators.values().map(|it| it.memory_bytes()).sum()
+    }
+
+    /// Counts requests of a client that were refused for want of memory, and says so in the log now and then.
+    fn refused_for_memory(&self, count: u64, now: Instant, client_host: &str, max_bytes: i64) {
+        let Refusals { count: sum, next } = &self.refusals;
+        sum.set(sum.get() + count);
+        if count == 0 || now < next.get() {
+            return;
+        }
+        next.set(now + REFUSALS_LOG_INTERVAL);
+        tracing::warn!(
+            client_host,
+            refused = sum.take(),
+            bytes = self.memory_bytes(),
+            max_bytes,
+            "groups take all the memory that they may have on this shard (logan.group.memory.bytes): what would take more is refused"
+        );
     }
 }
 

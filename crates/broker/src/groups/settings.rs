@@ -26,6 +26,7 @@ pub(super) fn of(view: &View) -> GroupConfig {
             u64::try_from(values.offsets_retention_check_interval_ms).unwrap_or(0),
         ),
         batch_len_max_bytes: batch_len_max(view),
+        memory_max_bytes: usize::try_from(values.logan_group_memory_bytes).unwrap_or(usize::MAX),
         consumer: consumer(view),
         groups: view
             .image
@@ -152,6 +153,9 @@ mod tests {
         expect(&[("group.max.size", "9")], &|it| it.classic_members_max = 9);
         expect(&[("offset.metadata.max.bytes", "9")], &|it| {
             it.offset_metadata_len_max = 9;
+        });
+        expect(&[("logan.group.memory.bytes", "99999999")], &|it| {
+            it.memory_max_bytes = 99_999_999;
         });
         expect(&[("offsets.retention.minutes", "9")], &|it| {
             it.offsets_retention = seconds(9 * 60);

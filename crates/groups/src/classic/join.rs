@@ -14,6 +14,7 @@ use super::{
 use crate::context::Caller;
 use crate::decision::Reply;
 use crate::group::Turn;
+use crate::memory::{ITEM_BYTES, MEMBER_BYTES};
 
 /// The first version in which a dynamic member must come back with the id that it is given (KIP-394).
 pub(crate) const KNOWN_MEMBER_ID_VERSION: i16 = 4;
@@ -47,7 +48,9 @@ pub(crate) fn join(
         Ok(()) => join.known(group, turn),
         Err((member_id, error)) => join.refuse(member_id, error, turn),
     }
-    if is_first && !group.is_vacant() && turn.out.records.is_empty() {
+    // Groups that have made way for it have left records, too.
+    let is_written = turn.out.records.iter().any(|it| it.group_id() == group_id);
+    if is_first && !group.is_vacant() && !is_written {
         turn.write(first_record(group_id, turn.context.wall_clock));
     }
 }
@@ -90,7 +93,29 @@ impl Join<'_> {
         {
             return Err((Str::default(), ErrorCode::GroupMaxSizeReached));
         }
+        if !turn.has_room_for(self.growth_bytes(group, theirs)) {
+            return Err((Str::default(), ErrorCode::GroupMaxSizeReached));
+        }
         Ok(())
+    }
+
+    /// Bytes by which the request lets the group grow, at most, given what its protocols take: the member as it is now,
+    /// and as the log will have it.
+    fn growth_bytes(&self, group: &ClassicGroup, protocols_bytes: usize) -> usize {
+        let request = self.request;
+        let instance_id = request.group_instance_id.as_ref();
+        let id = if request.member_id.is_empty() {
+            instance_id.and_then(|id| group.static_members.get(id))
+        } else {
+            Some(&request.member_id)
+        };
+        if let Some(known) = id.and_then(|id| group.members.get(id)) {
+            return (2 * protocols_bytes).saturating_sub(2 * known.protocols_len_bytes());
+        }
+        let instance_id_bytes = instance_id.map_or(0, |id| id.len());
+        let texts = 2 * self.caller.client_id.len() + self.caller.client_host.len();
+        2 * (MEMBER_BYTES + request.protocols.len() * ITEM_BYTES)
+            + 2 * (texts + 2 * instance_id_bytes + protocols_bytes)
     }
 
     /// A member without an id.
@@ -116,7 +141,7 @@ impl Join<'_> {
     fn known(&self, group: &mut ClassicGroup, turn: &mut Turn<'_>) {
         let id = &self.request.member_id;
         let instance_id = self.request.group_instance_id.as_deref();
-        if group.pending.contains_key(id) {
+        if group.pending.contains(id) {
             if instance_id.is_some() {
                 // Ids are given out to dynamic members alone. Kafka fails here, with this code.
                 self.refuse(Str::default(), ErrorCode::UnknownServerError, turn);

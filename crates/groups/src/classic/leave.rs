@@ -50,7 +50,7 @@ fn remove(
         let current = instance_id.and_then(|id| group.static_members.get(id));
         current.cloned().ok_or(ErrorCode::UnknownMemberId)?
     } else {
-        if !group.pending.contains_key(&member.member_id) {
+        if !group.pending.contains(&member.member_id) {
             group.check_member(&member.member_id, instance_id)?;
         }
         member.member_id.clone()

@@ -8,8 +8,10 @@ use protocol::Str;
 use protocol::messages::group_metadata_value::MemberMetadata;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::{JoinGroupRequest, JoinGroupResponse};
+use types::ErrorCode;
 
 use crate::context::{Caller, Instant, Ticket};
+use crate::memory::{ITEM_BYTES, MEMBER_BYTES};
 
 /// A JoinGroup that waits for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +159,18 @@ impl Member {
         span_ms(self.session_timeout_ms)
     }
 
+    /// Bytes that it takes in memory, roughly, what it is assigned not included.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let instance_id = self.instance_id.as_ref().map_or(0, |id| 2 * id.len());
+        MEMBER_BYTES
+            + 2 * self.id.len()
+            + instance_id
+            + self.client_id.len()
+            + self.client_host.len()
+            + self.protocols.len() * ITEM_BYTES
+            + self.protocols_len_bytes()
+    }
+
     /// Bytes that its protocols take.
     pub(crate) fn protocols_len_bytes(&self) -> usize {
         self.protocols
@@ -196,6 +210,17 @@ pub(crate) fn span_ms(milliseconds: i32) -> Duration {
 
 /// The first version of JoinGroup whose response may be without a protocol's name.
 const NULL_PROTOCOL_NAME_VERSION: i16 = 7;
+
+/// The answer of a JoinGroup that reaches no coordinator, in the form that `version` can carry.
+#[must_use]
+pub fn join_group_error(error: ErrorCode, version: i16) -> JoinGroupResponse {
+    let response = JoinGroupResponse {
+        error_code: error.code(),
+        protocol_name: None,
+        ..JoinGroupResponse::default()
+    };
+    in_version(response, version)
+}
 
 /// A response in the form that `version` can carry.
 pub(crate) fn in_version(mut response: JoinGroupResponse, version: i16) -> JoinGroupResponse {

@@ -18,6 +18,7 @@ mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod pending;
 mod protocols;
 mod rebalance;
 mod roster;
@@ -35,13 +36,16 @@ use types::{ErrorCode, TimestampMs};
 
 use crate::context::{Caller, Instant};
 use crate::group::Turn;
+use crate::memory::ITEM_BYTES;
 use crate::record::GroupRecord;
 
 pub(crate) use heartbeat::heartbeat;
 pub(crate) use join::{KNOWN_MEMBER_ID_VERSION, join, unknown_member};
 pub(crate) use leave::{BATCHED_LEAVE_VERSION, leave, respond as respond_to_leave};
 use member::Member;
+pub use member::join_group_error;
 pub(crate) use member::{in_version, rebalance_timeout_ms};
+use pending::PendingIds;
 pub(crate) use rebalance::on_deadline;
 pub(crate) use sync::sync;
 pub(crate) use view::RetentionFrom;
@@ -125,6 +129,7 @@ impl JoinDeadline {
 pub(crate) struct ClassicGroup {
     /// What the log says; `None` if nothing was written, or a tombstone.
     durable: Option<GroupMetadataValue>,
+    durable_bytes: usize,
     state: State,
     previous_state: Option<State>,
     state_since: Option<TimestampMs>,
@@ -135,15 +140,17 @@ pub(crate) struct ClassicGroup {
     members: BTreeMap<Str, Member>,
     /// Member ids by instance id.
     static_members: BTreeMap<Str, Str>,
-    /// Ids that were given out (KIP-394), and when they are forgotten.
-    pending: BTreeMap<Str, Instant>,
+    pending: PendingIds,
     /// Members that have not sent SyncGroup in this generation.
     pending_sync: BTreeSet<Str>,
     supported: BTreeMap<Str, usize>,
     awaiting_join: usize,
     protocols_len_bytes: usize,
+    /// Bytes that the members take, roughly, what they are assigned not included.
+    members_bytes: usize,
     /// What consumers subscribe to; `None` if that is not known.
     subscribed_topics: Option<BTreeSet<Str>>,
+    subscribed_bytes: usize,
     new_member_added: bool,
     /// When members were told to join, until they have their assignments.
     rebalance_began: Option<Instant>,
@@ -165,9 +172,33 @@ impl ClassicGroup {
         self.state == State::Empty && self.pending.is_empty()
     }
 
+    /// Whether nobody is in it, whoever was given an id.
+    pub(crate) fn has_no_members(&self) -> bool {
+        self.state == State::Empty && self.members.is_empty()
+    }
+
+    /// Bytes that it takes in memory, roughly. Members have what the log says that they are assigned.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.members_bytes
+            + 2 * self.durable_bytes
+            + self.subscribed_bytes
+            + self.pending.memory_bytes()
+    }
+
+    /// Bytes by which a record with assignments lets it grow.
+    fn growth_bytes(&self, record: &GroupRecord) -> usize {
+        match record {
+            GroupRecord::GroupMetadata {
+                value: Some(value), ..
+            } => 2 * durable_bytes(value).saturating_sub(self.durable_bytes),
+            _ => 0,
+        }
+    }
+
     /// What the log says about the group from now on.
     pub(crate) fn apply(&mut self, value: Option<&GroupMetadataValue>) {
         self.durable = value.map(detached);
+        self.durable_bytes = value.map_or(0, durable_bytes);
     }
 
     /// The record that rebuilds what the log says, if it says anything.
@@ -190,6 +221,7 @@ impl ClassicGroup {
     pub(crate) fn restore(&mut self, value: &GroupMetadataValue, turn: &mut Turn<'_>) {
         *self = Self {
             durable: self.durable.take(),
+            durable_bytes: self.durable_bytes,
             state_since: Some(TimestampMs(value.current_state_timestamp))
                 .filter(|since| *since != TimestampMs::NONE),
             generation: value.generation,
@@ -206,7 +238,7 @@ impl ClassicGroup {
         if !self.members.is_empty() {
             self.state = State::Stable;
         }
-        self.subscribed_topics = self.compute_subscribed_topics();
+        self.update_subscribed_topics();
         let ids: Vec<Str> = self.members.keys().cloned().collect();
         for id in &ids {
             self.begin_session(id, turn);
@@ -370,6 +402,20 @@ fn detached(value: &GroupMetadataValue) -> GroupMetadataValue {
         members: members.collect(),
         ..*value
     }
+}
+
+/// Bytes that a record takes in memory, roughly; no less than its members' assignments.
+fn durable_bytes(value: &GroupMetadataValue) -> usize {
+    let members = value.members.iter().map(|member| {
+        ITEM_BYTES
+            + member.member_id.len()
+            + member.group_instance_id.as_ref().map_or(0, |id| id.len())
+            + member.client_id.len()
+            + member.client_host.len()
+            + member.subscription.len()
+            + member.assignment.len()
+    });
+    ITEM_BYTES + value.protocol_type.len() + members.sum::<usize>()
 }
 
 /// The most bytes of a client id that go into a member id: with the rest it must fit Kafka's strings.

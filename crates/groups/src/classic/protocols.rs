@@ -8,6 +8,11 @@ use protocol::wire::decode_versioned;
 use protocol::{DecodeError, Decoder, Str};
 
 use super::{CONSUMER_PROTOCOL_TYPE, ClassicGroup, State};
+use crate::memory::ITEM_BYTES;
+
+/// Topics that a group remembers to be subscribed to. One that is subscribed to more is taken to be so to all that there
+/// are, which lets no offset expire too early.
+const SUBSCRIBED_TOPICS_MAX: usize = 10_000;
 
 impl ClassicGroup {
     /// Whether a joining member speaks a protocol that everybody else speaks.
@@ -55,9 +60,16 @@ impl ClassicGroup {
         }
     }
 
+    /// Notes what its consumers subscribe to from now on.
+    pub(super) fn update_subscribed_topics(&mut self) {
+        self.subscribed_topics = self.compute_subscribed_topics();
+        let topics = self.subscribed_topics.iter().flatten();
+        self.subscribed_bytes = topics.map(|topic| ITEM_BYTES + topic.len()).sum();
+    }
+
     /// What its consumers subscribe to under the chosen protocol; `None` for other groups and for subscriptions that
-    /// cannot be read.
-    pub(super) fn compute_subscribed_topics(&self) -> Option<BTreeSet<Str>> {
+    /// cannot be read, or are too many.
+    fn compute_subscribed_topics(&self) -> Option<BTreeSet<Str>> {
         if !self.is_of_consumers() {
             return None;
         }
@@ -71,6 +83,9 @@ impl ClassicGroup {
                 if !topics.contains(&topic) {
                     topics.insert(topic.detached());
                 }
+            }
+            if topics.len() > SUBSCRIBED_TOPICS_MAX {
+                return None;
             }
         }
         Some(topics)

@@ -79,7 +79,7 @@ fn become_empty(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
     next_generation(group);
     group.rebalance_began = None;
     group.protocol = None;
-    group.subscribed_topics = group.compute_subscribed_topics();
+    group.update_subscribed_topics();
     group.move_to(State::Empty, turn);
     let record = group.to_record(group_id, |member| member.assignment.clone());
     turn.write(record);
@@ -89,7 +89,7 @@ fn become_empty(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
 fn begin_generation(group: &mut ClassicGroup, turn: &mut Turn<'_>) {
     next_generation(group);
     group.protocol = group.select_protocol();
-    group.subscribed_topics = group.compute_subscribed_topics();
+    group.update_subscribed_topics();
     group.move_to(State::CompletingRebalance, turn);
     let ids: Vec<Str> = group.members.keys().cloned().collect();
     group.pending_sync = ids.iter().cloned().collect();
@@ -205,9 +205,8 @@ pub(crate) fn on_deadline(group: &mut ClassicGroup, group_id: &Str, turn: &mut T
 
 /// Forgets ids whose owners did not come back with them.
 fn expire_pending(group: &mut ClassicGroup, group_id: &Str, now: Instant, turn: &mut Turn<'_>) {
-    let before = group.pending.len();
-    group.pending.retain(|_, ends| *ends > now);
-    if group.pending.len() < before && group.state == State::PreparingRebalance {
+    let some_expired = group.pending.expire(now);
+    if some_expired && group.state == State::PreparingRebalance {
         after_removal(group, group_id, turn);
     }
 }
@@ -280,9 +279,8 @@ impl ClassicGroup {
             .members
             .values()
             .filter_map(|member| member.session_ends);
-        let pending = self.pending.values().copied();
         sessions
-            .chain(pending)
+            .chain(self.pending.ends())
             .chain(self.join_deadline.map(JoinDeadline::at))
             .chain(self.sync_deadline)
             .min()

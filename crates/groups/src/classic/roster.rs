@@ -176,6 +176,7 @@ impl ClassicGroup {
             }
         }
         self.protocols_len_bytes += member.protocols_len_bytes();
+        self.members_bytes += member.memory_bytes();
         self.awaiting_join += usize::from(member.awaiting_join.is_some());
     }
 
@@ -188,6 +189,7 @@ impl ClassicGroup {
             }
         }
         self.protocols_len_bytes -= member.protocols_len_bytes();
+        self.members_bytes -= member.memory_bytes();
         self.awaiting_join -= usize::from(member.awaiting_join.is_some());
     }
 }

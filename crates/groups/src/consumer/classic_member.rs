@@ -5,6 +5,7 @@
 //!
 //! Source: KIP-848, "Online Migration"; `classicGroupJoinToConsumerGroup` and its like in Apache Kafka 4.3.1.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -21,10 +22,12 @@ use protocol::messages::{
 };
 use types::ErrorCode;
 
-use super::convert::{self, Rebalance, classic_protocols};
-use super::heartbeat::{Claim, existing_member, existing_static_member, reconcile, refuse_if_full};
+use super::claim::{Claim, existing_member, existing_static_member};
+use super::convert::{self, Purpose, Rebalance, classic_protocols};
+use super::draft::Draft;
+use super::heartbeat::{reconcile, refuse_if_full};
 use super::member::{Member, MemberState};
-use super::state::{Draft, State};
+use super::state::State;
 use super::subscription::{self, Change};
 use super::{Refusal, commit, fence, millis, target};
 use crate::classic::{
@@ -42,13 +45,8 @@ pub(crate) fn join_classic(
     caller: &Caller,
     request: &JoinGroupRequest,
 ) {
-    let response = join(group, turn, caller, request).unwrap_or_else(|refusal| JoinGroupResponse {
-        error_code: refusal.code.code(),
-        member_id: request.member_id.detached(),
-        generation_id: -1,
-        protocol_name: None,
-        ..JoinGroupResponse::default()
-    });
+    let response = join(group, turn, caller, request)
+        .unwrap_or_else(|refusal| refused(request.member_id.detached(), refusal.code));
     let response = in_version(response, caller.version);
     turn.reply(caller, Reply::JoinGroup(response));
 }
@@ -61,7 +59,7 @@ fn join(
 ) -> Result<JoinGroupResponse, Refusal> {
     let group_id = group.id.clone();
     let config = turn.config.consumer_group(&group_id);
-    let mut draft = convert::open(group, turn, false)?;
+    let mut draft = convert::open(group, turn, Purpose::Other)?;
     let is_unknown = request.member_id.is_empty();
     let member_id = if is_unknown {
         // As Kafka does here: random alone, without the client's name that ids in classic groups begin with.
@@ -75,25 +73,9 @@ fn join(
         && request.group_instance_id.is_none()
         && caller.version >= KNOWN_MEMBER_ID_VERSION
     {
-        return Ok(JoinGroupResponse {
-            error_code: ErrorCode::MemberIdRequired.code(),
-            member_id,
-            generation_id: -1,
-            protocol_name: None,
-            ..JoinGroupResponse::default()
-        });
+        return Ok(refused(member_id, ErrorCode::MemberIdRequired));
     }
-    let subscription = request
-        .protocols
-        .first()
-        .and_then(|protocol| convert::subscription_of(&protocol.metadata))
-        .ok_or_else(|| {
-            Refusal::new(
-                ErrorCode::InconsistentGroupProtocol,
-                "Malformed embedded consumer protocol in subscription deserialization.",
-            )
-        })?;
-    subscription::check_names(subscription.topics.len())?;
+    let subscription = subscription_of(request)?;
     let owned = owned_partitions(&subscription, turn.context.topics);
     let claim = Claim {
         member_id: &member_id,
@@ -106,7 +88,7 @@ fn join(
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
     let mut subscribed = Member::clone(&before);
     take_over(&mut subscribed, request, &subscription, caller);
-    let change = subscription::write(&mut draft, &before, &subscribed, turn.context.topics)?;
+    let change = subscription::write(&mut draft, &before, &subscribed, turn)?;
     target::follow(&mut draft, config, turn, change);
     let after = reconcile(&mut draft, &claim, change, turn)?;
     let protocol_name = classic_protocols(&after)
@@ -143,6 +125,30 @@ fn join(
     });
     consumer.note_deadline(turn);
     Ok(response)
+}
+
+fn refused(member_id: Str, error: ErrorCode) -> JoinGroupResponse {
+    JoinGroupResponse {
+        error_code: error.code(),
+        member_id,
+        generation_id: -1,
+        protocol_name: None,
+        ..JoinGroupResponse::default()
+    }
+}
+
+/// What the member subscribes to under the protocol that it likes best.
+fn subscription_of(request: &JoinGroupRequest) -> Result<ConsumerProtocolSubscription, Refusal> {
+    let first = request.protocols.first();
+    let subscription = first.and_then(|first| convert::subscription_of(&first.metadata));
+    let subscription = subscription.ok_or_else(|| {
+        Refusal::new(
+            ErrorCode::InconsistentGroupProtocol,
+            "Malformed embedded consumer protocol in subscription deserialization.",
+        )
+    })?;
+    subscription::check_names(subscription.topics.len())?;
+    Ok(subscription)
 }
 
 /// The member must be a consumer, and share a protocol with all others that speak the classic one.
@@ -227,7 +233,7 @@ fn sync(
     turn: &mut Turn<'_>,
     request: &SyncGroupRequest,
 ) -> Result<SyncGroupResponse, Refusal> {
-    let draft = convert::open(group, turn, false)?;
+    let draft = convert::open(group, turn, Purpose::Other)?;
     let member = classic_member(
         &draft,
         &request.member_id,
@@ -307,7 +313,7 @@ pub(crate) fn heartbeat_classic(
 }
 
 fn beat(group: &mut Group, turn: &mut Turn<'_>, request: &HeartbeatRequest) -> Result<(), Refusal> {
-    let draft = convert::open(group, turn, false)?;
+    let draft = convert::open(group, turn, Purpose::Other)?;
     let member = classic_member(
         &draft,
         &request.member_id,
@@ -380,7 +386,7 @@ fn leave(
     caller: &Caller,
     request: &LeaveGroupRequest,
 ) -> Result<LeaveGroupResponse, Refusal> {
-    let draft = convert::open(group, turn, false)?;
+    let draft = convert::open(group, turn, Purpose::Other)?;
     let only = [MemberIdentity {
         member_id: request.member_id.clone(),
         ..MemberIdentity::default()
@@ -392,6 +398,7 @@ fn leave(
         &only
     };
     let mut leaving: Vec<Rc<Member>> = Vec::new();
+    let mut known = BTreeSet::new();
     let mut members = Vec::new();
     for identity in identities {
         let found = leaver(&draft, identity);
@@ -405,9 +412,7 @@ fn leave(
             error_code: error.code(),
         });
         if let Ok(member) = found
-            && !leaving
-                .iter()
-                .any(|known| known.member_id == member.member_id)
+            && known.insert(member.member_id.clone())
         {
             leaving.push(member);
         }

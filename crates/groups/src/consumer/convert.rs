@@ -22,9 +22,11 @@ use protocol::wire::{decode_versioned, encode_versioned};
 use protocol::{Decoder, Encoder, Message, Str};
 use types::{ErrorCode, Uuid};
 
+use super::draft::Draft;
 use super::member::{Member, PartitionEpochs};
+use super::records::{epoch_record, target_epoch_record, target_record};
 use super::soft::Looked;
-use super::state::{Draft, State, epoch_record, target_epoch_record, target_record};
+use super::state::State;
 use super::subscription::{self, NAMES_MAX};
 use super::{Refusal, check_len, consumer_of, target};
 use crate::assignor::Assignment;
@@ -61,8 +63,20 @@ pub(crate) struct ClassicMemberView {
     pub(crate) assignment: Bytes,
 }
 
-/// A draft of the consumer group that a group is, or that it becomes if `may_create` says that it may.
-pub(super) fn open(group: &Group, turn: &Turn<'_>, may_create: bool) -> Result<Draft, Refusal> {
+/// What a member wants of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To join it, so that it may become a consumer group.
+    Join,
+    /// To stay in it.
+    Stay,
+    /// Anything else.
+    Other,
+}
+
+/// A draft of the consumer group that a group is, or that it becomes if somebody joins.
+pub(super) fn open(group: &Group, turn: &Turn<'_>, purpose: Purpose) -> Result<Draft, Refusal> {
+    let may_create = purpose == Purpose::Join;
     match &group.kind {
         GroupKind::Consumer(consumer) if may_create || !consumer.is_vacant() => Ok(Draft::new(
             &group.id,
@@ -90,7 +104,15 @@ pub(super) fn open(group: &Group, turn: &Turn<'_>, may_create: bool) -> Result<D
             group.id.as_str()
         ))),
         GroupKind::Consumer(_) | GroupKind::Classic(_) => {
-            Err(not_found(format!("Group {} not found.", group.id.as_str())))
+            // Kafka's words.
+            let kind = match purpose {
+                Purpose::Stay => "Consumer group",
+                Purpose::Join | Purpose::Other => "Group",
+            };
+            Err(not_found(format!(
+                "{kind} {} not found.",
+                group.id.as_str()
+            )))
         }
     }
 }

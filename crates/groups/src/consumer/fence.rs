@@ -5,9 +5,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::draft::Draft;
 use super::member::Member;
 use super::soft::Due;
-use super::state::Draft;
 use super::{Refusal, commit, consumer_of, convert, regexes, target};
 use crate::group::{Group, GroupKind, Turn};
 use crate::record::BATCH_OVERHEAD_BYTES;

@@ -14,6 +14,7 @@ use protocol::messages::{
 };
 use types::Uuid;
 
+use crate::memory::{ITEM_BYTES, MEMBER_BYTES};
 use crate::record::GroupRecord;
 
 /// The epoch of a heartbeat that joins.
@@ -22,9 +23,6 @@ pub(super) const JOIN_EPOCH: i32 = 0;
 pub(super) const LEAVE_EPOCH: i32 = -1;
 /// The epoch of a static member's heartbeat that leaves to come back, and of that member while it is away.
 pub(super) const STATIC_LEAVE_EPOCH: i32 = -2;
-
-/// What a text or bytes in a collection take beyond their own length: the handle, its place, and the allocation.
-const ITEM_LEN_BYTES: usize = 100;
 
 /// Partitions by topic id, each with the epoch at which its member got it.
 pub(super) type PartitionEpochs = BTreeMap<Uuid, BTreeMap<i32, i32>>;
@@ -118,21 +116,23 @@ impl Member {
         self.regex.as_ref().filter(|regex| !regex.is_empty())
     }
 
-    /// Bytes that it takes in memory, roughly: itself, and what a client can make as large as it likes.
+    /// Bytes that it takes in memory, roughly, without what it is assigned: itself, and what a client can make as large as
+    /// it likes.
     pub(super) fn len_bytes(&self) -> usize {
         let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len());
-        let names = self.names.iter().map(|name| ITEM_LEN_BYTES + name.len());
+        let names = self.names.iter().map(|name| ITEM_BYTES + name.len());
         let names: usize = names.sum();
         let protocols = self.classic.iter().flat_map(|classic| {
             let protocols = classic.supported_protocols.iter();
-            protocols
-                .map(|protocol| 2 * ITEM_LEN_BYTES + protocol.name.len() + protocol.metadata.len())
+            protocols.map(|protocol| 2 * ITEM_BYTES + protocol.name.len() + protocol.metadata.len())
         });
-        size_of::<Self>()
-            + self.member_id.len()
-            + text(&self.instance_id)
+        // Its ids are those of its timers, too.
+        MEMBER_BYTES
+            + 2 * self.member_id.len()
+            + 2 * text(&self.instance_id)
             + text(&self.rack_id)
             + self.client_id.len()
+            + self.client_host.len()
             + names
             + text(&self.regex)
             + text(&self.assignor)

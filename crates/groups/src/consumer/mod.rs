@@ -4,7 +4,8 @@
 //! computed for one of those epochs, and members that are moved towards it at their own heartbeats. Members may speak
 //! the classic protocol while a group is upgraded or downgraded.
 //!
-//! [`state`] is what the log says, [`soft`] what it does not; [`heartbeat`], [`classic_member`] and [`fence`] decide;
+//! [`state`] is what the log says in [`records`], [`soft`] what it does not; [`heartbeat`], [`classic_member`] and [`fence`]
+//! decide on a [`draft`] of it, about who a member can [`claim`] to be among others;
 //! [`subscription`] bounds what members say;
 //! [`target`] and [`reconcile`] are the two steps of a rebalance; [`convert`] turns groups of one kind into the other.
 //!
@@ -19,13 +20,16 @@
 //! Source: KIP-848; behaviour of Apache Kafka 4.3.1 where it is silent.
 
 mod check;
+mod claim;
 mod classic_member;
 mod convert;
 mod describe;
+mod draft;
 mod fence;
 mod heartbeat;
 mod member;
 mod reconcile;
+mod records;
 mod regexes;
 mod soft;
 mod state;
@@ -38,9 +42,10 @@ use std::time::Duration;
 use protocol::Str;
 use types::ErrorCode;
 
+use self::draft::Draft;
 use self::member::{Member, MemberState};
 use self::soft::{Rebalance, Soft};
-use self::state::{Draft, State};
+use self::state::State;
 use crate::context::Instant;
 use crate::group::{Group, GroupKind, Turn};
 use crate::record::{BATCH_OVERHEAD_BYTES, GroupRecord};
@@ -49,6 +54,7 @@ pub(crate) use classic_member::{heartbeat_classic, join_classic, leave_classic, 
 pub(crate) use convert::{ClassicMemberView, ClassicView};
 pub(crate) use fence::on_deadline;
 pub(crate) use heartbeat::heartbeat;
+pub(crate) use subscription::NO_ROOM;
 
 /// The members of a consumer group.
 #[derive(Debug, Default)]
@@ -66,6 +72,11 @@ impl ConsumerGroup {
     /// Whether it has no members, so that it can be deleted.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.members.is_empty()
+    }
+
+    /// Bytes that it takes in memory, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.state.memory_bytes()
     }
 
     /// The earliest time at which something may happen on its own.
@@ -227,7 +238,7 @@ fn commit<'a>(
 }
 
 fn check_len(draft: &Draft, turn: &Turn<'_>) -> Result<(), Refusal> {
-    let records = draft.records.iter();
+    let records = turn.out.records.iter().chain(&draft.records);
     let len: usize = records.map(GroupRecord::len_in_batch_bytes_bound).sum();
     if BATCH_OVERHEAD_BYTES + len > turn.config.batch_len_max_bytes {
         return Err(Refusal::new(

@@ -12,9 +12,11 @@ use protocol::messages::ConsumerGroupRegularExpressionValue;
 use types::ErrorCode;
 
 use super::Refusal;
-use super::state::{Draft, State, regex_record};
+use super::draft::Draft;
+use super::records::regex_record;
+use super::state::{State, resolved_bytes};
 use crate::config::ConsumerGroupConfig;
-use crate::context::Context;
+use crate::group::Turn;
 use crate::regex::TopicRegex;
 
 /// How long expressions are left alone after they were refreshed.
@@ -61,7 +63,8 @@ pub(super) fn prune(draft: &mut Draft) {
 }
 
 /// Resolves what is new, and refreshes the rest if topics have changed.
-pub(super) fn update(draft: &mut Draft, config: &ConsumerGroupConfig, context: &Context<'_>) {
+pub(super) fn update(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Turn<'_>) {
+    let context = turn.context;
     if draft.state.regexes.is_empty() {
         return;
     }
@@ -79,7 +82,7 @@ pub(super) fn update(draft: &mut Draft, config: &ConsumerGroupConfig, context: &
     let expressions = MATCHES_MAX / context.topics.names().count().max(1);
     let mut budget = expressions.clamp(1, COMPILED_MAX);
     for regex in unresolved.iter().take(budget) {
-        resolve(draft, regex, context);
+        resolve(draft, regex, turn);
     }
     budget = budget.saturating_sub(unresolved.len());
     if !refreshes {
@@ -99,7 +102,7 @@ pub(super) fn update(draft: &mut Draft, config: &ConsumerGroupConfig, context: &
         .cloned()
         .collect();
     for regex in left.iter().take(budget) {
-        resolve(draft, regex, context);
+        resolve(draft, regex, turn);
         draft.looked.regexes.done_up_to(regex.clone());
     }
     if left.len() <= budget {
@@ -116,19 +119,21 @@ fn unresolved(state: &State) -> Vec<Str> {
         .collect()
 }
 
-/// Writes what an expression stands for, unless the log says so already.
-fn resolve(draft: &mut Draft, regex: &Str, context: &Context<'_>) {
+/// Writes what an expression stands for, unless the log says so already, or there is no room for it: then it stands for
+/// what it did.
+fn resolve(draft: &mut Draft, regex: &Str, turn: &mut Turn<'_>) {
+    let context = turn.context;
     // What is in the log was compiled when it got there, perhaps by a version that took more: then it stands for
     // nothing, as in Kafka.
     let topics: Vec<Str> = TopicRegex::compile(regex)
         .map(|compiled| compiled.resolve(context.topics).into_iter().collect())
         .unwrap_or_default();
-    if draft
-        .state
-        .resolved
-        .get(&**regex)
-        .is_some_and(|resolved| resolved.topics == topics)
-    {
+    let before = draft.state.resolved.get(&**regex);
+    if before.is_some_and(|resolved| resolved.topics == topics) {
+        return;
+    }
+    let before = before.map_or(0, |resolved| resolved_bytes(regex, &resolved.topics));
+    if !turn.has_room_for(resolved_bytes(regex, &topics).saturating_sub(before)) {
         return;
     }
     let value = ConsumerGroupRegularExpressionValue {

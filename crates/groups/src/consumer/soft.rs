@@ -47,7 +47,7 @@ pub(super) struct Looked {
     /// The version of the topics that the group epoch was last compared with.
     pub(super) topics_version: Option<u64>,
     pub(super) regexes: Refreshed,
-    /// Until when no target assignment is computed, because the last one did not fit a batch of records.
+    /// Until when no target assignment is computed, because the last one did not fit.
     pub(super) target_put_off: Option<Instant>,
 }
 

@@ -1,7 +1,7 @@
 //! What the log says about a consumer group.
 //!
-//! The maps share their unchanged parts with their clones, so that a decision works on a [`Draft`] of the state that
-//! costs nothing to make: each record is applied to the draft as it is written, and the next step looks at the result.
+//! The maps share their unchanged parts with their clones, so that a decision works on a [draft](super::draft) of the state
+//! that costs nothing to make: each record is applied to the draft as it is written, and the next step looks at the result.
 //!
 //! # Invariants
 //! - The counts are those of the members, and `owners` names for each partition the one member that holds it.
@@ -11,20 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use protocol::Str;
-use protocol::messages::consumer_group_target_assignment_member_value::TopicPartition as TargetPartitions;
 use protocol::messages::{
-    ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupMemberMetadataKey,
-    ConsumerGroupMetadataKey, ConsumerGroupMetadataValue, ConsumerGroupPartitionMetadataKey,
-    ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue,
-    ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue,
-    ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue,
+    ConsumerGroupRegularExpressionValue, ConsumerGroupTargetAssignmentMemberValue,
 };
 use rpds::RedBlackTreeMap;
 use types::Uuid;
 
 use super::member::Member;
-use super::soft::Looked;
 use crate::assignor::Assignment;
+use crate::memory::{HELD_BYTES, ITEM_BYTES, TARGET_PARTITION_BYTES, TARGET_TOPIC_BYTES};
 use crate::record::GroupRecord;
 
 type Map<K, V> = RedBlackTreeMap<K, V>;
@@ -55,8 +50,13 @@ pub(super) struct State {
     assignors: Map<Str, usize>,
     classic_protocols: Map<Str, usize>,
     pub(super) classic_members: usize,
-    /// Bytes that all members take in memory, roughly.
+    /// Bytes that all members take in memory, roughly, without what they are assigned.
     pub(super) members_len_bytes: usize,
+    /// Bytes that the target assignment takes, and what members hold.
+    targets_bytes: usize,
+    held_bytes: usize,
+    /// Bytes that `resolved` takes.
+    resolved_bytes: usize,
     /// What expressions stand for.
     pub(super) resolved: Map<Str, Rc<ConsumerGroupRegularExpressionValue>>,
 }
@@ -79,12 +79,20 @@ impl Default for State {
             classic_protocols: Map::new(),
             classic_members: 0,
             members_len_bytes: 0,
+            targets_bytes: 0,
+            held_bytes: 0,
+            resolved_bytes: 0,
             resolved: Map::new(),
         }
     }
 }
 
 impl State {
+    /// Bytes that it takes in memory, roughly.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.members_len_bytes + self.targets_bytes + self.held_bytes + self.resolved_bytes
+    }
+
     pub(super) fn member(&self, member_id: &str) -> Option<&Rc<Member>> {
         self.members.get(member_id)
     }
@@ -195,38 +203,50 @@ impl State {
                     }
                 }
             },
-            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => match value {
-                Some(value) => {
-                    let target = Rc::new(target_of(value));
-                    self.targets.insert_mut(key.member_id.detached(), target);
-                }
-                None => {
-                    self.targets.remove_mut(&*key.member_id);
-                }
-            },
+            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => {
+                self.set_target(&key.member_id, value.as_ref().map(target_of));
+            }
             GroupRecord::ConsumerGroupTargetAssignmentMetadata { value, .. } => {
                 let value = value.as_ref();
                 self.target_epoch = value.map_or(0, |value| value.assignment_epoch);
                 self.target_timestamp = value.map_or(0, |value| value.assignment_timestamp);
             }
-            GroupRecord::ConsumerGroupRegularExpression { key, value } => match value {
-                Some(value) => {
-                    let resolved = ConsumerGroupRegularExpressionValue {
-                        topics: value.topics.iter().map(Str::detached).collect(),
-                        version: value.version,
-                        timestamp: value.timestamp,
-                    };
-                    self.resolved
-                        .insert_mut(key.regular_expression.detached(), Rc::new(resolved));
-                }
-                None => {
-                    self.resolved.remove_mut(&*key.regular_expression);
-                }
-            },
+            GroupRecord::ConsumerGroupRegularExpression { key, value } => {
+                self.set_resolved(&key.regular_expression, value.as_ref());
+            }
             // What versions before 4.1 wrote is replaced by the hash.
             GroupRecord::ConsumerGroupPartitionMetadata { .. }
             | GroupRecord::OffsetCommit { .. }
             | GroupRecord::GroupMetadata { .. } => {}
+        }
+    }
+
+    fn set_target(&mut self, member_id: &Str, target: Option<Assignment>) {
+        if let Some(before) = self.targets.get(&**member_id) {
+            self.targets_bytes -= target_bytes(member_id, before);
+            self.targets.remove_mut(&**member_id);
+        }
+        if let Some(target) = target {
+            self.targets_bytes += target_bytes(member_id, &target);
+            self.targets
+                .insert_mut(member_id.detached(), Rc::new(target));
+        }
+    }
+
+    fn set_resolved(&mut self, regex: &Str, value: Option<&ConsumerGroupRegularExpressionValue>) {
+        if let Some(before) = self.resolved.get(&**regex) {
+            self.resolved_bytes -= resolved_bytes(regex, &before.topics);
+            self.resolved.remove_mut(&**regex);
+        }
+        if let Some(value) = value {
+            let resolved = ConsumerGroupRegularExpressionValue {
+                topics: value.topics.iter().map(Str::detached).collect(),
+                version: value.version,
+                timestamp: value.timestamp,
+            };
+            self.resolved_bytes += resolved_bytes(regex, &resolved.topics);
+            self.resolved
+                .insert_mut(regex.detached(), Rc::new(resolved));
         }
     }
 
@@ -259,6 +279,7 @@ impl State {
                 .insert_mut(instance_id.clone(), member.member_id.clone());
         }
         for held in member.held() {
+            self.held_bytes += HELD_BYTES;
             self.owners.insert_mut(held, member.member_id.clone());
         }
         for name in &member.names {
@@ -287,6 +308,7 @@ impl State {
             self.statics.remove_mut(&**instance_id);
         }
         for held in member.held() {
+            self.held_bytes -= HELD_BYTES;
             if is_mine(self.owners.get(&held)) {
                 self.owners.remove_mut(&held);
             }
@@ -307,154 +329,6 @@ impl State {
             }
         }
     }
-
-    /// Records that rebuild this state, in the order in which Kafka writes those of a group that it converts.
-    pub(super) fn records(&self, group_id: &Str) -> Vec<GroupRecord> {
-        if !self.exists {
-            return Vec::new();
-        }
-        let mut records: Vec<GroupRecord> = self
-            .members
-            .values()
-            .map(|member| member.metadata_record(group_id))
-            .collect();
-        records.push(epoch_record(group_id, self.epoch, self.metadata_hash));
-        records.extend(self.resolved.iter().map(|(regex, resolved)| {
-            regex_record(
-                group_id,
-                regex,
-                Some(ConsumerGroupRegularExpressionValue::clone(resolved)),
-            )
-        }));
-        records.extend(
-            self.targets
-                .iter()
-                .map(|(member_id, target)| target_record(group_id, member_id, Some(target))),
-        );
-        records.push(target_epoch_record(
-            group_id,
-            self.target_epoch,
-            self.target_timestamp,
-        ));
-        records.extend(
-            self.members
-                .values()
-                .map(|member| member.assignment_record(group_id)),
-        );
-        records
-    }
-
-    /// Records that delete this state, in Kafka's order.
-    pub(super) fn tombstones(&self, group_id: &Str) -> Vec<GroupRecord> {
-        if !self.exists {
-            return Vec::new();
-        }
-        let mut records = Vec::new();
-        records.extend(
-            self.members
-                .keys()
-                .map(|member_id| assignment_tombstone(group_id, member_id)),
-        );
-        records.extend(
-            self.targets
-                .keys()
-                .map(|member_id| target_record(group_id, member_id, None)),
-        );
-        records.push(GroupRecord::ConsumerGroupTargetAssignmentMetadata {
-            key: ConsumerGroupTargetAssignmentMetadataKey {
-                group_id: group_id.clone(),
-            },
-            value: None,
-        });
-        records.extend(
-            self.members
-                .keys()
-                .map(|member_id| metadata_tombstone(group_id, member_id)),
-        );
-        records.extend(
-            self.resolved
-                .keys()
-                .map(|regex| regex_record(group_id, regex, None)),
-        );
-        records.push(GroupRecord::ConsumerGroupPartitionMetadata {
-            key: ConsumerGroupPartitionMetadataKey {
-                group_id: group_id.clone(),
-            },
-            value: None,
-        });
-        records.push(GroupRecord::ConsumerGroupMetadata {
-            key: ConsumerGroupMetadataKey {
-                group_id: group_id.clone(),
-            },
-            value: None,
-        });
-        records
-    }
-}
-
-/// What a decision would make of a group, and the records that say so.
-#[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) group_id: Str,
-    pub(super) state: State,
-    pub(super) looked: Looked,
-    pub(super) records: Vec<GroupRecord>,
-    /// How often the group epoch was raised, and how many partitions have another owner to come.
-    pub(super) epochs_raised: u64,
-    pub(super) partitions_moved: u64,
-}
-
-impl Draft {
-    pub(super) fn new(group_id: &Str, state: &State, looked: &Looked) -> Self {
-        Self {
-            group_id: group_id.clone(),
-            state: state.clone(),
-            looked: looked.clone(),
-            records: Vec::new(),
-            epochs_raised: 0,
-            partitions_moved: 0,
-        }
-    }
-
-    /// Writes a record, and goes on as if it had been applied.
-    pub(super) fn write(&mut self, record: GroupRecord) {
-        self.state.apply(&record);
-        self.records.push(record);
-    }
-
-    /// Raises the group epoch.
-    pub(super) fn bump_epoch(&mut self, metadata_hash: i64) {
-        let epoch = self.state.epoch.saturating_add(1);
-        self.epochs_raised += 1;
-        self.write(epoch_record(&self.group_id, epoch, metadata_hash));
-    }
-
-    /// Removes a member, in Kafka's order of records.
-    pub(super) fn remove_member(&mut self, member_id: &Str) {
-        let group_id = self.group_id.clone();
-        self.write(assignment_tombstone(&group_id, member_id));
-        self.write(target_record(&group_id, member_id, None));
-        self.write(metadata_tombstone(&group_id, member_id));
-    }
-
-    /// What a new group epoch adds to a batch, at most.
-    pub(super) fn epoch_len_bytes_bound(&self) -> usize {
-        epoch_record(&self.group_id, 0, 0).len_in_batch_bytes_bound()
-    }
-
-    /// What removing a member adds to a batch, at most: its tombstones, and that of its expression.
-    pub(super) fn removal_len_bytes_bound(&self, member: &Member) -> usize {
-        let (group_id, member_id) = (&self.group_id, &member.member_id);
-        let regex = member.regex();
-        let records = [
-            Some(assignment_tombstone(group_id, member_id)),
-            Some(target_record(group_id, member_id, None)),
-            Some(metadata_tombstone(group_id, member_id)),
-            regex.map(|regex| regex_record(group_id, regex, None)),
-        ];
-        let records = records.iter().flatten();
-        records.map(GroupRecord::len_in_batch_bytes_bound).sum()
-    }
 }
 
 fn increment(counts: &mut Map<Str, usize>, key: &Str) {
@@ -471,6 +345,19 @@ fn decrement(counts: &mut Map<Str, usize>, key: &Str) {
     }
 }
 
+/// Bytes that a member's target assignment takes, roughly.
+pub(super) fn target_bytes(member_id: &str, target: &Assignment) -> usize {
+    let topics = target.values();
+    let topics = topics.map(|them| TARGET_TOPIC_BYTES + them.len() * TARGET_PARTITION_BYTES);
+    ITEM_BYTES + member_id.len() + topics.sum::<usize>()
+}
+
+/// Bytes that an expression and what it stands for take, roughly.
+pub(super) fn resolved_bytes(regex: &str, topics: &[Str]) -> usize {
+    let names = topics.iter().map(|name| ITEM_BYTES + name.len());
+    ITEM_BYTES + regex.len() + names.sum::<usize>()
+}
+
 fn target_of(value: &ConsumerGroupTargetAssignmentMemberValue) -> Assignment {
     let mut target: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
     for topic in &value.topic_partitions {
@@ -481,88 +368,4 @@ fn target_of(value: &ConsumerGroupTargetAssignmentMemberValue) -> Assignment {
     }
     target.retain(|_, partitions| !partitions.is_empty());
     target
-}
-
-pub(super) fn epoch_record(group_id: &Str, epoch: i32, metadata_hash: i64) -> GroupRecord {
-    GroupRecord::ConsumerGroupMetadata {
-        key: ConsumerGroupMetadataKey {
-            group_id: group_id.clone(),
-        },
-        value: Some(ConsumerGroupMetadataValue {
-            epoch,
-            metadata_hash,
-        }),
-    }
-}
-
-pub(super) fn target_epoch_record(
-    group_id: &Str,
-    assignment_epoch: i32,
-    assignment_timestamp: i64,
-) -> GroupRecord {
-    GroupRecord::ConsumerGroupTargetAssignmentMetadata {
-        key: ConsumerGroupTargetAssignmentMetadataKey {
-            group_id: group_id.clone(),
-        },
-        value: Some(ConsumerGroupTargetAssignmentMetadataValue {
-            assignment_epoch,
-            assignment_timestamp,
-        }),
-    }
-}
-
-pub(super) fn target_record(
-    group_id: &Str,
-    member_id: &Str,
-    target: Option<&Assignment>,
-) -> GroupRecord {
-    GroupRecord::ConsumerGroupTargetAssignmentMember {
-        key: ConsumerGroupTargetAssignmentMemberKey {
-            group_id: group_id.clone(),
-            member_id: member_id.clone(),
-        },
-        value: target.map(|target| ConsumerGroupTargetAssignmentMemberValue {
-            topic_partitions: target
-                .iter()
-                .map(|(topic_id, partitions)| TargetPartitions {
-                    topic_id: *topic_id,
-                    partitions: partitions.clone(),
-                })
-                .collect(),
-        }),
-    }
-}
-
-pub(super) fn regex_record(
-    group_id: &Str,
-    regex: &Str,
-    value: Option<ConsumerGroupRegularExpressionValue>,
-) -> GroupRecord {
-    GroupRecord::ConsumerGroupRegularExpression {
-        key: ConsumerGroupRegularExpressionKey {
-            group_id: group_id.clone(),
-            regular_expression: regex.clone(),
-        },
-        value,
-    }
-}
-
-fn assignment_tombstone(group_id: &Str, member_id: &Str) -> GroupRecord {
-    GroupRecord::ConsumerGroupCurrentMemberAssignment {
-        key: ConsumerGroupCurrentMemberAssignmentKey {
-            group_id: group_id.clone(),
-            member_id: member_id.clone(),
-        },
-        value: None,
-    }
-}
-
-fn metadata_tombstone(group_id: &Str, member_id: &Str) -> GroupRecord {
-    GroupRecord::ConsumerGroupMemberMetadata {
-        key: ConsumerGroupMemberMetadataKey {
-            group_id: group_id.clone(),
-            member_id: member_id.clone(),
-        },
-        value: None,
-    }
 }

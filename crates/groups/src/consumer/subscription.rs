@@ -11,9 +11,10 @@ use protocol::Str;
 use types::ErrorCode;
 
 use super::Refusal;
+use super::draft::Draft;
 use super::member::Member;
-use super::state::{Draft, State};
-use crate::context::Topics;
+use super::state::State;
+use crate::group::Turn;
 
 /// Names that one member subscribes to, and different names that all members of a group subscribe to.
 pub(super) const NAMES_MAX: usize = 10_000;
@@ -23,6 +24,10 @@ const REGEXES_MAX: usize = 32;
 
 /// What the members of one group, and what they subscribe to, may take in memory.
 const MEMBERS_LEN_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Why a member is refused when all groups together have what they may have.
+pub(crate) const NO_ROOM: &str =
+    "The groups of this broker take all the memory that they may have (logan.group.memory.bytes).";
 
 /// What a request changes of its group's subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +84,9 @@ pub(super) fn write(
     draft: &mut Draft,
     before: &Member,
     after: &Member,
-    topics: &dyn Topics,
+    turn: &mut Turn<'_>,
 ) -> Result<Change, Refusal> {
+    let topics = turn.context.topics;
     let is_new = draft.state.member(&after.member_id).is_none();
     if before == after && !is_new {
         return Ok(Change::Nothing);
@@ -89,6 +95,11 @@ pub(super) fn write(
     let group_before = draft.state.clone();
     draft.write(record);
     check_growth(&group_before, &draft.state)?;
+    let growth = draft.state.memory_bytes();
+    let growth = growth.saturating_sub(group_before.memory_bytes());
+    if !turn.has_room_for(growth) {
+        return Err(too_much(NO_ROOM.to_owned()));
+    }
     let is_first = is_new && (!after.names.is_empty() || after.regex().is_some());
     if !is_first && before.names == after.names && before.regex() == after.regex() {
         return Ok(Change::Nothing);

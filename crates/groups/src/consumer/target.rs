@@ -13,15 +13,18 @@ use std::time::Duration;
 use protocol::Str;
 use twox_hash::XxHash3_64;
 
+use super::draft::Draft;
 use super::member::Member;
+use super::records::{target_epoch_record, target_record};
 use super::regexes;
 use super::soft::Looked;
-use super::state::{Draft, State, target_epoch_record, target_record};
+use super::state::{State, target_bytes};
 use super::subscription::Change;
 use crate::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use crate::config::ConsumerGroupConfig;
 use crate::context::{Context, Topic, Topics};
 use crate::group::Turn;
+use crate::memory::HELD_BYTES;
 use crate::record::GroupRecord;
 
 /// The part of a batch, as a divisor, that a target assignment leaves to what else a heartbeat writes.
@@ -38,7 +41,7 @@ const TOPIC_HASH_VERSION: u8 = 0;
 pub(super) fn follow(
     draft: &mut Draft,
     config: &ConsumerGroupConfig,
-    turn: &Turn<'_>,
+    turn: &mut Turn<'_>,
     change: Change,
 ) {
     let context = turn.context;
@@ -46,7 +49,7 @@ pub(super) fn follow(
         regexes::prune(draft);
     }
     let written = draft.records.len();
-    regexes::update(draft, config, context);
+    regexes::update(draft, config, turn);
     let version = Some(context.topics.version());
     let topics_differ = change == Change::Topics
         || draft.records.len() > written
@@ -91,8 +94,8 @@ fn is_update_due(
 }
 
 /// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed. One that does not fit
-/// a batch of records is not taken: members go on with what they have, and no more may join.
-fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &Turn<'_>) {
+/// a batch of records, or the memory of all groups, is not taken: members go on with what they have, and no more may join.
+fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Turn<'_>) {
     let (state, context) = (&draft.state, turn.context);
     if !is_update_due(state, &draft.looked, config, context) {
         return;
@@ -105,11 +108,16 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &Turn<'_
     let group_id = draft.group_id.clone();
     let mut records = Vec::new();
     let mut moved = 0;
+    let (mut bytes, mut bytes_before) = (0, 0);
     {
         let spec = group_spec(state, context.topics);
         for (member, target) in spec.members.iter().zip(assignor.assign(&spec)) {
             if member.assigned != Some(&target) {
                 moved += gained(member.assigned, &target);
+                bytes += target_bytes(member.member_id, &target);
+                bytes_before += member
+                    .assigned
+                    .map_or(0, |before| target_bytes(member.member_id, before));
                 records.push(target_record(&group_id, member.member_id, Some(&target)));
             }
         }
@@ -123,9 +131,13 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &Turn<'_
         .records
         .iter()
         .chain(&records)
+        .chain(&turn.out.records)
         .map(GroupRecord::len_in_batch_bytes_bound)
         .sum();
+    // What a member gets it holds until others get it.
+    bytes += usize::try_from(moved).unwrap_or(usize::MAX) * HELD_BYTES;
     if len_bytes > turn.config.batch_len_max_bytes - turn.config.batch_len_max_bytes / REST_DIVISOR
+        || !turn.has_room_for(bytes.saturating_sub(bytes_before))
     {
         draft.looked.target_put_off = Some(context.now.after(RETRY_INTERVAL));
         return;

@@ -15,6 +15,9 @@ use crate::decision::{Decision, Reply, Request};
 use crate::group::{Group, GroupKind, Turn};
 use crate::{classic, consumer, offsets};
 
+/// The first version of SyncGroup that must name the protocol (KIP-559).
+const PROTOCOL_NAME_VERSION: i16 = 5;
+
 impl GroupCoordinator {
     pub(super) fn dispatch(
         &mut self,
@@ -25,6 +28,12 @@ impl GroupCoordinator {
     ) {
         let reply = match request {
             Request::JoinGroup(request) => return self.join(context, caller, &request, out),
+            Request::SyncGroup(request) if lacks_protocol(caller, &request) => {
+                Reply::SyncGroup(SyncGroupResponse {
+                    error_code: ErrorCode::InconsistentGroupProtocol.code(),
+                    ..SyncGroupResponse::default()
+                })
+            }
             Request::SyncGroup(request) => {
                 let found = self.of_member(context, out, &request.group_id, |group, turn| {
                     sync_group(group, turn, caller, &request);
@@ -92,12 +101,11 @@ impl GroupCoordinator {
         } else if !sessions.contains(&session) {
             Some(ErrorCode::InvalidSessionTimeout)
         } else {
-            let joined = self.with_new_group(context, out, &request.group_id, |group, turn| {
-                join_group(group, turn, caller, request);
-            });
-            joined
-                .is_none()
-                .then_some(ErrorCode::CoordinatorNotAvailable)
+            let joined =
+                self.with_new_group(context, out, (&request.group_id, caller), |group, turn| {
+                    join_group(group, turn, caller, request);
+                });
+            joined.is_none().then_some(ErrorCode::GroupMaxSizeReached)
         };
         if let Some(error) = error {
             let response = JoinGroupResponse {
@@ -135,11 +143,17 @@ impl GroupCoordinator {
         request: &OffsetCommitRequest,
         out: &mut Decision,
     ) {
-        let taken = self.with_new_group(context, out, &request.group_id, |group, turn| {
-            offsets::commit(group, turn, caller, request);
-        });
+        let taken =
+            self.with_new_group(context, out, (&request.group_id, caller), |group, turn| {
+                offsets::commit(group, turn, caller, request);
+            });
         if taken.is_none() {
-            let response = offsets::refuse(request, ErrorCode::CoordinatorNotAvailable);
+            let response = offsets::refuse(
+                context.topics,
+                caller,
+                request,
+                ErrorCode::GroupMaxSizeReached,
+            );
             out.reply(caller.ticket, Reply::OffsetCommit(response));
         }
     }
@@ -151,12 +165,14 @@ impl GroupCoordinator {
         request: &ConsumerGroupHeartbeatRequest,
         out: &mut Decision,
     ) {
-        let handled = self.with_new_group(context, out, &request.group_id, |group, turn| {
-            consumer::heartbeat(group, turn, caller, request);
-        });
+        let handled =
+            self.with_new_group(context, out, (&request.group_id, caller), |group, turn| {
+                consumer::heartbeat(group, turn, caller, request);
+            });
         if handled.is_none() {
             let response = ConsumerGroupHeartbeatResponse {
-                error_code: ErrorCode::CoordinatorNotAvailable.code(),
+                error_code: ErrorCode::GroupMaxSizeReached.code(),
+                error_message: Some(Str::from_static(consumer::NO_ROOM)),
                 ..ConsumerGroupHeartbeatResponse::default()
             };
             out.reply(caller.ticket, Reply::ConsumerGroupHeartbeat(response));
@@ -205,6 +221,12 @@ fn join_group(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: 
     if let GroupKind::Classic(classic) = &mut group.kind {
         classic::join(classic, &id, turn, caller, request);
     }
+}
+
+/// Whether a SyncGroup does not say which protocol it is about, though its version demands it.
+fn lacks_protocol(caller: &Caller, request: &SyncGroupRequest) -> bool {
+    caller.version >= PROTOCOL_NAME_VERSION
+        && (request.protocol_type.is_none() || request.protocol_name.is_none())
 }
 
 fn sync_group(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: &SyncGroupRequest) {

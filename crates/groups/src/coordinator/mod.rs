@@ -5,6 +5,7 @@
 mod administration;
 mod deadlines;
 mod dispatch;
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,11 +17,9 @@ use crate::context::{Caller, Context, Instant};
 use crate::counters::Counters;
 use crate::decision::{Decision, Request};
 use crate::group::{Group, GroupKind, Turn};
+use crate::memory::{Account, Entry};
 use crate::record::GroupRecord;
 use deadlines::Sweep;
-
-/// Groups of one coordinator. Kafka has no bound; a client that made up group ids would be stopped by memory alone.
-pub const GROUPS_MAX: usize = 100_000;
 
 /// The state of one partition of `__consumer_offsets`.
 #[derive(Debug)]
@@ -29,6 +28,8 @@ pub struct GroupCoordinator {
     groups: BTreeMap<Str, Group>,
     /// When which group is looked at: its [`Group::wake_at`].
     deadlines: BTreeSet<(Instant, Str)>,
+    /// What the groups take in memory.
+    account: Account,
     counters: Counters,
     /// Offsets that have expired.
     retention: Sweep,
@@ -58,6 +59,7 @@ impl GroupCoordinator {
             config,
             groups: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            account: Account::default(),
             counters: Counters::default(),
             retention: Sweep::default(),
             topics: Sweep::default(),
@@ -90,12 +92,14 @@ impl GroupCoordinator {
                     left = others;
                     continue;
                 }
-                self.insert(id);
+                // Whoever made it is not known any more.
+                self.insert(id, Entry::default());
             }
             let Some(group) = self.groups.get_mut(id) else {
                 return;
             };
             let (applied, is_vacant) = group.apply_run(left);
+            self.account.settle(group);
             left = left.get(applied..).unwrap_or_default();
             if is_vacant {
                 self.forget(id);
@@ -134,6 +138,12 @@ impl GroupCoordinator {
         &self.counters
     }
 
+    /// Bytes that all groups take in memory, roughly.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.account.used_bytes()
+    }
+
     /// Counts the groups, one by one.
     #[must_use]
     pub fn census(&self) -> Census {
@@ -157,17 +167,23 @@ impl GroupCoordinator {
         id: &Str,
         work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
+        let room_bytes = self.room_bytes(context);
         let group = self.groups.get_mut(id)?;
         let mut turn = Turn {
             context,
             config: &self.config,
             out,
             counters: &mut self.counters,
+            room_bytes,
             wake_at: None,
         };
+        let written = turn.out.records.len();
         let result = work(group, &mut turn);
         let wake_at = turn.wake_at;
-        if group.is_vacant() {
+        self.account.settle(group);
+        let records = out.records.iter().skip(written);
+        let begins = records.into_iter().any(|record| !record.is_tombstone());
+        if group.is_vacant() && !begins {
             self.forget(id);
         } else if let Some(at) = wake_at
             && group.wake_at.is_none_or(|earlier| at < earlier)
@@ -180,34 +196,40 @@ impl GroupCoordinator {
         Some(result)
     }
 
-    /// Works on a group, which is made if it is not there, and forgotten again if nothing came of it. `None` if there
-    /// are too many groups.
+    /// Works on a group, which is made for this caller if it is not there, and forgotten again if nothing came of it.
+    /// `None` if there is no room for it.
     fn with_new_group<R>(
         &mut self,
         context: &Context<'_>,
         out: &mut Decision,
-        id: &Str,
+        (id, caller): (&Str, &Caller),
         work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
-        if !self.groups.contains_key(id) {
-            if self.groups.len() >= GROUPS_MAX {
-                return None;
-            }
-            self.insert(id);
+        if self.groups.contains_key(id) {
+            self.make_room(context, out, id);
+        } else if self.admit(context, out, id, &caller.client_host) {
+            self.insert(id, Entry::of(&caller.client_host));
+        } else {
+            self.counters.memory_refusals += 1;
+            return None;
         }
         self.with_group(context, out, id, work)
     }
 
-    fn insert(&mut self, id: &Str) {
+    fn insert(&mut self, id: &Str, entry: Entry) {
         let id = id.detached();
-        self.groups.insert(id.clone(), Group::new(id));
+        let mut group = Group::new(id.clone(), entry);
+        self.account.settle(&mut group);
+        self.groups.insert(id, group);
     }
 
     /// Forgets a group and its deadline.
     fn forget(&mut self, id: &Str) {
-        if let Some(group) = self.groups.remove(id)
-            && let Some(at) = group.wake_at
-        {
+        let Some(group) = self.groups.remove(id) else {
+            return;
+        };
+        self.account.forget(&group);
+        if let Some(at) = group.wake_at {
             self.deadlines.remove(&(at, group.id));
         }
     }

@@ -12,9 +12,10 @@ use types::{ErrorCode, LeaderEpoch, TimestampMs};
 
 use super::key;
 use crate::consumer::ConsumerGroup;
-use crate::context::{Caller, Topic};
+use crate::context::{Caller, Topic, Topics};
 use crate::decision::Reply;
 use crate::group::{Group, GroupKind, Turn};
+use crate::memory::{OFFSET_BYTES, TOPIC_BYTES};
 use crate::record::{BATCH_OVERHEAD_BYTES, GroupRecord, NO_TIMESTAMP};
 
 /// The first version that names topics by their ids.
@@ -35,9 +36,9 @@ pub(crate) fn commit(
             if let GroupKind::Classic(classic) = &mut group.kind {
                 classic.committed(&request.member_id, turn);
             }
-            take(&group.id, turn, caller, request)
+            take(group, turn, caller, request)
         }
-        Err(error) => refuse(request, error),
+        Err(error) => refuse(turn.context.topics, caller, request, error),
     };
     turn.reply(caller, Reply::OffsetCommit(response));
 }
@@ -76,7 +77,7 @@ fn check_consumer(
     let epoch = request.generation_id_or_member_epoch;
     let check = consumer.check_commit(&request.member_id, epoch, caller.version)?;
     for topic in &request.topics {
-        if let Ok((_, found)) = find(turn, caller, topic) {
+        if let Ok((_, found)) = find(turn.context.topics, caller, topic) {
             for partition in &topic.partitions {
                 check.check(found.id, partition.partition_index)?;
             }
@@ -87,18 +88,18 @@ fn check_consumer(
 
 /// Writes what can be written. All of it in one batch, or nothing.
 fn take(
-    group_id: &Str,
+    group: &Group,
     turn: &mut Turn<'_>,
     caller: &Caller,
     request: &OffsetCommitRequest,
 ) -> OffsetCommitResponse {
     let first = turn.out.records.len();
     let topics = request.topics.iter().map(|topic| {
-        let found = find(turn, caller, topic);
+        let found = find(turn.context.topics, caller, topic);
         let partitions = topic.partitions.iter().map(|partition| {
             let error = match &found {
                 Ok((name, found)) => {
-                    take_partition(group_id, turn, request, (name, *found), partition)
+                    take_partition(&group.id, turn, request, (name, *found), partition)
                 }
                 Err(error) => Err(*error),
             };
@@ -111,11 +112,17 @@ fn take(
         }
     });
     let topics = topics.collect();
-    let records = turn.out.records.iter().skip(first);
+    let records = turn.out.records.iter();
     let len: usize = records.map(GroupRecord::len_in_batch_bytes_bound).sum();
-    if BATCH_OVERHEAD_BYTES + len > turn.config.batch_len_max_bytes {
+    let refusal = if BATCH_OVERHEAD_BYTES + len > turn.config.batch_len_max_bytes {
+        Some(ErrorCode::InvalidCommitOffsetSize)
+    } else {
+        let growth = growth_bytes(group, turn, first);
+        (!turn.has_room_for(growth)).then_some(ErrorCode::GroupMaxSizeReached)
+    };
+    if let Some(error) = refusal {
         turn.out.records.truncate(first);
-        return refuse(request, ErrorCode::InvalidCommitOffsetSize);
+        return refuse(turn.context.topics, caller, request, error);
     }
     let committed = turn.out.records.len() - first;
     turn.counters.offsets_committed += committed as u64;
@@ -125,13 +132,33 @@ fn take(
     }
 }
 
+/// Bytes by which the records from this one on let the group's offsets grow, at most. What is known already is only
+/// looked for when room gets short.
+fn growth_bytes(group: &Group, turn: &Turn<'_>, first: usize) -> usize {
+    let commits = || {
+        let records = turn.out.records.iter().skip(first);
+        records.filter_map(|record| match record {
+            GroupRecord::OffsetCommit { key, value } => Some((key, value.as_ref()?)),
+            _ => None,
+        })
+    };
+    let at_most = commits()
+        .map(|(key, value)| TOPIC_BYTES + OFFSET_BYTES + key.topic.len() + value.metadata.len());
+    let at_most = at_most.sum();
+    if at_most <= turn.room_bytes {
+        return at_most;
+    }
+    commits()
+        .map(|(key, value)| group.offsets.growth_bytes(key, value))
+        .sum()
+}
+
 /// The topic of a commit.
 fn find(
-    turn: &Turn<'_>,
+    topics: &dyn Topics,
     caller: &Caller,
     topic: &OffsetCommitRequestTopic,
 ) -> Result<(Str, Topic), ErrorCode> {
-    let topics = turn.context.topics;
     if caller.version >= TOPIC_ID_VERSION {
         let found = topics.by_id(topic.topic_id);
         let (name, found) = found.ok_or(ErrorCode::UnknownTopicId)?;
@@ -143,6 +170,17 @@ fn find(
     }
 }
 
+fn check_partition(
+    topic: Topic,
+    partition: &OffsetCommitRequestPartition,
+) -> Result<(), ErrorCode> {
+    if (0..topic.partitions).contains(&partition.partition_index) {
+        Ok(())
+    } else {
+        Err(ErrorCode::UnknownTopicOrPartition)
+    }
+}
+
 fn take_partition(
     group_id: &Str,
     turn: &mut Turn<'_>,
@@ -150,9 +188,7 @@ fn take_partition(
     (name, topic): (&Str, Topic),
     partition: &OffsetCommitRequestPartition,
 ) -> Result<(), ErrorCode> {
-    if !(0..topic.partitions).contains(&partition.partition_index) {
-        return Err(ErrorCode::UnknownTopicOrPartition);
-    }
+    check_partition(topic, partition)?;
     let metadata = partition.committed_metadata.as_ref();
     let metadata_len_max = turn.config.offset_metadata_len_max;
     if metadata.is_some_and(|text| !fits(text, metadata_len_max)) {
@@ -196,16 +232,25 @@ fn fits(text: &str, len_max: usize) -> bool {
     text.len() <= len_max || text.encode_utf16().nth(len_max).is_none()
 }
 
-/// The response that refuses all of it.
-pub(crate) fn refuse(request: &OffsetCommitRequest, error: ErrorCode) -> OffsetCommitResponse {
+/// The response that refuses all of it. What is not there is answered as such all the same, as by Kafka, which looks for
+/// it before it asks the group.
+pub(crate) fn refuse(
+    topics: &dyn Topics,
+    caller: &Caller,
+    request: &OffsetCommitRequest,
+    error: ErrorCode,
+) -> OffsetCommitResponse {
     let topics = request.topics.iter().map(|topic| {
-        let partitions = topic.partitions.iter();
+        let found = find(topics, caller, topic);
+        let partitions = topic.partitions.iter().map(|partition| {
+            let found = found.as_ref().map_err(|unknown| *unknown);
+            let known = found.and_then(|(_, topic)| check_partition(*topic, partition));
+            answer(partition, known.err().unwrap_or(error))
+        });
         OffsetCommitResponseTopic {
             name: topic.name.clone(),
             topic_id: topic.topic_id,
-            partitions: partitions
-                .map(|partition| answer(partition, error))
-                .collect(),
+            partitions: partitions.collect(),
         }
     });
     OffsetCommitResponse {

@@ -15,6 +15,7 @@ use protocol::messages::{OffsetCommitKey, OffsetCommitValue};
 use types::{Offset, TimestampMs, Uuid};
 
 use crate::context::Topics;
+use crate::memory::{OFFSET_BYTES, TOPIC_BYTES};
 use crate::record::{GroupRecord, NO_TIMESTAMP};
 
 pub(crate) use commit::{commit, refuse};
@@ -27,6 +28,8 @@ pub(crate) use fetch::fetch;
 pub(crate) struct GroupOffsets {
     topics: BTreeMap<Str, BTreeMap<i32, CommittedOffset>>,
     count: usize,
+    /// Bytes of the names of topics and of what clients want to remember.
+    text_bytes: usize,
 }
 
 /// The committed offset of a partition.
@@ -94,6 +97,25 @@ impl GroupOffsets {
         self.count
     }
 
+    /// Bytes that they take in memory, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.topics.len() * TOPIC_BYTES + self.count * OFFSET_BYTES + self.text_bytes
+    }
+
+    /// Bytes by which a commit would make them grow, at most.
+    fn growth_bytes(&self, key: &OffsetCommitKey, value: &OffsetCommitValue) -> usize {
+        let Some(partitions) = self.topics.get(&key.topic) else {
+            return TOPIC_BYTES + key.topic.len() + OFFSET_BYTES + value.metadata.len();
+        };
+        match partitions.get(&key.partition) {
+            Some(committed) => value
+                .metadata
+                .len()
+                .saturating_sub(committed.metadata.len()),
+            None => OFFSET_BYTES + value.metadata.len(),
+        }
+    }
+
     /// What the log says about a partition; `None` deletes it, known or not.
     pub(crate) fn apply(&mut self, key: &OffsetCommitKey, value: Option<&OffsetCommitValue>) {
         let partitions = self.topics.get_mut(&key.topic);
@@ -101,16 +123,23 @@ impl GroupOffsets {
             (Some(value), Some(partitions)) => {
                 let before = partitions.insert(key.partition, CommittedOffset::of(value));
                 self.count += usize::from(before.is_none());
+                self.text_bytes -= before.map_or(0, |before| before.metadata.len());
+                self.text_bytes += value.metadata.len();
             }
             (Some(value), None) => {
                 let partitions = BTreeMap::from([(key.partition, CommittedOffset::of(value))]);
                 self.topics.insert(key.topic.detached(), partitions);
                 self.count += 1;
+                self.text_bytes += key.topic.len() + value.metadata.len();
             }
             (None, Some(partitions)) => {
-                self.count -= usize::from(partitions.remove(&key.partition).is_some());
+                if let Some(before) = partitions.remove(&key.partition) {
+                    self.count -= 1;
+                    self.text_bytes -= before.metadata.len();
+                }
                 if partitions.is_empty() {
                     self.topics.remove(&key.topic);
+                    self.text_bytes -= key.topic.len();
                 }
             }
             (None, None) => {}

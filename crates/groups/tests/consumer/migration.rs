@@ -237,6 +237,8 @@ fn classic_group(config: GroupConfig) -> (World, Classic) {
         group_id: Str::from_static(GROUP),
         generation_id: member.generation,
         member_id: member.member_id.clone(),
+        protocol_type: Some(Str::from_static("consumer")),
+        protocol_name: Some(Str::from_static(member.protocols[0])),
         assignments: vec![
             protocol::messages::sync_group_request::SyncGroupRequestAssignment {
                 member_id: member.member_id.clone(),

@@ -129,6 +129,7 @@ impl World {
             ),
             random: Uuid(random),
             topics: &self.cluster,
+            memory_elsewhere_bytes: 0,
         };
         let decision = work(&mut self.coordinator, &context, self.calls);
         for record in &decision.records {

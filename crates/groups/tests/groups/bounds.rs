@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use groups::{GROUPS_MAX, GroupConfig, GroupRecord, Reply, Request};
+use groups::{GroupConfig, Reply, Request};
 use protocol::Str;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
@@ -11,8 +11,8 @@ use protocol::messages::offset_commit_request::{
 };
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitKey, OffsetCommitRequest,
-    OffsetCommitValue, OffsetDeleteRequest, SyncGroupRequest,
+    HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, SyncGroupRequest,
 };
 use types::ErrorCode;
 
@@ -106,36 +106,6 @@ fn ids_that_are_given_out_and_not_used_are_bounded_and_forgotten() {
 }
 
 #[test]
-fn made_up_groups_are_bounded() {
-    let mut world = World::new(GroupConfig::default());
-    for index in 0..GROUPS_MAX {
-        let record = GroupRecord::OffsetCommit {
-            key: OffsetCommitKey {
-                group: Str::from(format!("{index}")),
-                topic: Str::from_static("t"),
-                partition: 0,
-            },
-            value: Some(OffsetCommitValue::default()),
-        };
-        world.coordinator.apply(&record);
-    }
-    let not_available = Some(ErrorCode::CoordinatorNotAvailable);
-    assert_eq!(
-        ask(&mut world, 9, Request::JoinGroup(join("new", ""))),
-        not_available
-    );
-    assert_eq!(
-        ask(&mut world, 9, Request::OffsetCommit(commit("new", ""))),
-        not_available
-    );
-    // Those that are there go on.
-    assert_eq!(
-        ask(&mut world, 9, Request::OffsetCommit(commit("7", ""))),
-        Some(ErrorCode::None)
-    );
-}
-
-#[test]
 fn an_enormous_metadata_string_is_refused() {
     let mut world = World::new(GroupConfig::default());
     let enormous = "ä".repeat(50_000_000);
@@ -178,6 +148,8 @@ fn assignments_that_do_not_fit_a_batch_are_not_taken() {
             group_id: Str::from_static("g"),
             generation_id: joined.generation_id,
             member_id: joined.member_id.clone(),
+            protocol_type: joined.protocol_type.clone(),
+            protocol_name: joined.protocol_name.clone(),
             assignments: vec![SyncGroupRequestAssignment {
                 member_id: joined.member_id.clone(),
                 assignment: Bytes::from(vec![7; len]),
@@ -303,6 +275,8 @@ fn a_group_that_is_too_large_for_a_new_limit_shrinks() {
         group_id: Str::from_static("g"),
         generation_id: leader.generation_id,
         member_id: leader.member_id.clone(),
+        protocol_type: leader.protocol_type.clone(),
+        protocol_name: leader.protocol_name.clone(),
         ..SyncGroupRequest::default()
     });
     assert_eq!(ask(&mut world, 5, sync), Some(ErrorCode::None));
@@ -323,4 +297,32 @@ fn a_group_that_is_too_large_for_a_new_limit_shrinks() {
         Some(ErrorCode::GroupMaxSizeReached)
     );
     assert_eq!(world.coordinator.census().classic["CompletingRebalance"], 1);
+}
+
+#[test]
+fn a_sync_that_does_not_name_its_protocol_is_refused_before_its_group_is_looked_for() {
+    let mut world = World::new(GroupConfig::default());
+    let named = SyncGroupRequest {
+        group_id: Str::from_static("nobody"),
+        protocol_type: Some(Str::from_static("consumer")),
+        protocol_name: Some(Str::from_static("range")),
+        ..SyncGroupRequest::default()
+    };
+    let without_type = SyncGroupRequest {
+        protocol_type: None,
+        ..named.clone()
+    };
+    let without_name = SyncGroupRequest {
+        protocol_name: None,
+        ..named.clone()
+    };
+    let mut sync = |version, request: &SyncGroupRequest| {
+        ask(&mut world, version, Request::SyncGroup(request.clone()))
+    };
+    for unnamed in [&without_type, &without_name, &SyncGroupRequest::default()] {
+        assert_eq!(sync(5, unnamed), Some(ErrorCode::InconsistentGroupProtocol));
+    }
+    assert_eq!(sync(5, &named), Some(ErrorCode::UnknownMemberId));
+    // Older versions cannot name it.
+    assert_eq!(sync(4, &without_name), Some(ErrorCode::UnknownMemberId));
 }

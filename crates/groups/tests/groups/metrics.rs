@@ -82,6 +82,8 @@ fn rebalances_are_timed_from_the_first_join_to_the_assignment() {
         group_id: Str::from_static("g"),
         generation_id: joined.generation_id,
         member_id: joined.member_id,
+        protocol_type: joined.protocol_type,
+        protocol_name: joined.protocol_name,
         ..SyncGroupRequest::default()
     };
     assert_eq!(world.coordinator.counters().classic_rebalances, 0);

@@ -422,8 +422,9 @@ fn sync(client: &Client) -> Request {
         generation_id: client.generation,
         member_id: client.member_id.clone(),
         group_instance_id: client.instance_id.clone(),
+        protocol_type: Some(Str::from_static("consumer")),
+        protocol_name: Some(Str::from_static("range")),
         assignments: assignments.collect(),
-        ..SyncGroupRequest::default()
     })
 }
 

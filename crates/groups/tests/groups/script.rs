@@ -51,6 +51,7 @@ const GROUP: &str = "g";
 struct Client {
     member_id: String,
     generation: i32,
+    protocol_name: Option<Str>,
 }
 
 /// A script that runs.
@@ -251,13 +252,16 @@ impl Run {
             member_id: Str::from(self.member_of(key)),
             assignment: Bytes::from(value.clone()),
         });
+        let named = arguments.text("protocol").map(Str::from);
         Request::SyncGroup(SyncGroupRequest {
             group_id: Str::from(GROUP),
             generation_id: arguments.number("gen", client.generation),
             member_id: member_id(arguments, client),
             group_instance_id: instance_id(arguments),
-            protocol_type: arguments.text("type").map(Str::from),
-            protocol_name: arguments.text("protocol").map(Str::from),
+            protocol_type: Some(Str::from(arguments.text("type").unwrap_or("consumer"))),
+            protocol_name: named
+                .or(client.protocol_name.clone())
+                .or(Some(Str::default())),
             assignments: assignments.collect(),
         })
     }
@@ -292,6 +296,7 @@ impl Run {
                 }
                 if response.error_code == 0 {
                     client.generation = response.generation_id;
+                    client.protocol_name.clone_from(&response.protocol_name);
                 }
             }
             let name = if name.is_empty() {

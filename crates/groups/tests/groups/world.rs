@@ -55,6 +55,10 @@ pub(crate) struct World {
     pub(crate) log: Vec<(Bytes, Option<Bytes>, Option<Uuid>)>,
     /// What was written since somebody took it.
     pub(crate) written: Vec<GroupRecord>,
+    /// What other coordinators' groups take.
+    pub(crate) memory_elsewhere_bytes: usize,
+    /// The address of the client that calls.
+    pub(crate) client_host: &'static str,
     unanswered: BTreeSet<Ticket>,
     next_ticket: u64,
     next_random: u128,
@@ -70,6 +74,8 @@ impl World {
             cluster: Cluster::default(),
             log: Vec::new(),
             written: Vec::new(),
+            memory_elsewhere_bytes: 0,
+            client_host: "/127.0.0.1",
             unanswered: BTreeSet::new(),
             next_ticket: 1,
             next_random: 1,
@@ -94,7 +100,7 @@ impl World {
             ticket,
             version,
             client_id: Str::from(client_id),
-            client_host: Str::from_static("/127.0.0.1"),
+            client_host: Str::from_static(self.client_host),
         };
         let replies =
             self.with_context(|coordinator, context| coordinator.decide(context, &caller, request));
@@ -175,15 +181,20 @@ impl World {
         groups.filter(|(_, records)| !records.is_empty()).collect()
     }
 
-    /// Replaying the log gives what is there, and so do the snapshots of all groups.
+    /// Replaying the log gives what is there, and so do the snapshots of all groups. What is durable takes as much memory
+    /// on each way, and what is there no less.
     pub(crate) fn check_replay(&self) {
         let durable = Self::durable(&self.coordinator);
-        assert_eq!(durable, Self::durable(&self.replayed()), "log");
+        let replayed = self.replayed();
+        assert_eq!(durable, Self::durable(&replayed), "log");
         let mut restored = GroupCoordinator::new(self.config.clone());
         for record in durable.values().flatten() {
             restored.apply(record);
         }
         assert_eq!(durable, Self::durable(&restored), "snapshot");
+        let memory_bytes = restored.memory_bytes();
+        assert_eq!(memory_bytes, replayed.memory_bytes(), "bytes");
+        assert!(self.coordinator.memory_bytes() >= memory_bytes, "bytes");
     }
 
     fn topics_changed(&mut self) {
@@ -206,6 +217,7 @@ impl World {
             wall_clock: self.wall_clock(),
             random: Uuid(random.to_be_bytes()),
             topics: &self.cluster,
+            memory_elsewhere_bytes: self.memory_elsewhere_bytes,
         };
         let decision = work(&mut self.coordinator, &context);
         self.append(decision.records);

@@ -8,6 +8,7 @@ mod damage;
 mod forge;
 mod forgeries;
 mod keys;
+mod memory;
 mod moves;
 mod offsets;
 mod restarts;

@@ -1,0 +1,76 @@
+//! What a decision makes of a group before anything of it is written.
+
+use protocol::Str;
+
+use super::member::Member;
+use super::records::{
+    assignment_tombstone, epoch_record, metadata_tombstone, regex_record, target_record,
+};
+use super::soft::Looked;
+use super::state::State;
+use crate::record::GroupRecord;
+
+/// What a decision would make of a group, and the records that say so.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) group_id: Str,
+    pub(super) state: State,
+    pub(super) looked: Looked,
+    pub(super) records: Vec<GroupRecord>,
+    /// How often the group epoch was raised, and how many partitions have another owner to come.
+    pub(super) epochs_raised: u64,
+    pub(super) partitions_moved: u64,
+}
+
+impl Draft {
+    pub(super) fn new(group_id: &Str, state: &State, looked: &Looked) -> Self {
+        Self {
+            group_id: group_id.clone(),
+            state: state.clone(),
+            looked: looked.clone(),
+            records: Vec::new(),
+            epochs_raised: 0,
+            partitions_moved: 0,
+        }
+    }
+
+    /// Writes a record, and goes on as if it had been applied.
+    pub(super) fn write(&mut self, record: GroupRecord) {
+        self.state.apply(&record);
+        self.records.push(record);
+    }
+
+    /// Raises the group epoch.
+    pub(super) fn bump_epoch(&mut self, metadata_hash: i64) {
+        let epoch = self.state.epoch.saturating_add(1);
+        self.epochs_raised += 1;
+        self.write(epoch_record(&self.group_id, epoch, metadata_hash));
+    }
+
+    /// Removes a member, in Kafka's order of records.
+    pub(super) fn remove_member(&mut self, member_id: &Str) {
+        let group_id = self.group_id.clone();
+        self.write(assignment_tombstone(&group_id, member_id));
+        self.write(target_record(&group_id, member_id, None));
+        self.write(metadata_tombstone(&group_id, member_id));
+    }
+
+    /// What a new group epoch adds to a batch, at most.
+    pub(super) fn epoch_len_bytes_bound(&self) -> usize {
+        epoch_record(&self.group_id, 0, 0).len_in_batch_bytes_bound()
+    }
+
+    /// What removing a member adds to a batch, at most: its tombstones, and that of its expression.
+    pub(super) fn removal_len_bytes_bound(&self, member: &Member) -> usize {
+        let (group_id, member_id) = (&self.group_id, &member.member_id);
+        let regex = member.regex();
+        let records = [
+            Some(assignment_tombstone(group_id, member_id)),
+            Some(target_record(group_id, member_id, None)),
+            Some(metadata_tombstone(group_id, member_id)),
+            regex.map(|regex| regex_record(group_id, regex, None)),
+        ];
+        let records = records.iter().flatten();
+        records.map(GroupRecord::len_in_batch_bytes_bound).sum()
+    }
+}

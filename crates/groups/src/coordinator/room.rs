@@ -1,0 +1,77 @@
+//! Room in memory: how much there is, and which groups make way when it gets short.
+
+use protocol::Str;
+
+use super::GroupCoordinator;
+use crate::context::Context;
+use crate::decision::Decision;
+use crate::group::GroupKind;
+use crate::memory::{Admission, GROUP_BYTES};
+use crate::record::GroupRecord;
+
+/// Groups that make way for one request, at most.
+const MAKE_WAY_MAX: usize = 64;
+
+/// The part of a batch, as a divisor, that the tombstones of groups that make way may take, but for the last of them.
+const MAKE_WAY_LEN_DIVISOR: usize = 16;
+
+impl GroupCoordinator {
+    /// Bytes that groups may take more than they do.
+    pub(super) fn room_bytes(&self, context: &Context<'_>) -> usize {
+        let used_bytes = self.account.used_bytes();
+        let used_bytes = used_bytes.saturating_add(context.memory_elsewhere_bytes);
+        self.config.memory_max_bytes.saturating_sub(used_bytes)
+    }
+
+    /// Whether this address may make a group of this id. Others have made way for it then.
+    pub(super) fn admit(
+        &mut self,
+        context: &Context<'_>,
+        out: &mut Decision,
+        id: &Str,
+        maker: &Str,
+    ) -> bool {
+        let new_bytes = GROUP_BYTES + id.len();
+        let max_bytes = self.config.memory_max_bytes;
+        loop {
+            let room_bytes = self.room_bytes(context);
+            match self.account.admit(maker, new_bytes, room_bytes, max_bytes) {
+                Admission::Granted => return true,
+                Admission::Refused => return false,
+                Admission::InPlaceOf(other) => {
+                    if !self.delete_for_room(context, out, &other) {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets groups with nothing to lose make way for one that exists, if little is left.
+    pub(super) fn make_room(&mut self, context: &Context<'_>, out: &mut Decision, id: &Str) {
+        let max_bytes = self.config.memory_max_bytes;
+        while let Some(other) = self.account.excess(self.room_bytes(context), max_bytes) {
+            if other == *id || !self.delete_for_room(context, out, &other) {
+                return;
+            }
+        }
+    }
+
+    /// Deletes a group that has nothing to lose, unless that has been done for this decision often enough.
+    fn delete_for_room(&mut self, context: &Context<'_>, out: &mut Decision, id: &Str) -> bool {
+        let records = out.records.iter();
+        let len_bytes: usize = records.map(GroupRecord::len_in_batch_bytes_bound).sum();
+        if out.records.len() >= MAKE_WAY_MAX
+            || len_bytes > self.config.batch_len_max_bytes / MAKE_WAY_LEN_DIVISOR
+        {
+            return false;
+        }
+        self.with_group(context, out, id, |group, turn| {
+            group.tombstones(&mut turn.out.records);
+            // Nothing soft keeps it.
+            group.kind = GroupKind::default();
+        });
+        self.counters.groups_made_way += 1;
+        true
+    }
+}
