@@ -257,11 +257,17 @@ fn delete(wire: &mut Wire, version: i16) {
     assert_eq!(response.results.len(), 2, "v{version}: {response:?}");
 }
 
+/// The first version of DescribeGroups that can ask what the caller may do (KIP-430).
+const OPERATIONS_VERSION: i16 = 3;
+
+/// What Kafka 4.3.1 without an authorizer says that may be done with a group.
+const GROUP_OPERATIONS: i32 = 0xd48;
+
 fn describe(wire: &mut Wire, group: &str, version: i16) {
     super::single_member(wire, group);
     let request = DescribeGroupsRequest {
         groups: vec![group.into(), "unknown".into()],
-        include_authorized_operations: false,
+        include_authorized_operations: version >= OPERATIONS_VERSION,
     };
     let response = wire.call(version, &request);
     assert_eq!(response.groups.len(), 2, "v{version}: {response:?}");
@@ -269,6 +275,9 @@ fn describe(wire: &mut Wire, group: &str, version: i16) {
     let own = own.expect("it is answered");
     assert_eq!(own.group_state, "Stable", "v{version}: {response:?}");
     assert_eq!(own.members.len(), 1, "v{version}: {response:?}");
+    if version >= OPERATIONS_VERSION {
+        assert_eq!(own.authorized_operations, GROUP_OPERATIONS, "v{version}");
+    }
 }
 
 fn list(wire: &mut Wire, group: &str, version: i16) {
@@ -336,9 +345,15 @@ fn consumer_describe(wire: &mut Wire, group: &str, topic: &str, version: i16) {
     consumer_join(wire, group, topic, version);
     let request = ConsumerGroupDescribeRequest {
         group_ids: vec![group.into(), "unknown".into()],
-        include_authorized_operations: false,
+        include_authorized_operations: true,
     };
     let response = wire.call(version, &request);
+    let operations: Vec<_> = response
+        .groups
+        .iter()
+        .map(|it| it.authorized_operations)
+        .collect();
+    assert_eq!(operations, [GROUP_OPERATIONS, i32::MIN], "v{version}");
     let codes: Vec<_> = response
         .groups
         .iter()

@@ -9,7 +9,7 @@ use protocol::messages::consumer_group_describe_response::DescribedGroup;
 use protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 use types::ErrorCode;
 
-use super::{ask_each, distinct, serves_consumer_groups};
+use super::{AUTHORIZED_OPERATIONS, ask_each, distinct, serves_consumer_groups};
 use crate::api::{Call, Finished, Outcome};
 
 pub(in crate::api) async fn handle<I: Io>(
@@ -22,8 +22,14 @@ pub(in crate::api) async fn handle<I: Io>(
         let refused = groups.map(|group| refused(group, ErrorCode::UnsupportedVersion));
         return Outcome::Answer(response(refused.collect()));
     }
-    let answer = |group, answered| match answered {
-        Ok(Reply::ConsumerGroupDescribe(answer)) => answer,
+    let tells_operations = request.include_authorized_operations;
+    let answer = move |group, answered| match answered {
+        Ok(Reply::ConsumerGroupDescribe(mut answer)) => {
+            if tells_operations && answer.error_code == ErrorCode::None.code() {
+                answer.authorized_operations = AUTHORIZED_OPERATIONS;
+            }
+            answer
+        }
         Ok(_) => refused(group, ErrorCode::UnknownServerError),
         Err(code) => refused(group, code),
     };

@@ -9,7 +9,7 @@ use protocol::messages::describe_groups_response::DescribedGroup;
 use protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 use types::ErrorCode;
 
-use super::{ask_each, distinct};
+use super::{AUTHORIZED_OPERATIONS, ask_each, distinct};
 use crate::api::{Call, Finished, Outcome};
 
 pub(in crate::api) async fn handle<I: Io>(
@@ -17,8 +17,14 @@ pub(in crate::api) async fn handle<I: Io>(
     request: DescribeGroupsRequest,
 ) -> Outcome<DescribeGroupsResponse> {
     let groups = distinct(request.groups);
-    let answer = |group, answered| match answered {
-        Ok(Reply::DescribeGroup(answer)) => answer,
+    let tells_operations = request.include_authorized_operations;
+    let answer = move |group, answered| match answered {
+        Ok(Reply::DescribeGroup(mut answer)) => {
+            if tells_operations && answer.error_code == ErrorCode::None.code() {
+                answer.authorized_operations = AUTHORIZED_OPERATIONS;
+            }
+            answer
+        }
         Ok(_) => refused(group, ErrorCode::UnknownServerError),
         Err(code) => refused(group, code),
     };

@@ -29,6 +29,10 @@ use super::Call;
 use crate::groups::{Answered, Asked, Asking};
 use crate::slice::Steps;
 
+/// What may be done with a group, as bits of Kafka's operations: read, delete, describe, and describe and alter its
+/// configuration. Everybody may do everything.
+pub(super) const AUTHORIZED_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+
 /// A request that is on its way to its coordinator.
 pub(super) enum Sent<I: Io> {
     /// A coordinator will answer, or has.
