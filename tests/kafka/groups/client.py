@@ -42,6 +42,9 @@ class Response:
         self._at += struct.calcsize(format_)
         return value
 
+    def rest(self) -> bytes:
+        return self._data[self._at:]
+
     def bytes(self, length: int) -> bytes:
         value = self._data[self._at:self._at + max(length, 0)]
         self._at += max(length, 0)
