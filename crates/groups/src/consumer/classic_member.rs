@@ -402,12 +402,13 @@ fn leave(
     let mut members = Vec::new();
     for identity in identities {
         let found = leaver(&draft, identity);
-        let (member_id, error) = match &found {
-            Ok(member) => (member.member_id.clone(), ErrorCode::None),
-            Err(refusal) => (identity.member_id.detached(), refusal.code),
+        let error = match &found {
+            Ok(_) => ErrorCode::None,
+            Err(refusal) => refusal.code,
         };
         members.push(MemberResponse {
-            member_id,
+            // As it was asked for: an administrator names static members by their instance ids alone.
+            member_id: identity.member_id.detached(),
             group_instance_id: identity.group_instance_id.as_ref().map(Str::detached),
             error_code: error.code(),
         });
