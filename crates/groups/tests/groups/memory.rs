@@ -314,3 +314,44 @@ fn a_target_assignment_without_room_leaves_members_what_they_have() {
     let another = Request::ConsumerGroupHeartbeat(heartbeat("c", "n", &["t"]));
     assert_eq!(error(&mut world, 1, another), NO_ROOM);
 }
+
+#[test]
+fn members_that_are_gone_take_no_memory() {
+    let mut world = World::new(GroupConfig {
+        initial_rebalance_delay: Duration::ZERO,
+        ..GroupConfig::default()
+    });
+    // One lives on in each group, so that the groups do.
+    let lives = |world: &mut World| {
+        let beat = heartbeat("consumers", "alive", &["t"]);
+        let beat = error(world, 1, Request::ConsumerGroupHeartbeat(beat));
+        assert_eq!(beat, ErrorCode::None);
+    };
+    let mut after_rounds = Vec::new();
+    for round in 0..5 {
+        lives(&mut world);
+        for number in 0..50 {
+            let beat = heartbeat("consumers", &format!("{round} {number}"), &["t"]);
+            let beat = error(&mut world, 1, Request::ConsumerGroupHeartbeat(beat));
+            assert_eq!(beat, ErrorCode::None);
+            world.call("dies", 3, Request::JoinGroup(join("classic", 1_000)));
+            assert_eq!(
+                join_error(&mut world, "pending"),
+                ErrorCode::MemberIdRequired
+            );
+        }
+        // All sessions end, those of ids that were given out last.
+        for _ in 0..200 {
+            world.now += Duration::from_secs(20);
+            lives(&mut world);
+            world.settle();
+        }
+        after_rounds.push(world.coordinator.memory_bytes());
+    }
+    assert_eq!(
+        after_rounds[1..],
+        vec![after_rounds[1]; 4],
+        "{after_rounds:?}"
+    );
+    world.check_replay();
+}
