@@ -14,13 +14,13 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RebalanceInProgressException;
-import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 public final class Member {
     private static final int COMMITS_MAX = 200;
     private static final Map<String, String> OPTIONS = new HashMap<>();
     private static boolean hasUncommitted;
+    private static volatile boolean isStopping;
 
     private Member() {
     }
@@ -32,23 +32,21 @@ public final class Member {
         KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(configuration());
         CountDownLatch closed = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            consumer.wakeup();
+            // No wakeup: it would hit the commit of a listener as well as the poll, and polls are short.
+            isStopping = true;
             try {
                 closed.await();
             } catch (InterruptedException interrupted) {
                 Thread.currentThread().interrupt();
             }
         }));
+        System.out.println("up");
+        System.out.flush();
         consumer.subscribe(List.of(OPTIONS.get("topic")), new Listener(consumer));
         try {
-            boolean isStopping = false;
             // The client refuses to commit while it joins: who is asked to end then goes on until it has committed.
             while (!isStopping || hasUncommitted) {
-                try {
-                    handle(consumer);
-                } catch (WakeupException stop) {
-                    isStopping = true;
-                }
+                handle(consumer);
             }
             consumer.close();
             System.out.println("end");
@@ -69,25 +67,14 @@ public final class Member {
         if (!records.isEmpty()) {
             System.out.println(line);
         }
-        boolean woken = false;
-        while (true) {
-            try {
-                consumer.commitSync();
-                hasUncommitted = false;
-                break;
-            } catch (WakeupException stop) {
-                woken = true;
-            } catch (RebalanceInProgressException refused) {
-                System.err.println("refused " + refused.getMessage());
-                break;
-            } catch (KafkaException refused) {
-                System.err.println("refused " + refused);
-                hasUncommitted = false;
-                break;
-            }
-        }
-        if (woken) {
-            consumer.wakeup();
+        try {
+            consumer.commitSync();
+            hasUncommitted = false;
+        } catch (RebalanceInProgressException refused) {
+            System.err.println("refused " + refused.getMessage());
+        } catch (KafkaException refused) {
+            System.err.println("refused " + refused);
+            hasUncommitted = false;
         }
     }
 

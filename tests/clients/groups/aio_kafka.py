@@ -10,7 +10,7 @@ import sys
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from member import assigned, consumed, options, stopped
+from member import assigned, consumed, options, started, stopped
 
 args = options()
 
@@ -36,6 +36,7 @@ async def main() -> None:
         bootstrap_servers=args.bootstrap, group_id=args.group, auto_offset_reset="earliest", enable_auto_commit=False,
         session_timeout_ms=args.session_ms, heartbeat_interval_ms=args.heartbeat_ms, metadata_max_age_ms=5_000, **more)
     consumer.subscribe([args.topic], listener=Listener())
+    started()
     while True:
         try:
             await consumer.start()

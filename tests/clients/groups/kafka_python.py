@@ -11,7 +11,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from kafka.errors import KafkaError, RebalanceInProgressError
 
-from member import assigned, consumed, options, stopped
+from member import assigned, consumed, options, started, stopped
 
 args = options()
 running = True
@@ -34,6 +34,7 @@ class Listener(ConsumerRebalanceListener):
 
 
 more = {"group_instance_id": args.instance} if args.instance else {}
+started()
 consumer = KafkaConsumer(
     bootstrap_servers=args.bootstrap, group_id=args.group, auto_offset_reset="earliest", enable_auto_commit=False,
     session_timeout_ms=args.session_ms, heartbeat_interval_ms=args.heartbeat_ms, reconnect_backoff_max_ms=500,

@@ -33,6 +33,7 @@ consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => own(payload.memberAssig
 consumer.on(consumer.events.REBALANCING, () => own([]))
 
 async function main() {
+  console.log('up')
   await consumer.connect()
   await consumer.subscribe({ topics: [options.topic], fromBeginning: true })
   await consumer.run({

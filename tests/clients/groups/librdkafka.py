@@ -9,7 +9,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from member import COMMITS_MAX, COMMIT_PAUSE_SECONDS, assigned, consumed, options, stopped
+from member import COMMITS_MAX, COMMIT_PAUSE_SECONDS, assigned, consumed, options, started, stopped
 
 args = options()
 config = {
@@ -65,6 +65,7 @@ def on_lost(_: Consumer, partitions: list) -> None:
     assigned(owned)
 
 
+started()
 consumer = Consumer(config)
 consumer.subscribe([args.topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost)
 uncommitted = False

@@ -21,6 +21,10 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def started() -> None:
+    print("up", flush=True)
+
+
 def assigned(partitions: Iterable[int]) -> None:
     print("own", ",".join(str(it) for it in sorted(partitions)), flush=True)
 

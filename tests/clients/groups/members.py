@@ -1,6 +1,6 @@
 """What the scenarios are played with: members as processes of their own, and a producer that knows what was acknowledged.
 
-A member prints `own 1,2,3`, the partitions that it has from now on, `got 1:77`, partition and offset of what it was given,
+A member prints `up` when it is about to join, `own 1,2,3`, the partitions that it has from now on, `got 1:77`, partition and offset of what it was given,
 and `end` when it has left.
 """
 
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from harness import install
 HERE = Path(__file__).resolve().parent
 PARTITIONS = 24
 TOPIC = "shared"
+PAUSE_SECONDS = 0.02
+"""Between two records of a partition. Without it a run on a busy machine would have more records the longer it takes."""
 SECONDS_MAX = 120
 """How long anything may take that has to happen."""
 
@@ -65,7 +68,11 @@ class Member:
     def __init__(self, command: list[str], name: str, instance: str) -> None:
         self.name = name
         self.instance = instance
+        self.up = 0.0
+        """When it was about to join."""
         self.owned: set[int] = set()
+        self.changes = 0
+        """How often that has become something else: clients that keep theirs through a rebalance tell of it all the same."""
         self.records: list[tuple[int, int]] = []
         self.assignments: list[int] = []
         """How many records came before each assignment."""
@@ -83,8 +90,12 @@ class Member:
             if not line.endswith("\n"):
                 continue
             word, _, rest = line.strip().partition(" ")
-            if word == "own":
-                self.owned = {int(it) for it in rest.split(",") if it}
+            if word == "up":
+                self.up = time.monotonic()
+            elif word == "own":
+                owned = {int(it) for it in rest.split(",") if it}
+                self.changes += owned != self.owned
+                self.owned = owned
                 self.assignments.append(len(self.records))
             elif word == "got":
                 pairs = (record.split(":") for record in rest.split())
@@ -151,7 +162,8 @@ class Writer(threading.Thread):
             for partition in range(PARTITIONS):
                 self._producer.produce(TOPIC, str(number), partition=partition, on_delivery=self._delivered)
                 number += 1
-            self._producer.poll(0.02)
+            self._producer.poll(0)
+            time.sleep(PAUSE_SECONDS)
 
     def stop(self) -> None:
         self._running = False

@@ -69,16 +69,19 @@ class Run:
         member.kill()
 
     def balanced(self) -> bool:
-        """Whether the members that are alive have all partitions among them, each some."""
+        """Whether the members that are alive have all partitions among them, each as many as any other but for one."""
         if self.client in SILENT:
             return all(member.records for member in self.alive)
         parts = [member.owned for member in self.alive]
-        return sum(map(len, parts)) == PARTITIONS and len(set().union(*parts)) == PARTITIONS and all(parts)
+        sizes = [len(part) for part in parts]
+        return sum(sizes) == PARTITIONS == len(set().union(*parts)) and max(sizes) - min(sizes) <= 1
 
     def settle(self, what: str, supervised: bool = False) -> None:
         """Waits until everybody has partitions, and then until everybody has got a record of them."""
         began = time.monotonic()
         self.until(self.balanced, f"{what}: no balance", supervised)
+        # On a busy machine most of the time may be that of starting the processes, which is nobody's here.
+        began = max([began, *(member.up for member in self.alive)])
         self.longest = max(self.longest, time.monotonic() - began)
         counts = {id(member): len(member.records) for member in self.alive}
         self.until(lambda: all(len(it.records) > counts[id(it)] for it in self.alive), f"{what}: a member is idle")
@@ -159,14 +162,14 @@ def returns(run: Run) -> None:
     """Members with static ids end and are started again within their sessions: the others notice nothing."""
     members = [run.join(f"static-{number}") for number in range(3)]
     run.settle("three members")
-    others = [len(member.assignments) for member in members[1:]]
+    others = [member.changes for member in members[1:]]
     before = members[0].owned
     run.leave(members[0])
     members[0] = run.join("static-0")
     run.settle("a member is back")
     if members[0].owned != before:
         raise Failure(f"{sorted(before)} became {sorted(members[0].owned)}")
-    if others != [len(member.assignments) for member in members[1:]]:
+    if others != [member.changes for member in members[1:]]:
         raise Failure("the others were rebalanced")
     run.crash(members[0])
     run.join("static-0")
@@ -248,7 +251,7 @@ class Scenario:
 SCENARIOS = [
     # Where nobody vanishes, sessions are long enough for the busiest machine.
     Scenario(handovers, session_ms=45_000, exactly_once=True),
-    Scenario(returns, session_ms=20_000),
+    Scenario(returns, session_ms=45_000),
     Scenario(crashes),
     Scenario(upgrades, session_ms=45_000, exactly_once=True),
 ]

@@ -50,7 +50,7 @@ def topics_of(member: Consumer) -> list[str]:
 
 for protocol in ("classic", "consumer"):
     name = f"rd-{protocol}"
-    create(f"{name}-1", f"{name}-2", f"{name}-x", f"x{name}-1")
+    create(f"{name}-1", f"{name}-2", f"{name}-x", f"not-{name}-1")
     one = consumer(name, protocol)
     one.subscribe([f"^{name}-[0-9]$"])
     check(f"librdkafka {protocol}: names match", [f"{name}-1", f"{name}-2"], lambda: topics_of(one), [one])

@@ -64,6 +64,7 @@ func main() {
 	if options.Instance != "" {
 		settings = append(settings, kgo.InstanceID(options.Instance))
 	}
+	member.Up()
 	client, err := kgo.NewClient(settings...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -37,6 +37,9 @@ func Parse() Options {
 	return options
 }
 
+// Up says that the member is about to join.
+func Up() { fmt.Println("up") }
+
 // Own prints the partitions that the member has from now on.
 func Own(partitions map[int32]bool) {
 	numbers := make([]int, 0, len(partitions))

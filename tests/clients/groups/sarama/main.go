@@ -83,6 +83,7 @@ func main() {
 	config.Metadata.Retry.Max = 1000
 	context, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
+	member.Up()
 	var group sarama.ConsumerGroup
 	for group == nil && context.Err() == nil {
 		made, err := sarama.NewConsumerGroup([]string{options.Bootstrap}, options.Group, config)

@@ -34,6 +34,7 @@ func gather(until context.Context, reader *kafka.Reader) []kafka.Message {
 
 func main() {
 	options := member.Parse()
+	member.Up()
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers:               []string{options.Bootstrap},
 		GroupID:               options.Group,
