@@ -117,8 +117,6 @@ fn run(config: BrokerConfig, plan: &CorePlan, mut reloader: Reloader) -> Result<
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let metrics_listener = metrics::open(&config)?;
-    let shutdown_timeout =
-        Duration::from_millis(u64::try_from(config.values.logan_shutdown_timeout_ms).unwrap_or(0));
     let limits = listen::connection_limits(&config, descriptors_left);
     let (settings, setter) = RouterSettings::changeable(limits);
     let on_change = OnChange::call(move |config| {
@@ -160,7 +158,11 @@ fn run(config: BrokerConfig, plan: &CorePlan, mut reloader: Reloader) -> Result<
     await_end(&supervisor, &mut reloader, ends)?;
     tracing::info!("stopping: finishing requests and closing logs");
     drop(router);
-    drain(&machine.commands, &machine.events, shutdown_timeout)?;
+    drain(
+        &machine.commands,
+        &machine.events,
+        reloader.running().shutdown_timeout(),
+    )?;
     if let Err(running) = shards.join(Duration::from_secs(1)) {
         tracing::warn!(?running, "some shards did not end in time");
     }

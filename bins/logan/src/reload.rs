@@ -78,6 +78,11 @@ impl Reloader {
         }
     }
 
+    /// What is in force, without what clients have set.
+    pub(crate) fn running(&self) -> &BrokerConfig {
+        &self.running
+    }
+
     /// Whether there is a file that may change: a pipe is read once.
     pub(crate) fn has_file(&self) -> bool {
         let is_special = |path: &Path| path.metadata().is_ok_and(|it| !it.is_file());

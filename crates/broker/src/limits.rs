@@ -1,6 +1,4 @@
-//! The bounds that a shard keeps, taken from the configuration once.
-
-use std::time::Duration;
+//! The bounds that a shard keeps for as long as it runs, taken from the configuration at the start; memory is divided by them.
 
 use config::BrokerConfig;
 
@@ -27,16 +25,8 @@ pub(crate) struct Limits {
     pub(crate) response_len_max_bytes: usize,
     /// How many responses a connection may be owed before it is read no further.
     pub(crate) responses_per_connection_max: usize,
-    /// `logan.request.bytes.per.second.min`.
-    pub(crate) request_bytes_per_second_min: u64,
-    /// `connections.max.idle.ms`; `None` never closes.
-    pub(crate) connection_idle_max: Option<Duration>,
-    /// `fetch.max.bytes`.
-    pub(crate) fetch_len_max_bytes: usize,
     /// This shard's part of `max.incremental.fetch.session.cache.slots`.
     pub(crate) fetch_sessions_max: usize,
-    /// `logan.shutdown.timeout.ms`.
-    pub(crate) shutdown_timeout: Duration,
 }
 
 /// Response memory of a shard in units of `logan.response.queue.bytes`.
@@ -65,15 +55,8 @@ impl Limits {
             response_len_max_bytes: bytes(values.logan_response_queue_bytes),
             responses_per_connection_max: count(values.queued_max_requests)
                 .clamp(1, RESPONSES_PER_CONNECTION_MAX),
-            request_bytes_per_second_min: u64::try_from(values.logan_request_bytes_per_second_min)
-                .unwrap_or(0),
-            connection_idle_max: config.idle_limit(),
-            fetch_len_max_bytes: count(values.fetch_max_bytes),
             fetch_sessions_max: count(values.max_incremental_fetch_session_cache_slots)
                 .div_ceil(shard_count),
-            shutdown_timeout: Duration::from_millis(
-                u64::try_from(values.logan_shutdown_timeout_ms).unwrap_or(0),
-            ),
         }
     }
 }

@@ -16,7 +16,7 @@ use metadata::{MetadataImage, Refusal};
 use records::Scratch;
 use rustc_hash::FxHashMap;
 use slab::Slab;
-use storage::{ShardStorage, StorageConfig};
+use storage::{Pace, ShardStorage, StorageConfig};
 use types::{DurationMs, ErrorCode, ShardId, Uuid};
 
 use crate::advertise::Advertise;
@@ -390,16 +390,26 @@ impl<I: Io> Shard<I> {
 fn storage_config(setup: &ShardSetup, shard_count: usize) -> StorageConfig {
     let values = &setup.config.values;
     let bytes = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
+    let pace = pace_of(&setup.config, shard_count);
     StorageConfig {
         cache_bytes: setup.cache_bytes / shard_count,
         staging_bytes: bytes(values.logan_staging_memory_bytes) / shard_count,
-        disk_reserve_bytes: u64::try_from(values.logan_disk_reserve_bytes).unwrap_or(0),
+        disk_reserve_bytes: pace.disk_reserve_bytes,
         producer_ids_max: usize::try_from(values.logan_producer_ids_max_per_partition).unwrap_or(0),
         producer_id_expiration: DurationMs(i64::from(values.producer_id_expiration_ms)),
         open_files_max: open_files_max(setup.descriptors_max, shard_count),
-        delete_bytes_per_second: u64::try_from(values.logan_delete_bytes_per_second).unwrap_or(0)
-            / shard_count as u64,
+        delete_bytes_per_second: pace.delete_bytes_per_second,
         ..StorageConfig::default()
+    }
+}
+
+/// This shard's part of what may change while logs are open.
+pub(crate) fn pace_of(config: &BrokerConfig, shard_count: usize) -> Pace {
+    let bytes = |value: i64| u64::try_from(value).unwrap_or(0);
+    Pace {
+        disk_reserve_bytes: bytes(config.values.logan_disk_reserve_bytes),
+        delete_bytes_per_second: bytes(config.values.logan_delete_bytes_per_second)
+            / shard_count as u64,
     }
 }
 

@@ -104,6 +104,13 @@ impl BrokerConfig {
             .map(std::time::Duration::from_millis)
     }
 
+    /// `logan.shutdown.timeout.ms`.
+    #[must_use]
+    pub fn shutdown_timeout(&self) -> std::time::Duration {
+        let millis = u64::try_from(self.values.logan_shutdown_timeout_ms);
+        std::time::Duration::from_millis(millis.unwrap_or(0))
+    }
+
     /// The limit of connections from this address.
     #[must_use]
     pub fn connections_limit(&self, address: IpAddr) -> i32 {

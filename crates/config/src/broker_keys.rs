@@ -35,7 +35,7 @@ keys! {
         [], "The default of the topic key of this name.";
     "compression.zstd.level" => compression_zstd_level: i32 = Some("3"), between(-131_072, 22), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
-    "connections.max.idle.ms" => connections_max_idle_ms: i64 = Some("600000"), Any, Restart, Honoured,
+    "connections.max.idle.ms" => connections_max_idle_ms: i64 = Some("600000"), Any, Reload, Honoured,
         [], "A connection without a request for this long is closed; a negative value never closes one.";
     "controller.listener.names" => controller_listener_names: Vec<String> = Some(""), Any, Restart, Honoured,
         [], "Listeners for Kafka's controllers; Logan has none and does not open them.";
@@ -43,7 +43,7 @@ keys! {
         [], "The replication factor of topics that are created without one.";
     "delete.topic.enable" => delete_topic_enable: bool = Some("true"), Any, Reload, Honoured,
         [], "Whether topics may be deleted.";
-    "fetch.max.bytes" => fetch_max_bytes: i32 = Some("57671680"), at_least(1024), Restart, Honoured,
+    "fetch.max.bytes" => fetch_max_bytes: i32 = Some("57671680"), at_least(1024), Reload, Honoured,
         [], "The most bytes of records that one fetch response carries, whatever the client asks for.";
     "follower.replication.throttled.rate" => follower_replication_throttled_rate: i64 = Some("9223372036854775807"), at_least(0), Dynamic, Honoured,
         [], "The bytes per second that replicas of `follower.replication.throttled.replicas` may fetch.";
@@ -173,9 +173,9 @@ keys! {
         [], "How far the busiest and the least busy shard may differ before the balancer moves anything, in percent of an average shard's work.";
     "logan.cache.bytes" => logan_cache_bytes: i64 = Some("-1"), at_least(-1), Restart, Honoured,
         [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory.";
-    "logan.delete.bytes.per.second" => logan_delete_bytes_per_second: i64 = Some("1073741824"), at_least(1_048_576), Restart, Honoured,
+    "logan.delete.bytes.per.second" => logan_delete_bytes_per_second: i64 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         [], "How fast the files of deleted segments and topics are removed, over all shards; a small file counts as 1 MiB.";
-    "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Restart, Honoured,
+    "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Dynamic, Honoured,
         [], "The free space from which on appends are refused, so that metadata changes and deletions still work.";
     "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
@@ -191,7 +191,7 @@ keys! {
         [], "How closely produced batches are checked: `full`, every record's framing, compressed ones included; `header`, the batch header and its checksum.";
     "logan.producer.ids.max.per.partition" => logan_producer_ids_max_per_partition: i32 = Some("10000"), between(1, 10_000_000), Restart, Honoured,
         [], "The idempotent producers that a partition remembers; the longest idle one is forgotten first.";
-    "logan.request.bytes.per.second.min" => logan_request_bytes_per_second_min: i64 = Some("16384"), at_least(0), Restart, Honoured,
+    "logan.request.bytes.per.second.min" => logan_request_bytes_per_second_min: i64 = Some("16384"), at_least(0), Dynamic, Honoured,
         [], "A request whose bytes arrive more slowly than this is given up with its connection; 0 waits for ever.";
     "logan.request.decoded.bytes.max" => logan_request_decoded_bytes_max: i64 = Some("8388608"), at_least(1_048_576), Restart, Honoured,
         [], "The memory that the topics, partitions and other lists of one request may take, records not counted; a larger request closes its connection.";
@@ -199,7 +199,7 @@ keys! {
         [], "The memory of one shard for requests that are arriving or in work; a single larger request runs alone.";
     "logan.response.queue.bytes" => logan_response_queue_bytes: i64 = Some("16777216"), at_least(1_048_576), Restart, Honoured,
         [], "The bytes of responses that wait for one connection before no further request is read from it.";
-    "logan.shutdown.timeout.ms" => logan_shutdown_timeout_ms: i64 = Some("10000"), between(0, 86_400_000), Restart, Honoured,
+    "logan.shutdown.timeout.ms" => logan_shutdown_timeout_ms: i64 = Some("10000"), between(0, 86_400_000), Reload, Honoured,
         [], "How long a shutdown waits for requests in work before it closes the logs.";
     "logan.staging.memory.bytes" => logan_staging_memory_bytes: i64 = Some("67108864"), at_least(4_194_304), Restart, Honoured,
         [], "The memory of one shard for records on their way to the disk.";

@@ -96,6 +96,43 @@ fn the_first_signal_drains_and_the_second_ends_the_process() {
 }
 
 #[test]
+fn a_hang_up_is_told_and_ends_nothing() {
+    const THIS: &str = "a_hang_up_is_told_and_ends_nothing";
+    if plays("sighup") {
+        let supervisor = Supervisor::new().expect("signals");
+        say("ready");
+        while supervisor.wait() == Event::HangUp {
+            say("told");
+        }
+        say("draining");
+        return;
+    }
+    let mut child = stage(THIS, "sighup");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    await_line(&mut output, "ready");
+    for _ in 0..3 {
+        send_signal(&child, "-HUP");
+        await_line(&mut output, "told");
+    }
+    send_signal(&child, "-TERM");
+    await_line(&mut output, "draining");
+    assert_eq!(child.wait().expect("an exit").code(), Some(0));
+}
+
+#[test]
+fn nudges_become_one_until_it_is_heard() {
+    let supervisor = Supervisor::without_signals();
+    let nudge = supervisor.nudge();
+    for _ in 0..100_000 {
+        nudge.clone().send();
+    }
+    assert_eq!(supervisor.wait(), Event::Nudged);
+    assert_eq!(supervisor.wait_for(Duration::ZERO), None);
+    nudge.send();
+    assert_eq!(supervisor.wait(), Event::Nudged);
+}
+
+#[test]
 fn a_panic_on_a_shard_ends_the_process_with_a_message() {
     const THIS: &str = "a_panic_on_a_shard_ends_the_process_with_a_message";
     if plays("panic") {

@@ -50,4 +50,4 @@ pub use log::{
 };
 pub use producer_state::ActiveProducer;
 pub use scrub::{ScrubTotals, Scrubber};
-pub use shard::{MemoryUse, ShardStorage};
+pub use shard::{MemoryUse, Pace, ShardStorage};

@@ -32,6 +32,15 @@ const OPEN_ATTEMPTS_MAX: u32 = 5;
 /// The first pause between two tries; it grows by as much each time.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
+/// What may change of a [`StorageConfig`] while logs are open; the fields are those of the same names there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Appends are refused when less than this is free on a disk.
+    pub disk_reserve_bytes: u64,
+    /// How fast the files of what was deleted are removed.
+    pub delete_bytes_per_second: u64,
+}
+
 /// The storage of one shard. Clones are handles of the same.
 pub struct ShardStorage<I: Io> {
     pub(crate) shared: Rc<ShardShared<I>>,
@@ -65,6 +74,8 @@ pub(crate) struct ShardShared<I: Io> {
     pub(crate) failed: Notify,
     /// By data directory. There are few.
     spaces: RefCell<Vec<Rc<DiskSpace>>>,
+    /// What may change of the configuration while logs are open.
+    pace: Cell<Pace>,
 }
 
 /// The indexes of a sealed segment.
@@ -139,6 +150,10 @@ impl<I: Io> ShardStorage<I> {
             written: Notify::new(),
             failed: Notify::new(),
             spaces: RefCell::default(),
+            pace: Cell::new(Pace {
+                disk_reserve_bytes: config.disk_reserve_bytes,
+                delete_bytes_per_second: config.delete_bytes_per_second,
+            }),
             io,
             config,
         };
@@ -153,10 +168,23 @@ impl<I: Io> ShardStorage<I> {
         &self.shared.io
     }
 
-    /// Its configuration.
+    /// Its configuration as it began; see [`ShardStorage::set_pace`] for what may have changed since.
     #[must_use]
     pub fn config(&self) -> &StorageConfig {
         &self.shared.config
+    }
+
+    /// Keeps another reserve and another rate from now on.
+    pub fn set_pace(&self, pace: Pace) {
+        self.shared.pace.set(pace);
+        for space in &*self.shared.spaces.borrow() {
+            space.set_reserve(pace.disk_reserve_bytes);
+        }
+    }
+
+    /// What it keeps to now.
+    pub(crate) fn pace(&self) -> Pace {
+        self.shared.pace.get()
     }
 
     /// The memory that it holds now.
@@ -215,7 +243,7 @@ impl<I: Io> ShardStorage<I> {
         if let Some(space) = spaces.iter().find(|space| space.data_dir == data_dir) {
             return Rc::clone(space);
         }
-        let reserve_bytes = self.shared.config.disk_reserve_bytes;
+        let reserve_bytes = self.pace().disk_reserve_bytes;
         let space = Rc::new(DiskSpace::new(data_dir.to_path_buf(), reserve_bytes));
         spaces.push(Rc::clone(&space));
         space

@@ -46,7 +46,7 @@ struct Measured {
 #[derive(Debug)]
 pub(crate) struct DiskSpace {
     pub(crate) data_dir: PathBuf,
-    reserve_bytes: u64,
+    reserve_bytes: Cell<u64>,
     measured: Cell<Option<Measured>>,
     pub(crate) measuring: Cell<bool>,
     /// The bytes that an append wanted which was refused, until there is room for as much and more.
@@ -61,7 +61,7 @@ impl DiskSpace {
     pub(crate) fn new(data_dir: PathBuf, reserve_bytes: u64) -> Self {
         Self {
             data_dir,
-            reserve_bytes,
+            reserve_bytes: Cell::new(reserve_bytes),
             measured: Cell::new(None),
             measuring: Cell::new(false),
             refused_bytes: Cell::new(None),
@@ -70,13 +70,18 @@ impl DiskSpace {
         }
     }
 
+    /// Keeps another reserve from now on.
+    pub(crate) fn set_reserve(&self, reserve_bytes: u64) {
+        self.reserve_bytes.set(reserve_bytes);
+    }
+
     /// Whether `len_bytes` may be appended.
     pub(crate) fn room_for(&self, len_bytes: usize) -> Room {
         let Some(measured) = self.measured.get() else {
             return Room::Unknown;
         };
         let wanted = measured.appended_bytes + len_bytes as u64;
-        if measured.free_bytes.saturating_sub(self.reserve_bytes) >= wanted {
+        if measured.free_bytes.saturating_sub(self.reserve_bytes.get()) >= wanted {
             Room::Enough
         } else {
             Room::Full
@@ -89,7 +94,7 @@ impl DiskSpace {
             .measured
             .get()
             .map_or(0, |measured| measured.free_bytes);
-        free.saturating_sub(self.reserve_bytes) / 16
+        free.saturating_sub(self.reserve_bytes.get()) / 16
     }
 
     /// Whether it should be measured now.
@@ -120,7 +125,7 @@ impl DiskSpace {
         self.refused_bytes.set(Some(len_bytes as u64));
         let measured = self.measured.get();
         let free_bytes = measured.map_or(0, |measured| measured.free_bytes);
-        tracing::error!(dir = %self.data_dir.display(), free_bytes, reserve_bytes = self.reserve_bytes,
+        tracing::error!(dir = %self.data_dir.display(), free_bytes, reserve_bytes = self.reserve_bytes.get(),
             "the disk is full up to its reserve (logan.disk.reserve.bytes): appends are refused until space returns");
     }
 
@@ -131,7 +136,7 @@ impl DiskSpace {
             free_bytes,
             appended_bytes: 0,
         }));
-        let usable_bytes = free_bytes.saturating_sub(self.reserve_bytes);
+        let usable_bytes = free_bytes.saturating_sub(self.reserve_bytes.get());
         let refused = self.refused_bytes.get();
         if refused.is_some_and(|refused| usable_bytes >= refused.saturating_add(RECOVERED_BYTES)) {
             self.refused_bytes.set(None);
@@ -165,6 +170,8 @@ mod tests {
         assert!(space.is_stale(start + Duration::from_secs(1)));
         space.set_free(1000, start);
         assert_eq!(space.room_for(900), Room::Enough);
+        space.set_reserve(101);
+        assert_eq!(space.room_for(900), Room::Full);
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl<I: Io> ShardStorage<I> {
     /// Waits for as long as freeing `bytes` may take at the rate that is allowed.
     async fn pause_after(&self, bytes: u64) {
         let io = self.io();
-        let rate = self.config().delete_bytes_per_second;
+        let rate = self.pace().delete_bytes_per_second;
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.max(1));
         let pause = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         io.sleep_until(io.now() + pause).await;

@@ -1,6 +1,10 @@
 //! Configurations that cannot be: the broker ends with exit code 2 before it touches anything, and says which key is
 //! wrong and what would be right.
 
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+
 use tests::{Launch, temporary_directory};
 
 /// A key, an impossible value, and what the message says besides both.
@@ -139,4 +143,81 @@ fn a_listener_that_would_need_tls_is_refused() {
     ] {
         assert!(said.contains(part), "{said}");
     }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let directory = temporary_directory();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it has one").to_string();
+    let launch = Launch::in_directory(directory.path());
+    for (key, value) in [
+        ("listeners", format!("PLAINTEXT://{address}")),
+        ("logan.metrics.listener", address.clone()),
+    ] {
+        let ended = launch.clone().with(key, value).fail();
+        let said = ended.last_words();
+        assert_eq!(ended.code(), 1, "{said}");
+        assert!(said.contains(&address) && said.contains("in use"), "{said}");
+    }
+    assert_eq!(launch.start().stop().code(), 0, "another port will do");
+}
+
+#[test]
+fn a_file_that_is_none_is_named_before_anything_is_touched() {
+    let directory = temporary_directory();
+    let file = directory.path().join("server.properties");
+    let named = format!("configuration file {}", file.display());
+    for (bytes, reason) in [
+        (&b"# all of it is a comment\n"[..], "comments only"),
+        (b"log.dirs=\x01", "line 1 has the byte 0x01"),
+        (b"num.partitions=1\n\nnode.id=\\u00", ":3: "),
+    ] {
+        fs::write(&file, bytes).expect("a file");
+        let ended = Launch::of_file(&file).fail();
+        let said = ended.last_words();
+        assert_eq!(ended.code(), 2, "{said}");
+        assert!(said.contains(&named) && said.contains(reason), "{said}");
+    }
+    // Who may read everything reads it all the same.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("it is ours");
+    if fs::read(&file).is_err() {
+        let ended = Launch::of_file(&file).fail();
+        assert_eq!(ended.code(), 2);
+        assert!(
+            ended.last_words().contains("Permission denied"),
+            "{}",
+            ended.log
+        );
+    }
+    fs::remove_file(&file).expect("it is ours");
+    let ended = Launch::of_file(&file).fail();
+    assert_eq!(ended.code(), 2);
+    assert!(ended.last_words().contains("No such file"), "{}", ended.log);
+}
+
+#[test]
+fn the_environment_beats_the_file_and_an_override_beats_the_environment() {
+    let directory = temporary_directory();
+    let file = directory.path().join("server.properties");
+    let data = directory.path().join("data");
+    let text = format!(
+        "listeners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\nlogan.cache.bytes=33554432\n\
+         logan.staging.memory.bytes=16777216\nnum.partitions=2\ndefault.replication.factor=2\n",
+        data.display()
+    );
+    fs::write(&file, text).expect("a file");
+    let broker = Launch::of_file(&file)
+        .with("message.max.bytes", "3000")
+        .with_environment("LOGAN_MESSAGE_MAX_BYTES", "4000")
+        .with_environment("LOGAN_DEFAULT_REPLICATION_FACTOR", "1")
+        .with_environment("LOGAN_NUM_PARTITION", "9")
+        .start();
+    let mut wire = broker.wire();
+    let mut value = |key: &str| crate::dynamic::value_of(&mut wire, "0", key);
+    assert_eq!(value("message.max.bytes").as_deref(), Some("3000"));
+    assert_eq!(value("default.replication.factor").as_deref(), Some("1"));
+    assert_eq!(value("num.partitions").as_deref(), Some("2"));
+    broker.expect_log("environment variable LOGAN_NUM_PARTITION stands for no key; did you mean LOGAN_NUM_PARTITIONS?");
+    assert_eq!(broker.stop().code(), 0);
 }

@@ -86,13 +86,18 @@ fn a_changed_file_takes_effect_on_every_shard() {
     create_topic(&broker, TOPIC, 2, &[]);
     let mut client = broker.impatient_client();
     assert!(produces(&mut client, 5000));
-    setup.replace("message.max.bytes=1000\nnum.partitions=3\nnode.id=9");
+    setup.replace(
+        "message.max.bytes=1000\nnum.partitions=3\nnode.id=9\nlogan.shutdown.timeout.ms=20000\n\
+         logan.disk.reserve.bytes=1\nlogan.delete.bytes.per.second=2000000\nfetch.max.bytes=2000\n\
+         connections.max.idle.ms=-1\nlogan.request.bytes.per.second.min=0",
+    );
     expect_value(&broker, "message.max.bytes", "1000");
     assert!(!produces(&mut client, 5000));
     assert!(produces(&mut client, 500));
     // Not only values that clients could set, too.
     expect_value(&broker, "num.partitions", "3");
     broker.expect_log("needs a restart to change: node.id from 0 to 9");
+    broker.expect_log("read the configuration again changed=8 postponed=1");
     broker.expect_log("changed: message.max.bytes from 100000 to 1000");
     // Written in place this time, with the old name.
     fs::write(setup.file(), setup.whole("message.max.bytes=200000")).expect("a file");

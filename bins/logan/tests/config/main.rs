@@ -298,7 +298,7 @@ fn the_committed_reference_is_what_the_command_prints() {
     let is_current = committed.expect("it is committed") == ended.stdout;
     assert!(
         is_current,
-        "docs/configuration.md is stale: run `logan config docs > docs/configuration.md`"
+        "docs/configuration.md is stale: cargo run --bin logan -- config docs > docs/configuration.md"
     );
 }
 

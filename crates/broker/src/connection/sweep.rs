@@ -51,9 +51,11 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
             }
         };
         let responses_left = shard.response_budget.available();
+        let config = shard.config();
+        let request_bytes_min = config.values.logan_request_bytes_per_second_min;
         let limits = Limits {
-            idle_max: shard.limits.connection_idle_max,
-            request_bytes_min: shard.limits.request_bytes_per_second_min,
+            idle_max: config.idle_limit(),
+            request_bytes_min: u64::try_from(request_bytes_min).unwrap_or(0),
             request_seconds_max: shard
                 .request_budget
                 .is_short()

@@ -144,7 +144,7 @@ impl<I: Io> Shard<I> {
         self.is_draining.set(true);
         self.draining.notify_all();
         self.close_coordinators();
-        let deadline = self.io.now() + self.limits.shutdown_timeout / 2;
+        let deadline = self.io.now() + self.config().shutdown_timeout() / 2;
         for (_, connection) in self.connections.borrow().iter() {
             connection.drain();
         }

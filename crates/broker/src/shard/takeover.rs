@@ -18,7 +18,7 @@ use types::{DurationMs, Offset, PartitionIndex, Uuid};
 
 use super::lifecycle::Checkpoints;
 use super::strays::topic_id_of;
-use super::{CONTROLLER, LogDirectory, Shard};
+use super::{CONTROLLER, LogDirectory, Shard, pace_of};
 use crate::message::{HandedOver, LogCheckpoint, PartitionKey};
 use crate::partition::Partition;
 use crate::topics::{TopicSettings, View};
@@ -67,6 +67,8 @@ impl<I: Io> Shard<I> {
         self.measures_load
             .set(view.config.values.logan_balancer_enable);
         if !Rc::ptr_eq(&before.config, &view.config) {
+            let shards = self.mesh.shards().count();
+            self.storage.set_pace(pace_of(&view.config, shards));
             self.reconfigured.notify_all();
         }
         self.tell_coordinators(&before, &view);

@@ -1,4 +1,4 @@
-//! The tables in docs/compatibility.md say what the code says.
+//! The tables in docs/compatibility.md, and docs/configuration.md, say what the code says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +66,15 @@ fn differences(text: &str, heading: &str, definitions: &[Definition]) -> Vec<Str
         .difference(&expected)
         .map(|row| format!("wrong: {row}"));
     missing.chain(wrong).collect()
+}
+
+#[test]
+fn the_reference_of_configuration_keys_is_current() {
+    let committed = std::fs::read_to_string(root().join("docs/configuration.md"));
+    assert!(
+        committed.expect("it is committed") == config::reference(),
+        "docs/configuration.md is stale: cargo run --bin logan -- config docs > docs/configuration.md"
+    );
 }
 
 #[test]

@@ -65,9 +65,8 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
     let wait = u64::try_from(request.max_wait_ms)
         .map_or(Duration::ZERO, Duration::from_millis)
         .min(WAIT_MAX);
-    let max_bytes = usize::try_from(request.max_bytes)
-        .unwrap_or(0)
-        .min(shard.limits.fetch_len_max_bytes);
+    let max_bytes = request.max_bytes.min(shard.config().values.fetch_max_bytes);
+    let max_bytes = usize::try_from(max_bytes).unwrap_or(0);
     let fetch = Fetch {
         connection: Rc::clone(&call.connection),
         version: call.version,
