@@ -36,8 +36,11 @@ pub(crate) const OFFSET_BYTES: usize = 160;
 /// A text or bytes in a collection, beyond their own length: the handle, its place, and the allocation.
 pub(crate) const ITEM_BYTES: usize = 100;
 
-/// A member, with its timers, beyond its texts.
-pub(crate) const MEMBER_BYTES: usize = 1_536;
+/// A member, beyond its texts.
+pub(crate) const MEMBER_BYTES: usize = 1_280;
+
+/// When a member of a consumer group is given up.
+pub(crate) const TIMERS_BYTES: usize = 256;
 
 /// A partition that a member of a consumer group holds, by itself and among those of the group.
 pub(crate) const HELD_BYTES: usize = 300;
@@ -110,10 +113,13 @@ impl Account {
         if used_bytes == entry.used_bytes && is_empty == entry.empty.is_some() {
             return;
         }
-        if !self.makers.contains_key(&entry.maker) {
-            // The key outlives the group that brings it.
-            entry.maker = entry.maker.detached();
-            self.makers.insert(entry.maker.clone(), Maker::default());
+        match self.makers.get_key_value(&entry.maker) {
+            // All its groups share one copy of an address.
+            Some((known, _)) => entry.maker = known.clone(),
+            None => {
+                entry.maker = entry.maker.detached();
+                self.makers.insert(entry.maker.clone(), Maker::default());
+            }
         }
         let maker = self
             .makers

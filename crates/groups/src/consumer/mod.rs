@@ -76,7 +76,7 @@ impl ConsumerGroup {
 
     /// Bytes that it takes in memory, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.state.memory_bytes()
+        self.state.memory_bytes() + self.soft.memory_bytes()
     }
 
     /// The earliest time at which something may happen on its own.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use protocol::Str;
 
 use crate::context::{Context, Instant};
+use crate::memory::TIMERS_BYTES;
 
 /// The soft state of a group.
 #[derive(Debug, Default)]
@@ -96,6 +97,11 @@ impl Soft {
     /// Whether there are no members.
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// Bytes that it takes in memory, roughly; ids are those of members.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.members.len() * TIMERS_BYTES
     }
 
     /// When a member was last heard of.

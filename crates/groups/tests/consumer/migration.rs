@@ -493,6 +493,26 @@ fn the_oldest_clients_have_their_session_for_a_rebalance() {
 }
 
 #[test]
+fn the_oldest_clients_have_their_session_to_join_again() {
+    let mut world = World::with(at_once());
+    world.topic("orders", 2);
+    world.heartbeat(join("a", &["orders"]));
+    let mut oldest = Classic::new();
+    let mut request = oldest.join_request();
+    request.rebalance_timeout_ms = -1;
+    let Reply::JoinGroup(response) = world.ask(0, Request::JoinGroup(request)) else {
+        unreachable!("a join is answered as such");
+    };
+    oldest.member_id = response.member_id;
+    oldest.generation = response.generation_id;
+    assert_eq!(oldest.sync(&mut world), ErrorCode::None);
+    world.heartbeat(join("b", &["orders"]));
+    assert_eq!(oldest.beat(&mut world), ErrorCode::RebalanceInProgress);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.describe().members.len(), 3);
+}
+
+#[test]
 fn no_group_has_an_empty_id() {
     let mut world = World::new();
     let request = Request::ConsumerGroupDescribe(Str::default());
