@@ -65,6 +65,22 @@ impl Output {
         }
     }
 
+    /// Writes rows that more rows will follow: a table, a line of JSON, or a document of YAML.
+    ///
+    /// # Errors
+    /// When standard output takes no more.
+    pub fn more_rows<T: Tabular + Serialize>(&self, rows: &[T]) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Table => self.rows(rows),
+            OutputFormat::Json => {
+                let line = serde_json::to_string(rows).map_err(io::Error::other);
+                let line = line.map_err(unformatted)?;
+                self.write(&(line + "\n"))
+            }
+            OutputFormat::Yaml => self.write(&format!("---\n{}", self.structured(&rows)?)),
+        }
+    }
+
     /// Writes a report: pairs of a name and a value under headings, or all of it as JSON or YAML.
     ///
     /// # Errors
@@ -120,10 +136,7 @@ impl Output {
                 .map(|text| text + "\n")
                 .map_err(io::Error::other),
         };
-        text.map_err(|source| Failure::Local {
-            act: "format the result",
-            source,
-        })
+        text.map_err(unformatted)
     }
 
     /// Does `act` for every item, also when it fails for some; those failures are reported as they come.
@@ -199,6 +212,13 @@ impl Output {
             ColorWhen::Auto => AutoStream::choice(stream) != ColorChoice::Never,
         };
         if is_colored { style } else { Style::new() }
+    }
+}
+
+fn unformatted(source: io::Error) -> Failure {
+    Failure::Local {
+        act: "format the result",
+        source,
     }
 }
 

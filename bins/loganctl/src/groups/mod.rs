@@ -5,6 +5,8 @@ mod plan;
 mod reset;
 mod watch;
 
+use std::slice;
+
 use client::{Client, ListedGroup};
 use command_line::{Column, Failure, Output, Tabular};
 use serde::Serialize;
@@ -62,14 +64,39 @@ fn describe(
         return watch::run(client, &groups, (pause, options.count), output);
     }
     if options.members {
-        return output.rows(&describe::members(client, &groups)?);
+        let (rows, outcome) = of_each(&groups, output, |group| {
+            let members = describe::members(client, group)?;
+            if members.is_empty() {
+                output.note(&format!("group {} has no members", group.join(" ")));
+            }
+            Ok(members)
+        });
+        output.rows(&rows)?;
+        return outcome;
     }
     if options.state {
-        return output.rows(&describe::states(client, &groups)?);
+        let (rows, outcome) = of_each(&groups, output, |group| describe::states(client, group));
+        output.rows(&rows)?;
+        return outcome;
     }
-    let rows = describe::partitions(client, &groups)?;
+    let (rows, outcome) = of_each(&groups, output, |group| describe::partitions(client, group));
     output.rows(&rows)?;
-    describe::complete(&rows)
+    outcome.and(describe::complete(&rows))
+}
+
+/// What there is about each group, and the first failure: one about which nothing can be said is reported, and hides no
+/// other.
+fn of_each<R>(
+    groups: &[String],
+    output: &Output,
+    mut look: impl FnMut(&[String]) -> Result<Vec<R>, Failure>,
+) -> (Vec<R>, Result<(), Failure>) {
+    let mut rows = Vec::new();
+    let outcome = output.for_each(groups, |group| {
+        rows.extend(look(slice::from_ref(group))?);
+        Ok(())
+    });
+    (rows, outcome)
 }
 
 /// The groups that are meant.

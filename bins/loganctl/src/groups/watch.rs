@@ -99,7 +99,7 @@ fn show(
         let text: String = summaries.map(|line| output.heading(&line) + "\n").collect();
         output.write(&text)?;
     }
-    output.rows(&rows)
+    output.more_rows(&rows)
 }
 
 /// What has changed since the last look, which is remembered for the next.

@@ -147,8 +147,27 @@ fn groups_are_listed_watched_and_deleted() {
         watched.contains("billing: lag 12 (+0), consumed 0.0/s"),
         "{watched}"
     );
-    let rows = broker.succeed("groups describe billing --watch 1ms --count 1 -o json", b"");
-    assert_eq!(json(&rows)[0]["lag"], 6);
+    let rows = broker.succeed("groups describe billing --watch 1ms --count 2 -o json", b"");
+    let looks: Vec<_> = rows.lines().map(json).collect();
+    assert_eq!(looks.len(), 2, "a line for each look: {rows}");
+    assert_eq!(looks[1][0]["lag"], 6);
+
+    // A group that is not there hides no other, and is said to be missing.
+    for words in ["", "--state"] {
+        let ended = broker.run(&format!("groups describe nobody billing {words}"), b"");
+        assert_eq!(ended.code, 3, "{words}: {}", ended.stderr);
+        assert!(
+            ended.stdout.contains("billing"),
+            "{words}: {}",
+            ended.stdout
+        );
+        assert!(
+            ended.stderr.contains("group nobody does not exist"),
+            "{words}"
+        );
+    }
+    let ended = broker.run("groups describe billing --members", b"");
+    assert!(ended.stderr.contains("has no members"), "{}", ended.stderr);
 
     broker.succeed("groups delete-offsets billing --topic flights:0", b"");
     let left = json(&broker.succeed("groups describe billing -o json", b""));
