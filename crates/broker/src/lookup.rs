@@ -8,6 +8,7 @@ use types::{ErrorCode, LeaderEpoch, Offset, TimestampMs};
 
 use crate::anywhere::Asking;
 use crate::errors;
+use crate::groups::is_internal;
 use crate::load::timed;
 use crate::message::{
     DeleteRecordsJob, DeleteRecordsResult, FoundOffset, OffsetsJob, OffsetsQuestion, OffsetsResult,
@@ -255,7 +256,7 @@ pub(crate) async fn delete_records<I: Io>(
     for job in jobs {
         steps.step().await;
         let partition = shard.partition_here(job.key).await;
-        promised.push(partition.and_then(|it| promise(&it, job.before)));
+        promised.push(partition.and_then(|it| promise(shard, &it, job.before)));
     }
     if promised.iter().all(Result::is_err) {
         return promised
@@ -273,11 +274,18 @@ pub(crate) async fn delete_records<I: Io>(
 }
 
 /// # Errors
-/// POLICY_VIOLATION where the topic is compacted only, OFFSET_OUT_OF_RANGE beyond the high watermark.
+/// INVALID_TOPIC_EXCEPTION for a topic of the broker's own, POLICY_VIOLATION where the topic is compacted only,
+/// OFFSET_OUT_OF_RANGE beyond the high watermark.
 fn promise<I: Io>(
+    shard: &Shard<I>,
     partition: &Rc<Partition<I>>,
     before: Offset,
 ) -> Result<PromisedStart<I>, ErrorCode> {
+    let view = shard.view();
+    let topic = view.image.topic(partition.key.topic_id);
+    if topic.is_some_and(|topic| is_internal(&topic.name)) {
+        return Err(ErrorCode::InvalidTopicException);
+    }
     let log = &partition.log;
     if !log.config().deletes {
         return Err(ErrorCode::PolicyViolation);

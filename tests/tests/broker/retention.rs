@@ -201,6 +201,17 @@ fn segments_go_by_size_as_far_as_the_rest_is_large_enough() {
 }
 
 #[test]
+fn committed_offsets_are_no_records_to_delete_whatever_their_topics_policy() {
+    let directory = temporary_directory();
+    let broker = Launch::in_directory(directory.path()).start();
+    let offsets = "__consumer_offsets";
+    create_topic(&broker, offsets, 1, &[("cleanup.policy", "delete")]);
+    let results = delete_records(&mut broker.wire(), offsets, &[(0, -1), (1, -1)]);
+    let refused = (ErrorCode::InvalidTopicException, -1);
+    assert_eq!(results, [refused, (ErrorCode::UnknownTopicOrPartition, -1)]);
+}
+
+#[test]
 fn deleted_records_stay_deleted_across_a_kill() {
     let directory = temporary_directory();
     let broker = Launch::in_directory(directory.path()).start();
