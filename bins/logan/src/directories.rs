@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use broker::LogDirectory;
-use storage::checkpoint::{CLEAN_SHUTDOWN_FILE, META_PROPERTIES_FILE, MetaProperties};
+use storage::checkpoint::{
+    CLEAN_SHUTDOWN_FILE, META_PROPERTIES_FILE, MetaProperties, PARTITION_METADATA_FILE,
+};
 use types::{NodeId, Uuid};
 
 use crate::device;
@@ -31,8 +33,8 @@ impl Directories {
     /// except the first, which has the metadata log.
     ///
     /// # Errors
-    /// A first directory that cannot be created, written or locked, and any that belongs to another node or cluster or is
-    /// in use.
+    /// A first directory that cannot be created, written or locked, or that has no metadata log though there are partitions;
+    /// and any that belongs to another node or cluster or is in use.
     pub(crate) fn take(paths: &[PathBuf], node: NodeId) -> Result<Self> {
         let mut locks = Vec::with_capacity(paths.len());
         let mut taken = Vec::with_capacity(paths.len());
@@ -51,6 +53,9 @@ impl Directories {
             .map(|taken| taken.as_ref().ok().and_then(Option::as_ref))
             .collect();
         let cluster_id = agreed_cluster(paths, &found, node)?;
+        if found.iter().any(Option::is_some) {
+            expect_metadata_log(paths)?;
+        }
         let mut list = Vec::with_capacity(paths.len());
         for (index, (path, taken)) in paths.iter().zip(taken).enumerate() {
             let id = taken.and_then(|properties| {
@@ -195,6 +200,41 @@ fn agreed_cluster(
         }
     }
     agreed.map_or_else(random_id, |(_, id)| Ok(id))
+}
+
+/// Refuses a first directory without the metadata log when it lies in another one, or is gone: a broker that began a new
+/// log there would know none of the partitions that there are.
+fn expect_metadata_log(paths: &[PathBuf]) -> Result<()> {
+    let has_metadata = |path: &&PathBuf| {
+        let log = fs::metadata(broker::metadata_log(path));
+        log.is_ok_and(|log| log.len() > 0)
+    };
+    let Some(first) = paths.first().filter(|first| !has_metadata(first)) else {
+        return Ok(());
+    };
+    let first = first.display();
+    if let Some(other) = paths.iter().find(has_metadata) {
+        let other = other.display();
+        bail!(
+            "the metadata log is in {other}, and log.dirs begins with {first}; name {other} first, and new directories after it"
+        );
+    }
+    // A start that was broken off may have formatted directories, and nothing more.
+    if let Some(log) = paths.iter().find_map(|path| any_partition(path)) {
+        let log = log.display();
+        bail!(
+            "there is no metadata log in {first}, the first of log.dirs, but a partition in {log}; \
+             name the directory that has __cluster_metadata-0 first"
+        );
+    }
+    Ok(())
+}
+
+/// A partition in a log directory, if there is one.
+fn any_partition(directory: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(directory).ok()?.flatten();
+    let mut logs = entries.map(|entry| entry.path());
+    logs.find(|log| log.join(PARTITION_METADATA_FILE).exists())
 }
 
 fn format(directory: &Path, cluster_id: Uuid, node: NodeId) -> Result<Uuid> {

@@ -41,10 +41,19 @@ pub use shard::{
     run_shard,
 };
 
+use std::path::{Path, PathBuf};
+
 use config::BrokerConfig;
 
 /// The APIs that are served, in the order of their keys.
 pub const APIS: &[protocol::ApiKey] = api::IMPLEMENTED;
+
+/// Where the metadata log is, in the first of the log directories.
+#[must_use]
+pub fn metadata_log(log_directory: &Path) -> PathBuf {
+    let directory = log_directory.join(metadata::log::DIRECTORY);
+    directory.join(metadata::log::FILE)
+}
 
 /// Control messages that one shard may have under way to one other shard.
 const CONTROL_CREDITS: usize = 64;

@@ -61,6 +61,32 @@ fn a_directory_in_use_is_refused_and_its_broker_goes_on() {
 }
 
 #[test]
+fn log_dirs_that_do_not_begin_with_the_metadata_log_are_refused_and_nothing_is_lost() {
+    let root = temporary_directory();
+    let [old, second, new] = ["old", "second", "new"].map(|name| root.path().join(name));
+    let launch = Launch::in_directories(&[&old, &second]);
+    let broker = launch.start();
+    create_topic(&broker, TOPIC, 4, &[]);
+    produce(&mut broker.client(), b"stored").expect("there is room");
+    // However the last run ended.
+    drop(broker.kill());
+    for wrong in [&[&new, &old, &second][..], &[&second, &old], &[&second]] {
+        let directories: Vec<&Path> = wrong.iter().map(|path| path.as_path()).collect();
+        let ended = Launch::in_directories(&directories).fail();
+        assert_eq!(ended.code(), 1, "{wrong:?}");
+        let said = ended.last_words();
+        let right = if directories.contains(&old.as_path()) {
+            format!("name {} first", old.display())
+        } else {
+            format!("no metadata log in {}", second.display())
+        };
+        assert!(said.contains(&right), "{wrong:?}: {said}");
+    }
+    let broker = Launch::in_directories(&[&old, &second, &new]).start();
+    assert_eq!(values(&broker), [b"stored"]);
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let directory = temporary_directory();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
