@@ -10,14 +10,15 @@ use std::thread;
 use std::time::Duration;
 
 use client::{Acks, Client, Producer, ProducerConfig};
-use protocol::messages::AlterPartitionReassignmentsRequest;
 use protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
+use protocol::messages::metadata_request::MetadataRequestTopic;
+use protocol::messages::{AlterPartitionReassignmentsRequest, MetadataRequest};
 use records::{Compression, NewRecord};
 use tempfile::TempDir;
 use tests::{
-    Broker, Launch, Mount, VolatileDisk, batch_of, create_topic, read_values, skip,
+    Broker, Launch, Mount, VolatileDisk, batch_of, create_topic, error_of, read_values, skip,
     temporary_directory, within,
 };
 use types::{ErrorCode, PartitionIndex, TimestampMs};
@@ -341,9 +342,10 @@ fn expect_second_offline(broker: &Broker, [first, second]: [PartitionIndex; 2]) 
     let refused = produce(broker, second).expect_err("its disk is gone");
     assert_eq!(
         refused.code(),
-        Some(ErrorCode::KafkaStorageError),
+        Some(ErrorCode::LeaderNotAvailable),
         "{refused}"
     );
+    expect_described_offline(broker, second);
     let codes: Vec<_> = described(broker)
         .results
         .iter()
@@ -353,6 +355,36 @@ fn expect_second_offline(broker: &Broker, [first, second]: [PartitionIndex; 2]) 
     create_topic(broker, "another", 4, &[]);
     let places = logs(broker, "another");
     assert_eq!(places.len(), 4, "new partitions go where they can");
+}
+
+/// Of the topic's partitions exactly those in the failed directory have no leader, and an offline replica.
+fn expect_described_offline(broker: &Broker, offline: PartitionIndex) {
+    let request = MetadataRequest {
+        topics: Some(vec![MetadataRequestTopic {
+            name: Some(TOPIC.into()),
+            ..MetadataRequestTopic::default()
+        }]),
+        ..MetadataRequest::default()
+    };
+    let response = broker.wire().call(12, &request);
+    let partitions = &response.topics[0].partitions;
+    for partition in partitions {
+        let is_led = place(broker, partition.partition_index).is_some();
+        assert_eq!(partition.leader_id != -1, is_led, "{partition:?}");
+        assert_eq!(
+            partition.offline_replicas.is_empty(),
+            is_led,
+            "{partition:?}"
+        );
+        let code = if is_led {
+            ErrorCode::None
+        } else {
+            ErrorCode::LeaderNotAvailable
+        };
+        assert_eq!(error_of(partition.error_code), code, "{partition:?}");
+    }
+    let index = usize::try_from(offline.0).expect("an index");
+    assert_eq!(partitions[index].leader_id, -1, "{partitions:?}");
 }
 
 #[test]
@@ -420,7 +452,7 @@ fn a_disk_that_fails_takes_down_only_its_own_partitions() {
     disk.break_down();
     let is_offline = within(PATIENCE, || {
         let refused = produce(&broker, PARTITION);
-        refused.is_err_and(|error| error.code() == Some(ErrorCode::KafkaStorageError))
+        refused.is_err_and(|error| error.code() == Some(ErrorCode::LeaderNotAvailable))
     });
     assert!(is_offline, "{}", broker.log());
     let failed = ErrorCode::KafkaStorageError.code();

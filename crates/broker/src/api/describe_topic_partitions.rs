@@ -108,7 +108,7 @@ impl<I: Io> Page<'_, I> {
                     isr_nodes: nodes.isr,
                     eligible_leader_replicas: Some(Vec::new()),
                     last_known_elr: Some(Vec::new()),
-                    offline_replicas: Vec::new(),
+                    offline_replicas: nodes.offline,
                 }
             });
         self.topics.push(DescribeTopicPartitionsResponseTopic {

@@ -215,14 +215,19 @@ fn describe<I: Io>(
 ) -> MetadataResponseTopic {
     let partitions = (0..).zip(&topic.partitions).map(|(index, partition)| {
         let nodes = Nodes::of(shard, audience, partition);
+        let code = if nodes.leader == NodeId::NONE.0 {
+            ErrorCode::LeaderNotAvailable
+        } else {
+            ErrorCode::None
+        };
         MetadataResponsePartition {
-            error_code: ErrorCode::None.code(),
+            error_code: code.code(),
             partition_index: index,
             leader_id: nodes.leader,
             leader_epoch: partition.leader_epoch.0,
             replica_nodes: nodes.replicas,
             isr_nodes: nodes.isr,
-            offline_replicas: Vec::new(),
+            offline_replicas: nodes.offline,
         }
     });
     MetadataResponseTopic {
@@ -236,10 +241,14 @@ fn describe<I: Io>(
 }
 
 /// The machines of a partition as clients know them: this one by the node of the shard that owns the partition.
+///
+/// A partition whose log directory has failed has no leader, and its replica here is offline (KIP-858), so that tools and
+/// monitoring see what clients would find.
 pub(super) struct Nodes {
     pub(super) leader: i32,
     pub(super) replicas: Vec<i32>,
     pub(super) isr: Vec<i32>,
+    pub(super) offline: Vec<i32>,
 }
 
 impl Nodes {
@@ -253,8 +262,17 @@ impl Nodes {
             Some(owner) if machine == advertise.machine() => advertise.node_of(owner, audience).0,
             _ => machine.0,
         };
+        let here = advertise.machine();
+        let is_here = partition.replicas.contains(&here);
+        let has_failed = is_here && shard.directory_of(partition).is_err();
+        let leads = !(has_failed && partition.leader == here);
         Self {
-            leader: node(partition.leader),
+            leader: if leads {
+                node(partition.leader)
+            } else {
+                NodeId::NONE.0
+            },
+            offline: has_failed.then(|| node(here)).into_iter().collect(),
             replicas: partition
                 .replicas
                 .iter()

@@ -96,7 +96,7 @@ impl<I: Io> Shard<I> {
     ///
     /// # Errors
     /// The directory's id, when it is none of the configured ones or cannot be used.
-    pub(super) fn directory_of(&self, image: &PartitionImage) -> Result<usize, Uuid> {
+    pub(crate) fn directory_of(&self, image: &PartitionImage) -> Result<usize, Uuid> {
         let machine = self.advertise().machine();
         let place = image
             .replicas
