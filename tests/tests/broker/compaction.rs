@@ -9,7 +9,9 @@ use std::time::Duration;
 use client::{Acks, Client, FetchLimits, visit_records};
 use records::{BatchBuilder, Compression, NewRecord};
 use tests::{Broker, Launch, create_topic, temporary_directory, within};
-use types::{Offset, PartitionIndex, TimestampMs};
+use types::{ErrorCode, Offset, PartitionIndex, TimestampMs};
+
+use crate::dynamic::{BROKER_RESOURCE, alter};
 
 pub(crate) const TOPIC: &str = "table";
 const PARTITION: PartitionIndex = PartitionIndex(0);
@@ -89,6 +91,30 @@ fn a_cleaner_that_is_switched_off_leaves_everything() {
     // The cleaner of the test above has removed most of it by then.
     assert!(!within(Duration::from_millis(500), || size_of(&log) < all));
     assert_eq!(broker.stop().code(), 0);
+}
+
+#[test]
+fn a_pause_between_passes_that_is_too_long_is_taken_back_at_once() {
+    let directory = temporary_directory();
+    let hour = "3600000";
+    let launch = Launch::in_directory(directory.path()).with("log.cleaner.backoff.ms", hour);
+    let broker = launch.start();
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "1048576"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+    ];
+    create_topic(&broker, TOPIC, 1, &configs);
+    produce(&mut broker.client(), 0);
+    let key = "log.cleaner.backoff.ms";
+    let code = alter(&mut broker.wire(), (BROKER_RESOURCE, ""), key, Some("50"));
+    assert_eq!(code, ErrorCode::None);
+    let log = directory.path().join(format!("{TOPIC}-0"));
+    wait_for_size(
+        &broker,
+        &log,
+        u64::from(BATCHES * RECORDS_A_BATCH * 1000) / 3,
+    );
 }
 
 /// Writes values of all keys in turn, numbered from `first` batches on; the last one of each key.

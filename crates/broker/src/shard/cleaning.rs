@@ -24,6 +24,7 @@ pub(super) async fn clean_logs<I: Io>(shard: Rc<Shard<I>>) {
     let mut config = shard.config();
     let cleaner = Cleaner::new(&shard.storage, cleaner_config(&config, shard_count));
     loop {
+        let changed = shard.reconfigured.notified();
         let now = shard.config();
         if !Rc::ptr_eq(&config, &now) {
             config = now;
@@ -50,7 +51,8 @@ pub(super) async fn clean_logs<I: Io>(shard: Rc<Shard<I>>) {
         };
         if report.is_none() {
             let sleep = shard.io.sleep_until(shard.io.now() + backoff);
-            select(pin!(sleep), draining).await;
+            // A pause may turn out to be too long, and is taken back like any other value.
+            select(pin!(sleep), select(draining, changed)).await;
         }
     }
 }
