@@ -166,7 +166,9 @@ impl<I: Io> ShardStorage<I> {
             Err(error) => return Err(OpenError::io("rename directory", dir)(error)),
         }
         if let Some(parent) = dir.parent() {
-            let synced = io.sync_dir(parent).await;
+            // Those of a topic are deleted together, and share a sync.
+            let space = self.space(parent);
+            let synced = space.names.sync(|| io.sync_dir(parent)).await;
             synced.map_err(OpenError::io("sync directory", parent))?;
         }
         self.discard(deleted, delay);
