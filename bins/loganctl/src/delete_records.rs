@@ -66,11 +66,22 @@ pub(crate) fn run(
         ));
     }
     if options.dry_run {
-        return output.rows(&planned(
-            topic,
-            &plan.bounds,
-            &listed(lookup(OffsetSpec::Earliest)?),
-        ));
+        let ends = listed(lookup(OffsetSpec::Latest)?);
+        let (possible, beyond) = within_ends(plan.bounds, &ends);
+        let firsts = listed(lookup(OffsetSpec::Earliest)?);
+        output.rows(&planned(topic, &possible, &firsts))?;
+        let mut outcome = Ok(());
+        for (partition, bound) in beyond {
+            let end = ends.get(&partition).copied().unwrap_or(Offset(0));
+            let failure = Failure::refused(
+                format!(
+                    "partition {topic}-{partition} ends at offset {end}: nothing goes before offset {bound}"
+                ),
+                "give an offset that is not beyond the end, or none to delete all",
+            );
+            outcome = outcome.and(Err(output.reported(&failure)));
+        }
+        return outcome;
     }
     let bounds = plan.bounds.into_iter().map(|(it, bound)| (it, Some(bound)));
     let deleted = client.delete_records(topic, &bounds.collect())?;
@@ -88,6 +99,16 @@ pub(crate) fn run(
     }
     output.rows(&rows)?;
     outcome
+}
+
+/// The bounds that the partitions reach, and those beyond their ends, which a broker refuses.
+fn within_ends(bounds: Bounds, ends: &Bounds) -> (Bounds, Bounds) {
+    let reaches = |partition: &PartitionIndex, bound: Offset| {
+        ends.get(partition).is_none_or(|end| bound <= *end)
+    };
+    bounds
+        .into_iter()
+        .partition(|(partition, bound)| reaches(partition, *bound))
 }
 
 /// What would become of the partitions, given where they begin.
@@ -241,6 +262,15 @@ mod tests {
             "the first that is came later"
         );
         assert_eq!(bound(None, None), Offset(10));
+    }
+
+    #[test]
+    fn a_bound_beyond_the_end_is_none_that_a_broker_takes() {
+        let bounds = BTreeMap::from([(PARTITION, Offset(7)), (PartitionIndex(1), Offset(8))]);
+        let ends = BTreeMap::from([(PARTITION, Offset(7)), (PartitionIndex(1), Offset(7))]);
+        let (possible, beyond) = within_ends(bounds, &ends);
+        assert_eq!(possible, BTreeMap::from([(PARTITION, Offset(7))]));
+        assert_eq!(beyond, BTreeMap::from([(PartitionIndex(1), Offset(8))]));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) fn alter(
     })
 }
 
-/// Raises the number of partitions, and shows the topics as they are then.
+/// Raises the number of partitions, and shows the topics as they are then, or would be.
 pub(super) fn add_partitions(
     client: &mut Client,
     options: &AddPartitionsOptions,
@@ -40,7 +40,11 @@ pub(super) fn add_partitions(
         let total = options.total;
         let raised = client.create_partitions(name, total, &assignments, options.dry_run);
         raised.map_err(|error| explained(error, name, before, total))?;
-        changed.push(row(&client.describe_topic(name)?));
+        let mut shown = row(&client.describe_topic(name)?);
+        if options.dry_run {
+            shown.partitions = usize::try_from(total).ok();
+        }
+        changed.push(shown);
         Ok(())
     });
     output.rows(&changed)?;

@@ -72,7 +72,10 @@ fn brokers_have_configurations_of_their_own_and_in_common() {
 #[test]
 fn partitions_are_added_but_never_taken_away() {
     let broker = with_topic();
-    broker.succeed("topics add-partitions t --total 4 --dry-run", b"");
+    let planned = broker.succeed("topics add-partitions t --total 4 --dry-run -o json", b"");
+    assert_eq!(json(&planned)[0]["partitions"], 4);
+    let listed = broker.succeed("topics list -o json", b"");
+    assert_ne!(json(&listed)[0]["partitions"], 4, "nothing was done");
     let grown = broker.succeed("topics add-partitions t --total 4 -o json", b"");
     assert_eq!(json(&grown)[0]["partitions"], 4);
     for total in [2, 4] {
