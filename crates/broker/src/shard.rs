@@ -34,6 +34,7 @@ use crate::producer_ids::ProducerIds;
 use crate::topics::View;
 
 mod balancing;
+mod claims;
 mod cleaning;
 pub(crate) mod directories;
 pub(crate) mod directory_move;

@@ -11,6 +11,8 @@
 //!
 //! Deliberately absent: copies between shards. A partition that goes to another shard takes its wish along.
 
+mod state;
+
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -24,10 +26,13 @@ use metadata::DirectoryChange;
 use storage::{AppendError, CopyError, LastKnown, Log, OpenError};
 use types::{ErrorCode, Offset, PartitionIndex};
 
-use super::{OWNERS_TRIED_MAX, Shard, strays, throttle};
+use super::takeover::log_path;
+use super::{OWNERS_TRIED_MAX, Shard, claims, throttle};
 use crate::controller::{Command, CommandResult};
 use crate::message::{PartitionKey, Reply, Request};
 use crate::partition::Partition;
+pub(crate) use state::DirectoryMove;
+use state::Halt;
 
 /// Partitions of a shard that are copied at the same time; more wait.
 pub(super) const COPYING_MAX: usize = 4;
@@ -40,100 +45,6 @@ const HAND_OVER_ATTEMPTS_MAX: u32 = 20;
 
 /// How long a copy waits for a disk that is full, or for a metadata log that took no record.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// A partition on the move.
-pub(crate) struct DirectoryMove<I: Io> {
-    pub(super) key: PartitionKey,
-    /// The index of the directory that it goes to.
-    pub(super) target: usize,
-    /// The partition with the log that is copied.
-    source: Rc<Partition<I>>,
-    /// Where its future log is.
-    path: PathBuf,
-    /// Its future log, once it is open.
-    future: RefCell<Option<Log<I>>>,
-    /// Up to where it was known to be durable when it was closed the last time.
-    recovery_point: Cell<Offset>,
-    /// The copy was begun by this shard, which has kept the cleaner away from the log since.
-    is_begun_here: bool,
-    /// It was said that the copy waits for space.
-    has_waited: Cell<bool>,
-    is_cancelled: Cell<bool>,
-    cancelled: Notify,
-    /// Nothing of it is left to do.
-    ended: Notify,
-}
-
-/// Why a move does not go on.
-enum Halt {
-    /// The wish is gone, and the copy with it: the partition was deleted, or is to go elsewhere.
-    Cancelled,
-    /// The shard ends. The next start goes on.
-    Draining,
-    /// The partition has gone to another shard, perhaps and back. Who has it now goes on.
-    Elsewhere,
-    /// The disk is full.
-    NoRoom,
-    /// Something is broken.
-    Failed(String),
-}
-
-impl From<OpenError> for Halt {
-    fn from(error: OpenError) -> Self {
-        if error.lacks_room() {
-            return Self::NoRoom;
-        }
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<CopyError> for Halt {
-    fn from(error: CopyError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl<I: Io> DirectoryMove<I> {
-    /// The future log, if it is open.
-    pub(super) fn future(&self) -> Option<Log<I>> {
-        self.future.borrow().clone()
-    }
-
-    /// How far the log was cleaned that is copied, if the same holds for the copy.
-    pub(super) fn cleaner_offset(&self, source: &Log<I>) -> Option<Offset> {
-        source.cleaner_offset().filter(|_| self.is_begun_here)
-    }
-
-    /// Lets go of the future log, which is closed; the next turn opens it again.
-    fn forget_future(&self) {
-        if let Some(future) = self.future.take() {
-            self.recovery_point.set(future.recovery_point());
-        }
-    }
-
-    /// Says once that the copy waits for space.
-    fn say_waiting(&self) {
-        if !self.has_waited.replace(true) {
-            tracing::warn!(dir = %self.path.display(), "the disk is full: a log is moved when space returns");
-        }
-    }
-
-    /// Ends the move, unless it is complete but for its record.
-    fn cancel(&self) {
-        self.is_cancelled.set(true);
-        self.cancelled.notify_all();
-    }
-
-    /// Whether the wish is gone.
-    pub(super) fn is_cancelled(&self) -> bool {
-        self.is_cancelled.get()
-    }
-
-    /// Where the future log is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
 
 /// Begins a move, or goes on with the one whose future log was `found`. When this returns without an error the wish
 /// survives a crash. A wish for the directory that holds the partition ends a move.
@@ -188,6 +99,8 @@ pub(crate) async fn begin<I: Io>(
         recovery_point: Cell::new(Offset(0)),
         is_begun_here: !is_found,
         has_waited: Cell::new(false),
+        is_blocked: Cell::new(false),
+        is_source_left: Cell::new(false),
         is_cancelled: Cell::new(false),
         cancelled: Notify::new(),
         ended: Notify::new(),
@@ -211,6 +124,7 @@ pub(crate) async fn begin<I: Io>(
             }
             ended => ended.err(),
         };
+        mover.remove_source(&moving).await;
         end(&mover, &moving, halt).await;
     });
     Ok(())
@@ -232,19 +146,15 @@ async fn discard_older<I: Io>(
     })
 }
 
-/// Makes the wish durable: the directory of the future log, with its `partition.metadata`, and no other one beside it.
+/// Makes the wish durable: the directory of the future log, with its `partition.metadata`, and nothing beside it that could
+/// be taken for the same log.
 async fn create<I: Io>(
     shard: &Shard<I>,
     moving: &DirectoryMove<I>,
     source: &Log<I>,
 ) -> Result<(), OpenError> {
     let identity = source.identity();
-    for stale in strays::futures_of(shard, moving.target, identity).await? {
-        shard
-            .storage
-            .delete_directory(&stale, Duration::ZERO)
-            .await?;
-    }
+    claims::clear_place(shard, moving.target, source, None).await?;
     let created = Log::create(
         &shard.storage,
         &moving.path,
@@ -365,13 +275,14 @@ async fn carry_out<I: Io>(shard: &Rc<Shard<I>>, moving: &Rc<DirectoryMove<I>>) -
             },
         };
         match future.copy_from(&partition.log, STEP_BYTES).await {
-            Ok(0) => match swap(shard, moving, &partition, &future).await? {
-                true => return Ok(()),
-                false => {
-                    turn = None;
-                    pause(shard).await;
+            Ok(0) => {
+                if is_clear(shard, moving).await && swap(shard, moving, &partition, &future).await?
+                {
+                    return Ok(());
                 }
-            },
+                turn = None;
+                pause(shard).await;
+            }
             Ok(len_bytes) => throttle::wait(shard, moving, len_bytes).await,
             Err(CopyError::Append(AppendError::DiskFull)) => {
                 moving.say_waiting();
@@ -472,6 +383,19 @@ async fn open<I: Io>(
     Ok(future)
 }
 
+/// Whether the copy can get the partition's name once the metadata says that it is the log. Nothing can be refused after that.
+async fn is_clear<I: Io>(shard: &Shard<I>, moving: &DirectoryMove<I>) -> bool {
+    let kept = Some(moving.path());
+    let cleared = claims::clear_place(shard, moving.target, &moving.source.log, kept).await;
+    if let Err(error) = &cleared
+        && !moving.is_blocked.replace(true)
+    {
+        tracing::error!(dir = %moving.path.display(), %error,
+            "a move waits: something has the log's name in the directory where it is to go");
+    }
+    cleared.is_ok()
+}
+
 /// Lets appends wait, completes the copy, and has the metadata say that it is the partition's log. Returns `false` when
 /// that has to be tried again later.
 async fn swap<I: Io>(
@@ -491,6 +415,13 @@ async fn swap<I: Io>(
     shard.end_coordinators(|key| key == moving.key);
     partition.drained().await;
     if !partition.hold() {
+        return Ok(false);
+    }
+    let identity = partition.log.identity();
+    let directory = &shard.setup.directories[moving.target];
+    let place = log_path(directory, &identity.topic, identity.partition.0);
+    if !claims::is_free(shard, &place).await {
+        go_on(shard, partition);
         return Ok(false);
     }
     let completed = complete(moving, partition, future).await;

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
 use futures_util::stream;
 use io::{Io, Receiver as _, TaskClass};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use storage::checkpoint;
-use types::{Offset, Uuid};
+use types::{Offset, PartitionIndex, Uuid};
 
 use super::saving::{LOGS_PER_SLICE, SavedCheckpoints, write_all};
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
@@ -27,15 +28,23 @@ use crate::partition::Partition;
 /// Logs that are closed at the same time.
 const CLOSING_MAX: usize = 64;
 
-/// What the checkpoint files of all log directories say.
+/// What a start has to know of the logs in all log directories before it opens them: what the checkpoint files say.
 #[derive(Debug, Default)]
 pub(super) struct Checkpoints {
     recovery_points: FxHashMap<(Uuid, String, i32), Offset>,
     log_starts: FxHashMap<(Uuid, String, i32), Offset>,
     cleaner_offsets: FxHashMap<(Uuid, String, i32), Offset>,
+    /// The copies of logs beside them, by the directory that has them.
+    copies: FxHashSet<(PathBuf, PartitionIndex)>,
 }
 
 impl Checkpoints {
+    /// Whether a copy lies beside a log, perhaps of another topic.
+    pub(super) fn may_have_copy(&self, log: &Path, partition: PartitionIndex) -> bool {
+        let parent = log.parent().unwrap_or(log);
+        !self.copies.is_empty() && self.copies.contains(&(parent.to_path_buf(), partition))
+    }
+
     /// The recovery point and the log start offset of a log; 0 where there is none.
     pub(super) fn of(
         &self,
@@ -65,6 +74,12 @@ impl<I: Io> Shard<I> {
     pub(super) async fn read_checkpoints(&self) -> Checkpoints {
         let mut found = Checkpoints::default();
         for (_, directory) in self.online_directories() {
+            let listed = self.io.list_dir(&directory.path).await;
+            let copies = listed.iter().flatten().filter_map(|entry| {
+                let partition = storage::parse_future_name(&entry.name)?;
+                Some((directory.path.clone(), partition))
+            });
+            found.copies.extend(copies);
             for (file, offsets) in [
                 (checkpoint::RECOVERY_POINT_FILE, &mut found.recovery_points),
                 (checkpoint::LOG_START_OFFSET_FILE, &mut found.log_starts),

@@ -2,7 +2,8 @@
 //! that are gone, and what deletions had still to remove. Runs on shard 0, at the start.
 //!
 //! The metadata log decides. A copy in the directory that it names for a partition is complete and gets the partition's
-//! name; a copy anywhere else is a wish, and is gone on with. The log that a completed move has left behind is removed.
+//! name; a copy anywhere else is a wish, and is gone on with. The log that a completed move has left behind is removed when
+//! the one that has taken its place is seen to have all of it. Where several directories may be the log, `claims` settles it.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -15,6 +16,8 @@ use rustc_hash::FxHashSet;
 use storage::{LogIdentity, OpenError, checkpoint};
 use types::{PartitionIndex, Uuid};
 
+use super::claims::{self, Claims};
+use super::lifecycle::Checkpoints;
 use super::takeover::log_path;
 use super::{LogDirectory, Shard, directory_move};
 use crate::controller::Decider;
@@ -37,10 +40,19 @@ struct Listed {
     entries: Vec<DirEntry>,
 }
 
+impl Listed {
+    /// Whether there is a directory with the name of this partition.
+    fn has(&self, topic: &str, partition: PartitionIndex) -> bool {
+        let log = log_path(&self.directory, topic, partition.0);
+        let mut names = self.entries.iter().map(|entry| entry.name.as_ref());
+        names.any(|name| log.file_name() == Some(name))
+    }
+}
+
 /// What to do about a future log.
 enum Fate {
-    /// It is complete, and gets the partition's name.
-    Promote(PathBuf),
+    /// It is complete, and gets the partition's name, unless something else is that log.
+    Claim(Arc<TopicImage>),
     /// It goes on growing.
     Keep(PartitionKey),
     /// Nobody wants it.
@@ -67,11 +79,14 @@ pub(super) async fn sort_out<I: Io>(shard: &Rc<Shard<I>>, decider: &Decider<I>) 
         }
     }
     let mut wishes = Vec::new();
+    let mut claims = Vec::new();
     for it in &listed {
-        sort_out_futures(shard, decider.image(), it, &mut wishes).await;
+        sort_out_futures(shard, decider.image(), it, (&mut wishes, &mut claims)).await;
     }
+    let checkpoints = shard.read_checkpoints().await;
+    let unsettled = settle_all(shard, &claims, &checkpoints).await;
     for it in &listed {
-        set_strays_aside(shard, decider, it).await;
+        set_strays_aside(shard, decider, it, (&unsettled, &checkpoints)).await;
         let (remover, parent) = (Rc::clone(shard), it.directory.path.clone());
         shard.spawn(TaskClass::Background, async move {
             if let Err(error) = remover.storage.remove_deleted(&parent).await {
@@ -96,13 +111,30 @@ pub(super) fn resume<I: Io>(shard: &Rc<Shard<I>>, wishes: Vec<Wish>) {
     });
 }
 
+/// Settles what claims to be the log of each of these partitions. Returns those of which it is not known.
+async fn settle_all<I: Io>(
+    shard: &Shard<I>,
+    claims: &[(PartitionKey, Claims)],
+    checkpoints: &Checkpoints,
+) -> FxHashSet<PartitionKey> {
+    let mut unsettled = FxHashSet::default();
+    for (key, claims) in claims {
+        let directory = &shard.setup.directories[claims.directory];
+        let known = checkpoints.of(directory, &claims.topic, claims.partition);
+        if let Err(error) = claims::settle(shard, claims, known).await {
+            tracing::error!(topic = %claims.topic, partition = key.index, %error, "cannot sort out the move of a log");
+            unsettled.insert(*key);
+        }
+    }
+    unsettled
+}
+
 async fn sort_out_futures<I: Io>(
     shard: &Rc<Shard<I>>,
     image: &MetadataImage,
     listed: &Listed,
-    wishes: &mut Vec<Wish>,
+    (wishes, claims): (&mut Vec<Wish>, &mut Vec<(PartitionKey, Claims)>),
 ) {
-    let mut promoted = FxHashSet::default();
     for entry in listed.entries.iter().filter(|entry| entry.is_dir) {
         let Some(partition) = storage::parse_future_name(&entry.name) else {
             continue;
@@ -110,16 +142,33 @@ async fn sort_out_futures<I: Io>(
         let copy = listed.directory.path.join(&entry.name);
         let topic = topic_of(shard, image, &copy).await;
         let done = match fate(shard, listed, topic, partition) {
-            Fate::Promote(log) if promoted.insert(log.clone()) => {
-                tracing::info!(dir = %log.display(), "completed the move of a log");
-                shard.storage.promote(&copy, &log).await
+            Fate::Claim(topic) => {
+                let key = PartitionKey {
+                    topic_id: topic.id,
+                    index: partition.0,
+                };
+                // A crash leaves few of them.
+                match claims.iter_mut().find(|(claimed, _)| *claimed == key) {
+                    Some((_, claims)) => claims.copies.push(copy),
+                    None => claims.push((
+                        key,
+                        Claims {
+                            directory: listed.index,
+                            has_home: listed.has(&topic.name, partition),
+                            topic: topic.name.clone(),
+                            partition: partition.0,
+                            copies: vec![copy],
+                        },
+                    )),
+                }
+                continue;
             }
             Fate::Keep(key) if wishes.iter().all(|wish| wish.key != key) => {
                 let target = listed.index;
                 wishes.push(Wish { key, target, copy });
                 continue;
             }
-            Fate::Promote(_) | Fate::Keep(_) | Fate::Remove => {
+            Fate::Keep(_) | Fate::Remove => {
                 shard.storage.delete_directory(&copy, Duration::ZERO).await
             }
             Fate::Leave => continue,
@@ -145,15 +194,7 @@ fn fate<I: Io>(
         return Fate::Remove;
     };
     match shard.directory_of(image) {
-        Ok(index) if index == listed.index => {
-            let log = log_path(&listed.directory, &topic.name, partition.0);
-            let is_there = |entry: &DirEntry| log.file_name() == Some(entry.name.as_ref());
-            if listed.entries.iter().any(is_there) {
-                Fate::Remove
-            } else {
-                Fate::Promote(log)
-            }
-        }
+        Ok(index) if index == listed.index => Fate::Claim(Arc::clone(topic)),
         Ok(_) => Fate::Keep(PartitionKey {
             topic_id: topic.id,
             index: partition.0,
@@ -207,7 +248,12 @@ pub(super) async fn topic_id_of<I: Io>(shard: &Shard<I>, dir: &Path) -> Option<U
     checkpoint::decode_partition_metadata(&content.ok()?).ok()
 }
 
-async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, decider: &Decider<I>, listed: &Listed) {
+async fn set_strays_aside<I: Io>(
+    shard: &Rc<Shard<I>>,
+    decider: &Decider<I>,
+    listed: &Listed,
+    (unsettled, checkpoints): (&FxHashSet<PartitionKey>, &Checkpoints),
+) {
     for entry in listed.entries.iter().filter(|entry| entry.is_dir) {
         let path = listed.directory.path.join(&entry.name);
         let Some((topic, partition)) = parse_log_name(&entry.name) else {
@@ -235,9 +281,22 @@ async fn set_strays_aside<I: Io>(shard: &Rc<Shard<I>>, decider: &Decider<I>, lis
         if place == listed.index {
             continue;
         }
-        // The partition has moved. What it left behind is needed no more if it arrived.
-        let home = log_path(&shard.setup.directories[place], topic, partition.0);
-        if id.is_some() && topic_id_of(shard, &home).await == id {
+        let key = PartitionKey {
+            topic_id,
+            index: partition.0,
+        };
+        if unsettled.contains(&key) {
+            // It may be the last one that is whole.
+            continue;
+        }
+        // The partition has moved. What it left behind is needed no more if all of it has arrived.
+        let directory = &shard.setup.directories[place];
+        let home = log_path(directory, topic, partition.0);
+        let (_, home_start) = checkpoints.of(directory, topic, partition.0);
+        if id.is_some()
+            && topic_id_of(shard, &home).await == id
+            && claims::goes_as_far(shard, (&home, home_start), &path).await
+        {
             remove(shard, &path, "its log has moved to another directory").await;
         } else {
             let reason = "the metadata names another directory for this partition";
@@ -257,16 +316,12 @@ async fn remove<I: Io>(shard: &Shard<I>, path: &Path, reason: &str) {
     tracing::info!(path = %path.display(), "removed: {reason}");
     let removed = shard.storage.delete_directory(path, Duration::ZERO).await;
     if let Err(error) = removed {
-        tracing::error!(%error, "cannot remove what nobody needs");
+        tracing::error!(%error, "cannot remove what nobody needs: the next start tries again");
     }
 }
 
 async fn set_aside<I: Io>(shard: &Shard<I>, path: &Path, reason: &str) {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{:016x}-stray", shard.io.random()));
-    let aside = PathBuf::from(aside);
-    tracing::warn!(from = %path.display(), to = %aside.display(), "set aside: {reason}");
-    if let Err(error) = shard.io.rename(path, &aside).await {
+    if let Err(error) = claims::set_aside(shard, path, reason).await {
         tracing::error!(path = %path.display(), %error, "cannot set a stray partition aside");
     }
 }

@@ -3,25 +3,38 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::BrokerConfig;
 use futures_util::StreamExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select};
 use futures_util::stream;
 use io::Io;
 use metadata::{MetadataImage, PartitionImage, TopicImage};
+use protocol::Str;
 use storage::{LastKnown, Log, LogConfig, LogIdentity, OpenError};
 use types::{DurationMs, Offset, PartitionIndex, Uuid};
 
+use super::claims::{self, Claims};
+use super::directory_move::DirectoryMove;
 use super::lifecycle::Checkpoints;
-use super::strays::topic_id_of;
+use super::strays::{futures_of, topic_id_of};
 use super::{CONTROLLER, LogDirectory, Shard, pace_of};
 use crate::message::{HandedOver, LogCheckpoint, PartitionKey};
 use crate::partition::Partition;
 use crate::topics::{TopicSettings, View};
+
+/// How often it is tried to give a copy that has become a partition's log its name.
+const PROMOTE_ATTEMPTS_MAX: u32 = 5;
+
+/// The pause before the next try, ...
+const PROMOTE_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// ... which grows up to this where a log that has moved keeps its name.
+const REMOVE_AGAIN_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// Logs that are opened at the same time, at the start.
 const OPENING_MAX: usize = 64;
@@ -160,15 +173,20 @@ impl<I: Io> Shard<I> {
                 checkpoints.cleaner_offset(&directory, &topic.name, key.index),
             ),
         };
+        let may_have_copy = self.offline.borrow().contains_key(&key)
+            || checkpoints.may_have_copy(&path, identity.partition);
         let opened = match handed_over.and_then(|arrived| arrived.last) {
             Some(last) => {
                 let config = settings.log.clone();
                 Log::open(&self.storage, &path, identity, config, last).await
             }
-            None => {
-                self.open_or_create(&path, identity, &settings, directory.is_clean, found)
-                    .await
-            }
+            None => match self.settle(may_have_copy, &path, &identity, found).await {
+                Ok(()) => {
+                    self.open_or_create(&path, identity, &settings, directory.is_clean, found)
+                        .await
+                }
+                Err(error) => Err(error),
+            },
         };
         match opened {
             Ok(log) => {
@@ -200,6 +218,32 @@ impl<I: Io> Shard<I> {
                 self.offline.borrow_mut().insert(key, checkpoint);
             }
         }
+    }
+
+    /// A copy that has not got the partition's name yet is its log, if there is nothing better: without this a log would be
+    /// made beside it.
+    async fn settle(
+        &self,
+        may_have_copy: bool,
+        path: &Path,
+        identity: &LogIdentity,
+        known: (Offset, Offset),
+    ) -> Result<(), OpenError> {
+        let Some(directory) = self.directory_index(path).filter(|_| may_have_copy) else {
+            return Ok(());
+        };
+        let copies = futures_of(self, directory, identity).await?;
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let claims = Claims {
+            directory,
+            topic: Str::from(&*identity.topic),
+            partition: identity.partition.0,
+            has_home: !claims::is_free(self, path).await,
+            copies,
+        };
+        claims::settle(self, &claims, known).await
     }
 
     async fn open_or_create(
@@ -334,12 +378,22 @@ impl<I: Io> Shard<I> {
                 partition.succeed(&successor);
                 self.follow_groups();
                 if let Err(error) = log.delete().await {
-                    tracing::error!(dir = %log.dir().display(), %error, "cannot remove a log that has moved");
+                    tracing::error!(dir = %log.dir().display(), %error, "a log that has moved keeps its name");
+                    self.directory_move(key).inspect(|it| it.leave_source());
                 }
             }
             Err(error) => {
                 tracing::error!(dir = %log.dir().display(), error, "the partition is offline: its copy cannot be opened");
-                self.offline.borrow_mut().insert(key, None);
+                // What is opened in its place later has to be the copy.
+                let copy = LogCheckpoint {
+                    directory: target,
+                    topic: (&*log.identity().topic).into(),
+                    partition: key.index,
+                    recovery_point: log.log_end_offset(),
+                    log_start_offset: log.log_start_offset(),
+                    cleaner_offset: None,
+                };
+                self.offline.borrow_mut().insert(key, Some(copy));
                 self.partitions.borrow_mut().remove(&key);
                 log.fence("it has moved");
                 partition.release();
@@ -353,11 +407,7 @@ impl<I: Io> Shard<I> {
         target: usize,
         settings: &TopicSettings,
     ) -> Result<Log<I>, String> {
-        let moving = self
-            .directory_moves
-            .borrow()
-            .get(&partition.key)
-            .map(Rc::clone);
+        let moving = self.directory_move(partition.key);
         let Some(moving) = moving.filter(|moving| moving.target == target) else {
             return Err("there is no copy".to_owned());
         };
@@ -365,8 +415,7 @@ impl<I: Io> Shard<I> {
         let identity = log.identity().clone();
         let directory = &self.setup.directories[target];
         let path = log_path(directory, &identity.topic, identity.partition.0);
-        let promoted = self.storage.promote(moving.path(), &path).await;
-        promoted.map_err(|error| error.to_string())?;
+        self.promote(moving.path(), &path).await?;
         let last = LastKnown {
             is_clean: true,
             recovery_point: log.log_end_offset(),
@@ -381,6 +430,56 @@ impl<I: Io> Shard<I> {
             assert!(is_within, "the copy is complete");
         }
         Ok(copy)
+    }
+}
+
+impl<I: Io> Shard<I> {
+    /// Gives a copy that is the partition's log its name. What the file system refuses is tried a few times more, since the
+    /// partition is offline without it.
+    async fn promote(&self, copy: &Path, place: &Path) -> Result<(), String> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.storage.promote(copy, place).await {
+                Ok(()) => return Ok(()),
+                Err(error) if attempt == PROMOTE_ATTEMPTS_MAX => return Err(error.to_string()),
+                Err(error) => {
+                    tracing::warn!(dir = %copy.display(), %error, attempt, "a copy has not got its name yet");
+                    self.io
+                        .sleep_until(self.io.now() + PROMOTE_AGAIN_AFTER)
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// The move of a partition to another directory, if one is under way on this shard.
+    fn directory_move(&self, key: PartitionKey) -> Option<Rc<DirectoryMove<I>>> {
+        self.directory_moves.borrow().get(&key).map(Rc::clone)
+    }
+
+    /// Removes the log that was copied, if it could not be renamed when the copy took its place. That is tried until it is
+    /// gone, the partition is to go elsewhere, or the shard ends; the next start finds what is left.
+    pub(super) async fn remove_source(&self, moving: &DirectoryMove<I>) {
+        let mut pause = PROMOTE_AGAIN_AFTER;
+        while let Some(source) = moving.left_source() {
+            let cancelled = moving.cancellation();
+            let pausing = pin!(self.io.sleep_until(self.io.now() + pause));
+            select(pausing, cancelled).await;
+            pause = (2 * pause).min(REMOVE_AGAIN_AFTER_MAX);
+            let partition = self.partition(moving.key);
+            let is_in_place =
+                partition.is_ok_and(|it| self.directory_index(it.log.dir()) == Some(moving.target));
+            if self.is_draining() || moving.is_cancelled() || !is_in_place {
+                return;
+            }
+            match source.delete().await {
+                Ok(()) => moving.source_is_gone(),
+                Err(error) => {
+                    tracing::debug!(dir = %source.dir().display(), %error, "not removed yet");
+                }
+            }
+        }
     }
 }
 

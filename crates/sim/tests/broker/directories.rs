@@ -49,7 +49,7 @@ pub(crate) async fn logs(client: &mut Client) -> Result<std::result::Result<Plac
     let response = client.call(DESCRIBE_VERSION, &request).await?;
     let mut places = Places::new();
     for directory in response.results {
-        let topics = directory.topics.iter();
+        let topics = directory.topics.iter().filter(|it| it.name == *TOPIC);
         for log in topics.flat_map(|topic| &topic.partitions) {
             let place = directory.log_dir.as_str().to_owned();
             if !log.is_future_key && places.insert(log.partition_index, place).is_some() {

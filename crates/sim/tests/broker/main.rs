@@ -4,8 +4,10 @@
 mod alterations;
 mod client;
 mod directories;
+mod directory_faults;
 mod groups;
 mod inboxes;
+
 mod lookups;
 mod moves;
 mod node;

@@ -124,9 +124,9 @@ impl<I: Io> Log<I> {
     }
 }
 
-/// `<topic>-<partition>.<32 hex digits>-delete`, the topic's name cut if need be.
-fn deleted_path(dir: &Path, random: [u64; 2]) -> PathBuf {
-    let suffix = format!(".{:016x}{:016x}{DELETE_SUFFIX}", random[0], random[1]);
+/// `<topic>-<partition>.<32 hex digits><suffix>`, the topic's name cut if need be.
+pub(super) fn renamed_path(dir: &Path, random: [u64; 2], suffix: &str) -> PathBuf {
+    let suffix = format!(".{:016x}{:016x}{suffix}", random[0], random[1]);
     let name = dir
         .file_name()
         .and_then(|name| name.to_str())
@@ -159,7 +159,7 @@ impl<I: Io> ShardStorage<I> {
     /// [`OpenError::Io`] when the directory cannot be renamed. One that is not there is no error.
     pub async fn delete_directory(&self, dir: &Path, delay: Duration) -> Result<(), OpenError> {
         let io = self.io();
-        let deleted = deleted_path(dir, [io.random(), io.random()]);
+        let deleted = renamed_path(dir, [io.random(), io.random()], DELETE_SUFFIX);
         match io.rename(dir, &deleted).await {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -276,15 +276,15 @@ impl<I: Io> LogInner<I> {
 mod tests {
     use std::path::Path;
 
-    use super::deleted_path;
+    use super::{DELETE_SUFFIX, renamed_path};
 
     #[test]
     fn a_deleted_directory_is_named_as_kafka_does() {
-        let deleted = deleted_path(Path::new("/d/topic-3"), [1, 2]);
+        let deleted = renamed_path(Path::new("/d/topic-3"), [1, 2], DELETE_SUFFIX);
         let expected = "/d/topic-3.00000000000000010000000000000002-delete";
         assert_eq!(deleted, Path::new(expected));
         let long = format!("/d/{}-3", "t".repeat(249));
-        let name = deleted_path(Path::new(&long), [1, 2]);
+        let name = renamed_path(Path::new(&long), [1, 2], DELETE_SUFFIX);
         assert_eq!(name.file_name().map(std::ffi::OsStr::len), Some(255));
     }
 }

@@ -12,6 +12,7 @@
 mod append;
 mod commit;
 mod damaged;
+mod found;
 mod future;
 mod handover;
 mod lifecycle;
