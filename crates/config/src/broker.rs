@@ -18,6 +18,10 @@ use crate::topic::TopicDefaults;
 use crate::value::Value;
 use crate::{ConfigError, InvalidValue};
 
+/// Unknown keys for which the nearest name is looked for: a file with more of them is no configuration, and comparing each
+/// with every name takes its time.
+const SUGGESTIONS_MAX: usize = 100;
+
 /// The largest `node.id` with which no shard's id is another machine's.
 const NODE_ID_MAX: i32 = 99_999;
 
@@ -408,7 +412,13 @@ impl Sources {
     /// What should be said about what is written, whatever its values are.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
-        let keys = self.settings.iter().filter_map(warning_of_key);
+        let mut suggestions_left = SUGGESTIONS_MAX;
+        let keys = self.settings.iter();
+        let keys = keys.filter_map(|(key, setting)| {
+            let warning = warning_of_key(key, setting, suggestions_left > 0)?;
+            suggestions_left = suggestions_left.saturating_sub(usize::from(warning.is_unknown()));
+            Some(warning)
+        });
         let shadowed = self.shadowed.iter();
         let shadowed = shadowed.map(|(key, setting)| Warning::Shadowed {
             key: key.clone(),
@@ -423,16 +433,16 @@ impl Sources {
     }
 }
 
-fn warning_of_key((key, setting): (&String, &Setting)) -> Option<Warning> {
+fn warning_of_key(key: &str, setting: &Setting, suggests: bool) -> Option<Warning> {
     let origin = &setting.origin;
     let mut definitions = BROKER_DEFINITIONS.iter();
     match definitions.find(|definition| definition.name == key) {
         Some(definition) if definition.effect == Effect::Stored => Some(Warning::Stored {
-            key: key.clone(),
+            key: key.to_owned(),
             origin: origin.clone(),
         }),
         Some(_) => None,
-        None => Some(warn_about(key, origin)),
+        None => Some(warn_about(key, origin, suggests)),
     }
 }
 

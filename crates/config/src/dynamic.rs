@@ -208,7 +208,7 @@ fn definition(key: &str) -> Option<&'static Definition> {
 
 /// Why a key that has no definition is refused.
 fn unknown(key: &str) -> String {
-    match warn_about(key, &Origin::Cluster) {
+    match warn_about(key, &Origin::Cluster, false) {
         Warning::NotUsed { reason, .. } => format!("{key} is not used by Logan: {reason}"),
         _ => match nearest(key) {
             Some(nearest) => format!("Unknown broker config name: {key}; did you mean {nearest}?"),

@@ -145,8 +145,8 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What to say about a key that has no definition here.
-pub(crate) fn warn_about(key: &str, origin: &Origin) -> Warning {
+/// What to say about a key that has no definition here, with the nearest name if one is asked for.
+pub(crate) fn warn_about(key: &str, origin: &Origin, suggests: bool) -> Warning {
     let (key, origin) = (key.to_owned(), origin.clone());
     if let Some(reason) = unused::reason(&key) {
         Warning::NotUsed {
@@ -155,7 +155,7 @@ pub(crate) fn warn_about(key: &str, origin: &Origin) -> Warning {
             origin,
         }
     } else {
-        let nearest = nearest(&key);
+        let nearest = suggests.then(|| nearest(&key)).flatten();
         Warning::Unknown {
             key,
             origin,

@@ -347,6 +347,17 @@ fn misspelt_keys_come_with_the_nearest_name() {
 }
 
 #[test]
+fn a_file_of_unknown_keys_takes_no_time() {
+    let keys = (0..50_000).map(|number| format!("num.partition{number:x}=1"));
+    let text = keys.collect::<Vec<_>>().join("\n");
+    let warnings = valid(&text).warnings;
+    assert_eq!(warnings.len(), 50_000);
+    let told = warnings.iter().map(ToString::to_string);
+    let suggested = told.filter(|told| told.contains("did you mean num.partitions?"));
+    assert_eq!(suggested.count(), 100);
+}
+
+#[test]
 fn connection_limits_of_single_addresses_cover_mapped_ones() {
     let config =
         valid("max.connections.per.ip=9\nmax.connections.per.ip.overrides=127.0.0.1:5, [::1]:6");

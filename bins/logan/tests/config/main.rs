@@ -207,6 +207,36 @@ fn what_is_no_configuration_file_is_named_with_what_would_be_right() {
 }
 
 #[test]
+fn a_start_logs_each_warning_once_up_to_a_bound() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let unknown = (0..150).map(|number| format!("no.such.key.{number}=1\n"));
+    // A directory that nobody can make ends the start behind the warnings.
+    let text: String = unknown
+        .chain(["log.dirs=/proc/none\n".to_owned()])
+        .collect();
+    let path = file(directory.path(), text);
+    let started = Command::new(env!("CARGO_BIN_EXE_logan"))
+        .args(["--config", &path])
+        .env_remove("LOGAN_LOG")
+        .output();
+    let started = started.expect("it was built");
+    let log = String::from_utf8_lossy(&started.stderr);
+    assert_eq!(started.status.code(), Some(1), "{log}");
+    assert_eq!(log.matches(" is no known key (").count(), 100, "{log}");
+    assert!(
+        log.contains(" more warnings of this kind; `logan config check FILE` shows all"),
+        "{log}"
+    );
+    assert!(
+        log.trim_end()
+            .lines()
+            .next_back()
+            .is_some_and(|last| last.contains("/proc/none")),
+        "{log}"
+    );
+}
+
+#[test]
 fn values_are_printed_with_their_sources() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = file(
