@@ -234,7 +234,8 @@ pub(crate) async fn begin_anywhere<I: Io>(
 
 async fn close<I: Io>(future: Option<Log<I>>) {
     if let Some(future) = future
-        && let Err(error) = future.close().await
+        && !future.is_fenced()
+        && let Err(error) = future.hand_over().await
     {
         // The next start recovers it.
         tracing::warn!(dir = %future.dir().display(), %error, "a copy is not closed");
@@ -487,13 +488,13 @@ async fn complete<I: Io>(
         }
     }
     future.adopt(source);
-    match future.close().await {
-        Ok(()) => Ok(true),
-        Err(fenced) if fenced.lacks_room => {
-            moving.say_waiting();
-            moving.forget_future();
-            Ok(false)
-        }
-        Err(fenced) => Err(Halt::Failed(fenced.to_string())),
+    // Not merely closed: a write that waits for space would go on beside the log that is opened there next.
+    match future.hand_over().await {
+        Ok(last) if last.is_clean => return Ok(true),
+        Err(fenced) if !fenced.lacks_room => return Err(Halt::Failed(fenced.to_string())),
+        Ok(_) | Err(_) => {}
     }
+    moving.say_waiting();
+    moving.forget_future();
+    Ok(false)
 }

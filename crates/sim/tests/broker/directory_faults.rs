@@ -25,6 +25,10 @@ const ALL: usize = 45;
 /// More changes and lists of a copy's names than a move needs.
 const STEPS_MAX: u32 = 24;
 
+/// Batches of one large record.
+const LARGE: u64 = 12;
+const LARGE_BYTES: usize = 100_000;
+
 /// How often the broker is asked again for what is to happen.
 const LOOKS_MAX: u32 = 3_000;
 
@@ -308,5 +312,53 @@ fn a_move_that_meets_refused_names_at_any_step_loses_nothing() {
                 move_into_refusal(&world, (spared, error)).await;
             });
         }
+    }
+}
+
+/// A move whose copy finds no room for its segment's file until `pauses` later.
+async fn move_when_space_returns(world: &World, pauses: u64) {
+    let node = world.start().await;
+    let mut client = world.client(&node);
+    let created = create_topic(&mut client, TOPIC, 1).await;
+    created.expect("a topic");
+    append(&mut client, 0..EARLY + LATE).await;
+    let all = ALL + usize::try_from(LARGE).expect("few");
+    let from = place_of(&mut client).await.expect("it lies somewhere");
+    let target = 1 - index_of(&from);
+    let to = paths(DIRECTORIES).nth(target).expect("there are two");
+    let fault = Fault::new(Operation::Open).on("-future/0000");
+    let disk = world.machine.disk();
+    disk.inject(fault.error(ErrorKind::StorageFull));
+    let wished = move_log(&mut client, target, 0).await;
+    wished.expect("nothing is in the way");
+    for _ in 0..LATE {
+        world.pause().await;
+    }
+    // More than a copy takes in without a look at its disk.
+    for number in 0..LARGE {
+        let number = EARLY + LATE + number;
+        let request = produce(0, batch(1, None, (number, 1), LARGE_BYTES));
+        let response = client.call(PRODUCE_VERSION, &request).await;
+        let answer = produced(response.expect("the broker answers"));
+        assert_eq!(answer.error_code, 0);
+    }
+    for _ in 0..pauses {
+        world.pause().await;
+    }
+    assert_eq!(place_of(&mut client).await, Some(from));
+    disk.repair();
+    world.wait_for(&mut client, &to).await;
+    assert_eq!(count(&mut client).await, all);
+    world.machine.kill();
+    let node = world.start().await;
+    assert_eq!(count(&mut world.client(&node)).await, all);
+}
+
+#[test]
+fn a_copy_that_waits_for_space_is_written_by_one_log_when_space_returns() {
+    for pauses in 20..40 {
+        run(31 + pauses, async move |world| {
+            move_when_space_returns(&world, pauses).await;
+        });
     }
 }
