@@ -14,7 +14,10 @@ use crate::{
 };
 
 /// Members of the group that another one joins.
-const MEMBERS: usize = 8;
+pub(crate) const MEMBERS: usize = 8;
+
+/// What the members of a group have.
+pub(crate) type Parts = Vec<BTreeSet<i32>>;
 
 /// A member of a KIP-848 group that does at once what it is told.
 struct Consumer {
@@ -88,18 +91,22 @@ impl Consumer {
 }
 
 /// Whether each of the partitions has one owner, and the owners have as many as one another, but for one.
-fn is_balanced(consumers: &[Consumer]) -> bool {
-    let owned: usize = consumers.iter().map(|it| it.owned.len()).sum();
-    let all: BTreeSet<i32> = consumers.iter().flat_map(|it| it.owned.clone()).collect();
-    let least = consumers.iter().map(|it| it.owned.len()).min();
-    let most = consumers.iter().map(|it| it.owned.len()).max();
+pub(crate) fn is_balanced(parts: &[BTreeSet<i32>]) -> bool {
+    let owned: usize = parts.iter().map(BTreeSet::len).sum();
+    let all: BTreeSet<i32> = parts.iter().flatten().copied().collect();
+    let least = parts.iter().map(BTreeSet::len).min();
+    let most = parts.iter().map(BTreeSet::len).max();
     let partitions = usize::try_from(PARTITIONS).unwrap_or(0);
     owned == partitions && all.len() == partitions && most.unwrap_or(0) <= least.unwrap_or(0) + 1
 }
 
+fn parts(consumers: &[Consumer]) -> Parts {
+    consumers.iter().map(|it| it.owned.clone()).collect()
+}
+
 fn settle(consumers: &mut [Consumer], interval: Duration, id: Uuid) -> Outcome<()> {
     let deadline = Instant::now() + TIME_MAX;
-    while !is_balanced(consumers) {
+    while !is_balanced(&parts(consumers)) {
         for consumer in &mut *consumers {
             consumer.run(interval, id)?;
         }
@@ -135,7 +142,7 @@ pub(crate) fn measure(address: &str, interval: Duration, rounds: usize) -> Outco
             }
             thread::sleep(Duration::from_millis(1));
         }
-        let before: Vec<_> = consumers.iter().map(|it| it.owned.clone()).collect();
+        let before = parts(&consumers);
         consumers.push(Consumer::new(address, &group, MEMBERS)?);
         let began = Instant::now();
         settle(&mut consumers, interval, id)?;
@@ -145,6 +152,13 @@ pub(crate) fn measure(address: &str, interval: Duration, rounds: usize) -> Outco
             .map(|(before, now)| before.difference(&now.owned).count())
             .sum::<usize>();
     }
+    report(interval, took, moved);
+    Ok(())
+}
+
+/// Prints what the rounds took, and how many partitions went to another member in all of them.
+pub(crate) fn report(interval: Duration, took: Vec<Duration>, moved: usize) {
+    let rounds = took.len();
     let took = Times::new(took);
     println!(
         r#"{{"interval_ms": {}, "rounds": {rounds}, "balanced_p50_ms": {:.1}, "balanced_max_ms": {:.1}, "partitions_moved_each": {:.1}}}"#,
@@ -153,5 +167,4 @@ pub(crate) fn measure(address: &str, interval: Duration, rounds: usize) -> Outco
         took.at(1_000),
         moved as f64 / rounds as f64
     );
-    Ok(())
 }

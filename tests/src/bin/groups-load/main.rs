@@ -5,6 +5,7 @@
 //! groups-load ADDRESS commits CONNECTIONS IN_FLIGHT SECONDS           24 partitions a request, a group a connection
 //! groups-load ADDRESS crash SESSION_MS ROUNDS                         how late a rebalance begins after a session
 //! groups-load ADDRESS join INTERVAL_MS ROUNDS                         a ninth member joins a KIP-848 group of eight
+//! groups-load ADDRESS rebalance INTERVAL_MS ROUNDS                    a ninth member joins a cooperative group of eight
 //! ```
 //! Every command prints one line of JSON, times in milliseconds. It speaks to Kafka as to Logan, makes its own topic, and checks
 //! what it is told: a command that returns an error has measured nothing.
@@ -12,6 +13,7 @@
 #![expect(clippy::print_stdout, reason = "its output is what it is there for")]
 
 mod joins;
+mod rebalances;
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -65,6 +67,11 @@ fn main() -> Outcome<()> {
         ),
         [address, "crash", session, rounds] => crash(address, session.parse()?, rounds.parse()?),
         [address, "join", interval, rounds] => joins::measure(
+            address,
+            Duration::from_millis(interval.parse()?),
+            rounds.parse()?,
+        ),
+        [address, "rebalance", interval, rounds] => rebalances::measure(
             address,
             Duration::from_millis(interval.parse()?),
             rounds.parse()?,
