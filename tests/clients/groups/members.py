@@ -160,10 +160,19 @@ class Writer(threading.Thread):
         number = 0
         while self._running:
             for partition in range(PARTITIONS):
-                self._producer.produce(TOPIC, str(number), partition=partition, on_delivery=self._delivered)
+                self._write(partition, str(number))
                 number += 1
             self._producer.poll(0)
             time.sleep(PAUSE_SECONDS)
+
+    def _write(self, partition: int, value: str) -> None:
+        """Writes a record as soon as there is room: a broker may be away for long."""
+        while True:
+            try:
+                self._producer.produce(TOPIC, value, partition=partition, on_delivery=self._delivered)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
 
     def stop(self) -> None:
         self._running = False
