@@ -10,7 +10,9 @@
 //! answering others, so no circle of shards can wait for each other.
 //!
 //! Watches (long polls) may hold their credit for seconds and have a lane of their own; control messages have one
-//! too, so that neither can be starved by produce and fetch traffic.
+//! too, so that neither can be starved by produce and fetch traffic. A barrier travels in the mailbox of the requests,
+//! behind which it has to stay, with a credit of its own: the requests before it may wait for the very move of a partition
+//! that it is part of.
 
 use std::cell::RefCell;
 
@@ -28,7 +30,11 @@ enum Lane {
     Request,
     Watch,
     Control,
+    Barrier,
 }
+
+/// Barriers that one shard may have under way to one other shard: partitions move one after the other.
+const BARRIERS: usize = 1;
 
 /// How many messages of each lane one shard may have under way to one other shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +48,13 @@ pub struct MeshCredits {
 }
 
 impl MeshCredits {
+    /// What may be in the mailbox of requests.
+    fn inbox(self) -> usize {
+        self.requests + self.watches + BARRIERS
+    }
+
     fn total(self) -> usize {
-        self.requests + self.watches + self.control
+        self.inbox() + self.control
     }
 }
 
@@ -106,7 +117,7 @@ pub fn mesh<I: Io>(shard_count: usize, credits: MeshCredits) -> Vec<MeshPort<I>>
     let mut senders = Vec::with_capacity(shard_count);
     let mut receivers = Vec::with_capacity(shard_count);
     for _ in 0..shard_count {
-        let (requests, requests_in) = I::mailbox((credits.requests + credits.watches) * others);
+        let (requests, requests_in) = I::mailbox(credits.inbox() * others);
         let (control, control_in) = I::mailbox(credits.control * others);
         let (replies, replies_in) = I::mailbox(credits.total() * others);
         senders.push(PeerSenders::<I> {
@@ -142,6 +153,7 @@ struct Peer<I: Io> {
     requests: Semaphore,
     watches: Semaphore,
     control: Semaphore,
+    barriers: Semaphore,
 }
 
 /// What a message holds until its reply has come, whoever still waits for it.
@@ -198,6 +210,7 @@ impl<I: Io> Mesh<I> {
                 requests: Semaphore::new(credits.requests),
                 watches: Semaphore::new(credits.watches),
                 control: Semaphore::new(credits.control),
+                barriers: Semaphore::new(BARRIERS),
             })
             .collect();
         let mesh = Self {
@@ -265,6 +278,18 @@ impl<I: Io> Mesh<I> {
         )
     }
 
+    /// Completes when a shard has taken every request that was sent to it before, whatever those wait for.
+    pub(crate) async fn barrier(&self, to: ShardId) {
+        let credit = self.credit(to, Lane::Barrier).await;
+        let passed = self.post(
+            to,
+            credit.into(),
+            |peer, envelope| peer.requests.try_send(envelope).is_ok(),
+            Request::Barrier,
+        );
+        passed.await;
+    }
+
     /// Sends a control message; the reply is [`Reply::Done`] or the message's own.
     pub(crate) async fn control(&self, to: ShardId, body: Control<I>) -> PendingReply {
         let credit = self.credit(to, Lane::Control).await;
@@ -313,6 +338,7 @@ impl<I: Io> Mesh<I> {
             Lane::Request => &peer.requests,
             Lane::Watch => &peer.watches,
             Lane::Control => &peer.control,
+            Lane::Barrier => &peer.barriers,
         };
         credits.acquire(1).await
     }

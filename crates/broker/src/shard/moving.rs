@@ -24,7 +24,7 @@ use types::{ErrorCode, ShardId};
 
 use super::Shard;
 use super::lifecycle::Checkpoints;
-use crate::message::{Announcement, AppendJob, HandedOver, PartitionKey, Request};
+use crate::message::{Announcement, AppendJob, HandedOver, PartitionKey};
 use crate::partition::{AppendQueue, Partition, Submitted};
 use crate::topics::View;
 
@@ -124,7 +124,7 @@ impl<I: Io> Shard<I> {
         // queues when they answer, since they take requests in order.
         let losing: BTreeSet<ShardId> = announcement.moves.iter().map(|it| it.from).collect();
         for owner in losing.into_iter().filter(|owner| *owner != self.id()) {
-            self.mesh.request(owner, Request::Barrier).await.await;
+            self.mesh.barrier(owner).await;
         }
     }
 

@@ -24,8 +24,12 @@ const CREDITS: MeshCredits = MeshCredits {
     watches: 0,
     control: 4,
 };
-const REQUEST_CAPACITY: usize = CREDITS.requests * (SHARDS - 1);
-const REPLY_CAPACITY: usize = (CREDITS.requests + CREDITS.control) * (SHARDS - 1);
+/// What fits beside requests: the barrier of a move.
+const BARRIERS: usize = 1;
+/// Requests that a full inbox holds.
+const REQUESTS_MAX: usize = CREDITS.requests * (SHARDS - 1);
+const REQUEST_CAPACITY: usize = (CREDITS.requests + BARRIERS) * (SHARDS - 1);
+const REPLY_CAPACITY: usize = (CREDITS.requests + BARRIERS + CREDITS.control) * (SHARDS - 1);
 
 fn probes(capacity: usize) -> Vec<MailboxProbe> {
     let probes = mailboxes().into_iter();
@@ -96,7 +100,7 @@ async fn scenario(machine: &Machine, clients: &Machine) {
     inboxes.iter().for_each(MailboxProbe::hold);
     let answered = Rc::new(Cell::new(0));
     let tasks = start_clients(&io, &node, &answered);
-    let all_full = || inboxes.iter().all(|it| it.len() == it.capacity());
+    let all_full = || inboxes.iter().all(|it| it.len() == REQUESTS_MAX);
     wait_until(&io, "every inbox is full", all_full).await;
 
     // What stays on its shard goes on, and so does control.
@@ -111,7 +115,7 @@ async fn scenario(machine: &Machine, clients: &Machine) {
 
     replies.iter().for_each(MailboxProbe::hold);
     inboxes.iter().for_each(MailboxProbe::release);
-    let all_replied = || replies.iter().all(|it| it.len() == REQUEST_CAPACITY);
+    let all_replied = || replies.iter().all(|it| it.len() == REQUESTS_MAX);
     wait_until(&io, "every reply has arrived", all_replied).await;
     replies.iter().for_each(MailboxProbe::release);
     for task in tasks {
