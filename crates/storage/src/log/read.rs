@@ -312,6 +312,9 @@ impl<I: Io> LogInner<I> {
         if let Some(verified) = &piece.verified {
             let (from, to) = verified.get();
             if position < from || position >= to {
+                if !self.belongs(&found) {
+                    return Err(corrupt("its offsets are not its segment's".to_owned()));
+                }
                 self.verify(piece, &found, ahead).await?;
                 let range = found.range();
                 let from = if to == range.start { from } else { range.start };
@@ -319,6 +322,15 @@ impl<I: Io> LogInner<I> {
             }
         }
         Ok(found)
+    }
+
+    /// Whether a batch's offsets lie within its segment: its checksum does not cover where they begin.
+    fn belongs(&self, found: &Found) -> bool {
+        let Some(bounds) = self.bounds(found.place.segment) else {
+            return true;
+        };
+        let header = &found.header;
+        header.base_offset >= bounds.segment && header.last_offset() < bounds.end_offset
     }
 
     async fn verify(
