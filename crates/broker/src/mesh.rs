@@ -17,7 +17,7 @@
 use std::cell::RefCell;
 
 use io::sync::{Answer, Permit, Promise, Semaphore, oneshot};
-use io::{Io, Receiver as _, Sender as _};
+use io::{Defect, Io, Receiver as _, Sender as _};
 use slab::Slab;
 use types::ShardId;
 
@@ -321,10 +321,28 @@ impl<I: Io> Mesh<I> {
 
     /// Hands every arriving reply to the task that waits for it; runs until the process ends.
     pub(crate) async fn deliver_replies(&self, replies: &Replies<I>) {
-        while let Some(envelope) = replies.0.recv().await {
+        while let Some(mut envelope) = replies.0.recv().await {
+            if I::has_defect(Defect::WrongConnection) {
+                self.deliver_another(replies, &mut envelope);
+            }
             let waiting = self.waiting.borrow_mut().try_remove(envelope.slot);
             let waiting = waiting.expect("every reply belongs to a request of this shard");
             waiting.promise.fulfil(envelope.body);
+        }
+    }
+
+    /// Delivers the reply that has arrived next, in exchange for the body of `envelope` if both are of one kind.
+    fn deliver_another(&self, replies: &Replies<I>, envelope: &mut ReplyEnvelope) {
+        let Some(mut another) = replies.0.try_recv() else {
+            return;
+        };
+        let kinds = [&another.body, &envelope.body].map(std::mem::discriminant);
+        if kinds[0] == kinds[1] {
+            std::mem::swap(&mut another.body, &mut envelope.body);
+        }
+        let waiting = self.waiting.borrow_mut().try_remove(another.slot);
+        if let Some(waiting) = waiting {
+            waiting.promise.fulfil(another.body);
         }
     }
 
@@ -360,6 +378,9 @@ impl<I: Io> Mesh<I> {
             slot,
             body,
         };
+        if I::has_defect(Defect::LoseMessage) {
+            return answer;
+        }
         if !send(&self.peer(to).senders, envelope) {
             // With a credit there is room, so the receiving shard has ended: the answer completes with `None`.
             drop(self.waiting.borrow_mut().try_remove(slot));

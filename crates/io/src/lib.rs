@@ -19,6 +19,7 @@ mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod contain;
+mod defect;
 mod file;
 mod mailbox;
 mod stream;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 pub use buffer::{ALIGNMENT, Buffer, ChunkWriter, HeapBuffer, Pool, align_down, align_up};
 pub use clock::Instant;
+pub use defect::Defect;
 pub use file::{DirEntry, File, OpenMode};
 pub use mailbox::{Full, Receiver, Sender};
 pub use stream::{ReadHalf, Stream, WriteHalf, write_all};
@@ -56,6 +58,13 @@ pub trait Io: Clone + 'static {
 
     /// Makes a bounded mailbox. Any thread may send; one shard receives.
     fn mailbox<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>);
+
+    /// Whether the code under test is to behave as if it had this mistake: for the simulator alone, which shows so that its
+    /// checks notice mistakes. Every other implementation leaves this as it is.
+    #[must_use]
+    fn has_defect(_defect: Defect) -> bool {
+        false
+    }
 
     /// The monotonic clock.
     fn now(&self) -> Instant;

@@ -16,9 +16,9 @@ use std::rc::Rc;
 use futures_util::future::select;
 use groups::{Caller, Counters, Decision, GroupConfig, GroupCoordinator, GroupRecord, Ticket};
 use io::sync::{Answer, Notify, Promise, oneshot};
-use io::{Instant, Io, TaskClass};
+use io::{Defect, Instant, Io, TaskClass};
 use protocol::Str;
-use protocol::messages::ListGroupsRequest;
+use protocol::messages::{ListGroupsRequest, OffsetCommitRequest};
 use records::{BatchBuilder, BatchHeader, Compression, ValidBatch};
 use types::{ErrorCode, Offset, TimestampMs};
 
@@ -247,7 +247,12 @@ impl<I: Io> Coordinator<I> {
     }
 
     /// Decides on a request.
-    pub(super) fn ask(self: &Rc<Self>, shard: &Rc<Shard<I>>, asked: Asked) -> Asking<I> {
+    pub(super) fn ask(self: &Rc<Self>, shard: &Rc<Shard<I>>, mut asked: Asked) -> Asking<I> {
+        if let groups::Request::OffsetCommit(commit) = &mut asked.request
+            && I::has_defect(Defect::OldGeneration)
+        {
+            self.renew(commit);
+        }
         if let Some(code) = self.refusal() {
             return Asking::Done(Err(code));
         }
@@ -282,6 +287,18 @@ impl<I: Io> Coordinator<I> {
         self.carry_out(shard, &moment, decision);
         self.mind_deadline();
         Asking::Here(in_hand)
+    }
+
+    /// Gives a commit the present generation of its group.
+    fn renew(&self, commit: &mut OffsetCommitRequest) {
+        for record in self.core.borrow().snapshot_of(&commit.group_id) {
+            if let GroupRecord::GroupMetadata {
+                value: Some(value), ..
+            } = record
+            {
+                commit.generation_id_or_member_epoch = value.generation;
+            }
+        }
     }
 
     /// The groups that there are.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use io::sync::Notified;
-use io::{ALIGNMENT, Instant, Io, Task as _, TaskClass, align_down};
+use io::{ALIGNMENT, Defect, Instant, Io, Task as _, TaskClass, align_down};
 use records::{BATCH_HEADER_BYTES, BatchHeader, TimestampType, ValidBatch, set_offset_and_epoch};
 use types::{LeaderEpoch, Offset, TimestampMs};
 
@@ -277,6 +277,10 @@ impl<I: Io> LogInner<I> {
         state.producers.record(&producer, stored.last_offset(), now);
         self.space.appended(batch.len());
         state.unwritten_bytes += batch.len() as u64;
+        if I::has_defect(Defect::EarlyWatermark) {
+            state.high_watermark = state.next_offset;
+            self.committed.notify_all();
+        }
         shard.add_unwritten(batch.len() as u64);
         let epochs_changed = state.epochs_changed;
         let unclaimed = state.totals.appended - state.totals.claimed;
@@ -296,7 +300,10 @@ impl<I: Io> LogInner<I> {
     /// Begins a new segment; the old one is sealed in the background once everything in it is on disk.
     pub(super) fn roll(self: &Rc<Self>, state: &mut LogState<I>) {
         let end_snapshot = snapshot::encode(&state.producers);
-        let next_offset = state.next_offset;
+        let mut next_offset = state.next_offset;
+        if I::has_defect(Defect::RollOffByOne) {
+            next_offset.0 += 1;
+        }
         let old = state.active_mut();
         old.end_snapshot = Some(end_snapshot);
         let base_offset = old.base_offset;

@@ -18,7 +18,8 @@ use std::time::Duration;
 use futures_util::future::{join_all, select};
 use io::sync::Notified;
 use io::{
-    ALIGNMENT, Buffer as _, File as _, Io, OpenMode, Task as _, TaskClass, align_up, timeout,
+    ALIGNMENT, Buffer as _, Defect, File as _, Io, OpenMode, Task as _, TaskClass, align_up,
+    timeout,
 };
 use types::Offset;
 
@@ -259,6 +260,9 @@ impl<I: Io> LogInner<I> {
             }
             state.written_offset = group.end_offset;
             state.totals.written = group.appended_bytes;
+            if I::has_defect(Defect::AckBeforeSync) {
+                state.durable_offset = group.end_offset;
+            }
             state.advance_high_watermark()
         };
         self.has_progressed(moved);
@@ -322,7 +326,10 @@ impl<I: Io> LogInner<I> {
 
     async fn sync(self: Rc<Self>) {
         while let Some(job) = self.next_sync() {
-            let result = self.sync_files(&job).await;
+            let mut result = self.sync_files(&job).await;
+            if I::has_defect(Defect::IgnoreFailedSync) {
+                result = Ok(());
+            }
             let moved = {
                 let mut state = self.state.borrow_mut();
                 state.tasks.syncing = result.is_ok();
@@ -372,7 +379,7 @@ impl<I: Io> LogInner<I> {
                 return Err(error);
             }
         }
-        if job.sync_dir {
+        if job.sync_dir && !I::has_defect(Defect::SkipDirectorySync) {
             self.shard.io().sync_dir(&self.dir).await?;
         }
         Ok(())

@@ -52,6 +52,29 @@ fn unsafe_stays_in_runtime_and_in_buffers() {
     assert_none("unsafe code elsewhere", &misplaced_unsafe(&files()));
 }
 
+/// Places of the real broker that decide about deliberate defects.
+fn real_defects(files: &[TreeFile]) -> Vec<String> {
+    let real = sources(files)
+        .filter(|(path, _)| path.starts_with("bins/") || path.starts_with("crates/runtime/"));
+    let deciding = real.filter(|(_, text)| text.contains("has_defect"));
+    deciding.map(|(path, _)| path.to_owned()).collect()
+}
+
+#[test]
+fn the_real_broker_has_no_deliberate_defects() {
+    assert_none("deliberate defects in the broker", &real_defects(&files()));
+}
+
+#[test]
+fn a_deliberate_defect_of_the_real_broker_is_found() {
+    let text = "//! A seam.\nfn has_defect(_: Defect) -> bool {\n    true\n}\n";
+    let files = [
+        file("crates/runtime/src/a.rs", text),
+        file("crates/sim/src/b.rs", text),
+    ];
+    assert_eq!(real_defects(&files), ["crates/runtime/src/a.rs"]);
+}
+
 fn file(path: &str, text: &str) -> TreeFile {
     TreeFile {
         path: path.to_owned(),
