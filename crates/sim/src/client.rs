@@ -16,13 +16,17 @@ use protocol::messages::{
 };
 use protocol::wire::decode_versioned;
 use protocol::{Decoder, Records, Request, Wire as _};
-use sim::{ReadHalf, SimIo, Socket, WriteHalf};
 
+use crate::net::{ReadHalf, Socket, WriteHalf};
 use crate::oracle::{RecordName, Verdict, decode};
+use crate::shard::SimIo;
 
-pub(crate) const TOPIC: &str = "topic";
-pub(crate) const PRODUCE_VERSION: i16 = 9;
-pub(crate) const FETCH_VERSION: i16 = 12;
+/// The topic that most scenarios use.
+pub const TOPIC: &str = "topic";
+/// The version of Produce that [`produce`] is for.
+pub const PRODUCE_VERSION: i16 = 9;
+/// The version of Fetch that [`fetch`] is for.
+pub const FETCH_VERSION: i16 = 12;
 const API_VERSIONS_VERSION: i16 = 3;
 const CREATE_TOPICS_VERSION: i16 = 5;
 /// Requests that read one partition.
@@ -30,7 +34,8 @@ const READS_MAX: u32 = 500;
 const RESPONSE_LEN_MAX: usize = 64 << 20;
 
 /// One connection.
-pub(crate) struct Client {
+#[derive(Debug)]
+pub struct Client {
     input: ReadHalf,
     output: WriteHalf,
     /// Requests that are not answered yet begin here.
@@ -39,7 +44,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(io: &SimIo, socket: Socket) -> Self {
+    /// Talks over `socket`, on a machine that does not crash.
+    ///
+    /// # Panics
+    /// When it has crashed.
+    #[must_use]
+    pub fn new(io: &SimIo, socket: Socket) -> Self {
         let stream = io.adopt(socket).expect("clients do not crash");
         let (input, output) = stream.split();
         Self {
@@ -51,17 +61,19 @@ impl Client {
     }
 
     /// Sends a request and reads its response. Nothing else may be under way.
-    pub(crate) async fn call<R: Request>(
-        &mut self,
-        version: i16,
-        request: &R,
-    ) -> Result<R::Response> {
+    ///
+    /// # Errors
+    /// The connection's, and what cannot be decoded.
+    pub async fn call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         self.send(version, request).await?;
         self.receive::<R>(version).await
     }
 
     /// Names a client that is known to keep a connection for each shard.
-    pub(crate) async fn introduce(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn introduce(&mut self) -> Result<()> {
         let request = ApiVersionsRequest {
             client_software_name: "logan".into(),
             client_software_version: "1.0".into(),
@@ -69,7 +81,11 @@ impl Client {
         self.call(API_VERSIONS_VERSION, &request).await.map(drop)
     }
 
-    pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<()> {
+    /// Sends a request and does not wait for its response.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<()> {
         let frame = protocol::encode_request_frame(version, self.sent, Some("sim"), request);
         self.sent += 1;
         let chunks = frame.map_err(Error::other)?.into_chunks();
@@ -77,7 +93,13 @@ impl Client {
     }
 
     /// The response to the oldest request that is not answered yet.
-    pub(crate) async fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response> {
+    ///
+    /// # Errors
+    /// The connection's, and what cannot be decoded.
+    ///
+    /// # Panics
+    /// When it is the answer to another request.
+    pub async fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response> {
         let mut size = [0; 4];
         self.fill(&mut size).await?;
         let size = usize::try_from(i32::from_be_bytes(size)).map_err(Error::other)?;
@@ -107,11 +129,14 @@ impl Client {
 }
 
 /// One batch for one partition, to be acknowledged when durable.
-pub(crate) fn produce(partition: i32, batch: Vec<u8>) -> ProduceRequest {
+#[must_use]
+pub fn produce(partition: i32, batch: Vec<u8>) -> ProduceRequest {
     produce_to(TOPIC, partition, batch)
 }
 
-pub(crate) fn produce_to(topic: &str, partition: i32, batch: Vec<u8>) -> ProduceRequest {
+/// As [`produce`], to any topic.
+#[must_use]
+pub fn produce_to(topic: &str, partition: i32, batch: Vec<u8>) -> ProduceRequest {
     ProduceRequest {
         acks: -1,
         timeout_ms: 30_000,
@@ -128,18 +153,25 @@ pub(crate) fn produce_to(topic: &str, partition: i32, batch: Vec<u8>) -> Produce
 }
 
 /// The one partition of a response.
-pub(crate) fn produced(response: ProduceResponse) -> PartitionProduceResponse {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn produced(response: ProduceResponse) -> PartitionProduceResponse {
     let topic = response.responses.into_iter().next().expect("one topic");
     let mut partitions = topic.partition_responses.into_iter();
     partitions.next().expect("one partition")
 }
 
 /// A fetch of one partition without a session.
-pub(crate) fn fetch(partition: i32, offset: i64, max_wait_ms: i32, max_bytes: i32) -> FetchRequest {
+#[must_use]
+pub fn fetch(partition: i32, offset: i64, max_wait_ms: i32, max_bytes: i32) -> FetchRequest {
     fetch_from(TOPIC, partition, offset, max_wait_ms, max_bytes)
 }
 
-pub(crate) fn fetch_from(
+/// As [`fetch`], of any topic.
+#[must_use]
+pub fn fetch_from(
     topic: &str,
     partition: i32,
     offset: i64,
@@ -170,7 +202,13 @@ pub(crate) fn fetch_from(
 }
 
 /// The one partition of a response.
-pub(crate) fn fetched(response: FetchResponse) -> std::result::Result<PartitionData, i16> {
+///
+/// # Errors
+/// Its error code, or the response's.
+///
+/// # Panics
+/// When there is none.
+pub fn fetched(response: FetchResponse) -> std::result::Result<PartitionData, i16> {
     if response.error_code != 0 {
         return Err(response.error_code);
     }
@@ -184,7 +222,10 @@ pub(crate) fn fetched(response: FetchResponse) -> std::result::Result<PartitionD
 }
 
 /// Makes a topic; its partitions have their logs when this returns.
-pub(crate) async fn create_topic(client: &mut Client, name: &str, partitions: i32) -> Verdict {
+///
+/// # Errors
+/// Why it is not made.
+pub async fn create_topic(client: &mut Client, name: &str, partitions: i32) -> Verdict {
     let request = CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: name.into(),
@@ -204,7 +245,10 @@ pub(crate) async fn create_topic(client: &mut Client, name: &str, partitions: i3
 }
 
 /// Reads a partition from its start to its high watermark.
-pub(crate) async fn read_all(
+///
+/// # Errors
+/// What cannot be read, or is not as it should be.
+pub async fn read_all(
     client: &mut Client,
     partition: i32,
 ) -> std::result::Result<BTreeMap<i64, RecordName>, String> {

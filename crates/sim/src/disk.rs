@@ -15,14 +15,15 @@ use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use io::sync::oneshot;
 
 use self::image::Content;
-use self::names::{Inode, Names};
+use self::names::{Inode, Names, ROOT};
 use crate::fault::{Fault, Operation};
+use crate::fault_points::{FaultPoints, Hit};
 use crate::rng::Rng;
 use crate::world::World;
 
@@ -82,6 +83,12 @@ struct Shared {
     ended: Cell<u64>,
     syncs: Cell<Syncs>,
     capacity_bytes: Cell<u64>,
+    /// How many times longer than usual everything takes.
+    slowness: Cell<u64>,
+    /// Operations that were begun, and those of them that have not taken effect.
+    begun: Cell<u64>,
+    under_way: RefCell<BTreeMap<u64, (Operation, PathBuf)>>,
+    fault_points: RefCell<FaultPoints>,
     counts: Cell<Counts>,
     faults: RefCell<Vec<Fault>>,
     state: RefCell<State>,
@@ -106,6 +113,10 @@ impl Disk {
                 ended: Cell::default(),
                 syncs: Cell::default(),
                 capacity_bytes: Cell::new(DEFAULT_CAPACITY_BYTES),
+                slowness: Cell::new(1),
+                begun: Cell::default(),
+                under_way: RefCell::default(),
+                fault_points: RefCell::default(),
                 counts: Cell::default(),
                 faults: RefCell::default(),
                 state: RefCell::new(State {
@@ -126,6 +137,43 @@ impl Disk {
     /// Changes how many bytes fit, whatever is there already.
     pub fn set_capacity_bytes(&self, capacity_bytes: u64) {
         self.shared.capacity_bytes.set(capacity_bytes);
+    }
+
+    /// Makes every operation from now on take `factor` times as long as usual.
+    pub fn set_slowness(&self, factor: u64) {
+        self.shared.slowness.set(factor.max(1));
+    }
+
+    /// What faults and crashes have hit so far, and how often.
+    #[must_use]
+    pub fn fault_points(&self) -> FaultPoints {
+        self.shared.fault_points.borrow().clone()
+    }
+
+    /// All files that names lead to, with their lengths in bytes, by their paths.
+    #[must_use]
+    pub fn files(&self) -> Vec<(PathBuf, u64)> {
+        let state = self.state();
+        let mut found = Vec::new();
+        let mut unvisited = vec![(PathBuf::from("/"), ROOT)];
+        while let Some((path, directory)) = unvisited.pop() {
+            for (name, inode) in state.names.list(directory) {
+                let path = path.join(name);
+                if state.names.is_directory(inode) {
+                    unvisited.push((path, inode));
+                } else if let Some(content) = state.files.get(&inode) {
+                    found.push((path, content.current().len_bytes()));
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Handles of files that are open.
+    #[must_use]
+    pub fn open_files(&self) -> u32 {
+        self.state().open.values().sum()
     }
 
     /// Makes operations fail.
@@ -184,6 +232,9 @@ impl Disk {
     /// The process has died. The kernel is done with what was under way before another one can start.
     pub(crate) fn end_process(&self) {
         self.shared.ended.set(self.shared.ended.get() + 1);
+        for (operation, path) in self.shared.under_way.take().into_values() {
+            self.hit(Hit::Crash, operation, &path);
+        }
         for content in self.state_mut().files.values_mut() {
             content.end_process(&self.shared.rng);
         }
@@ -232,10 +283,19 @@ impl Disk {
     /// The error that a fault has for an operation on `path`.
     pub(crate) fn check(&self, operation: Operation, path: &Path) -> Result<()> {
         let mut faults = self.shared.faults.borrow_mut();
-        for fault in faults.iter_mut() {
-            fault.strike(operation, path)?;
+        let struck: Result<()> = faults
+            .iter_mut()
+            .try_for_each(|fault| fault.strike(operation, path));
+        if struck.is_err() {
+            self.hit(Hit::Error, operation, path);
         }
-        Ok(())
+        struck
+    }
+
+    /// Notes what has hit an operation.
+    pub(crate) fn hit(&self, hit: Hit, operation: Operation, path: &Path) {
+        let mut points = self.shared.fault_points.borrow_mut();
+        points.count(hit, operation, path);
     }
 
     pub(crate) fn total_bytes(&self) -> u64 {
@@ -252,6 +312,7 @@ impl Disk {
     pub(crate) fn after<T: 'static, E: FnOnce(&Self) -> Result<T> + 'static>(
         &self,
         operation: Operation,
+        path: &Path,
         effect: E,
     ) -> impl Future<Output = Result<T>> + use<T, E> {
         let (promise, answer) = oneshot();
@@ -262,9 +323,15 @@ impl Disk {
         if self.shared.rng.chance(1, SLOW_ONE_IN) {
             latency *= SLOW_FACTOR;
         }
+        latency *= self.shared.slowness.get();
+        let number = self.shared.begun.get();
+        self.shared.begun.set(number + 1);
+        let begun = (operation, path.to_path_buf());
+        self.shared.under_way.borrow_mut().insert(number, begun);
         let world = &self.shared.world;
         world.at(world.now() + latency, move || {
             if disk.shared.ended.get() == ended {
+                disk.shared.under_way.borrow_mut().remove(&number);
                 promise.fulfil(effect(&disk));
             }
         });

@@ -10,6 +10,7 @@ use crate::disk::Disk;
 use crate::disk::image::{Change, Write};
 use crate::disk::names::Inode;
 use crate::fault::Operation;
+use crate::fault_points::Hit;
 use crate::world::Life;
 
 /// An open file.
@@ -39,7 +40,7 @@ impl File {
         disk.world().must_be_alive(life)?;
         let path = path.to_path_buf();
         let handle = disk
-            .after(Operation::Open, move |disk| {
+            .after(Operation::Open, &path.clone(), move |disk| {
                 disk.count(|counts| counts.opens += 1);
                 disk.check(Operation::Open, &path)?;
                 let inode = find_or_create(disk, &path, mode)?;
@@ -76,9 +77,12 @@ impl File {
         self.must_be_writable()?;
         let number = self.handle.submit(Write::new(0, bytes));
         let handle = Rc::clone(&self.handle);
-        let written = self.handle.disk.after(Operation::Write, move |_| {
-            handle.finish_write(number).map(drop)
-        });
+        let written = self
+            .handle
+            .disk
+            .after(Operation::Write, &self.handle.path, move |_| {
+                handle.finish_write(number).map(drop)
+            });
         written.await
     }
 }
@@ -144,6 +148,9 @@ impl Handle {
         let excess = write.past_the_end().saturating_sub(room);
         let excess = usize::try_from(excess).unwrap_or(usize::MAX);
         let blocks = write.blocks().saturating_sub(excess);
+        if excess > 0 {
+            self.disk.hit(Hit::Full, Operation::Write, &self.path);
+        }
         if blocks == 0 && excess > 0 {
             return Err(ErrorKind::StorageFull.into());
         }
@@ -162,6 +169,7 @@ impl Handle {
         let content = state.content(self.inode)?;
         let now = content.current().len_bytes();
         if change.end(now) > io::align_up(now).saturating_add(free) {
+            self.disk.hit(Hit::Full, Operation::Resize, &self.path);
             return Err(ErrorKind::StorageFull.into());
         }
         content.complete(change);
@@ -180,16 +188,19 @@ impl io::File for File {
         let submitted = Write::new(position, buffer.as_slice());
         let number = self.handle.submit(submitted.clone());
         let handle = Rc::clone(&self.handle);
-        let written = self.handle.disk.after(Operation::Write, move |disk| {
-            if !submitted.is_of(buffer.as_slice()) {
-                let what = format!(
-                    "a buffer changed while {} was written",
-                    handle.path.display()
-                );
-                disk.world().violation(what);
-            }
-            handle.finish_write(number)
-        });
+        let written = self
+            .handle
+            .disk
+            .after(Operation::Write, &self.handle.path, move |disk| {
+                if !submitted.is_of(buffer.as_slice()) {
+                    let what = format!(
+                        "a buffer changed while {} was written",
+                        handle.path.display()
+                    );
+                    disk.world().violation(what);
+                }
+                handle.finish_write(number)
+            });
         written.await
     }
 
@@ -197,20 +208,23 @@ impl io::File for File {
         assert_aligned(position, len_bytes);
         self.must_be_usable()?;
         let handle = Rc::clone(&self.handle);
-        let read = self.handle.disk.after(Operation::Read, move |disk| {
-            disk.count(|counts| counts.reads += 1);
-            disk.check(Operation::Read, &handle.path)?;
-            let mut state = disk.state_mut();
-            let image = state.content(handle.inode)?.current();
-            let available = image.len_bytes().saturating_sub(position);
-            let count = usize::try_from(available)
-                .unwrap_or(usize::MAX)
-                .min(len_bytes);
-            let mut buffer = HeapBuffer::new(count);
-            image.read(position, buffer.as_mut_slice());
-            disk.count(|counts| counts.read_bytes += count as u64);
-            Ok(buffer)
-        });
+        let read = self
+            .handle
+            .disk
+            .after(Operation::Read, &self.handle.path, move |disk| {
+                disk.count(|counts| counts.reads += 1);
+                disk.check(Operation::Read, &handle.path)?;
+                let mut state = disk.state_mut();
+                let image = state.content(handle.inode)?.current();
+                let available = image.len_bytes().saturating_sub(position);
+                let count = usize::try_from(available)
+                    .unwrap_or(usize::MAX)
+                    .min(len_bytes);
+                let mut buffer = HeapBuffer::new(count);
+                image.read(position, buffer.as_mut_slice());
+                disk.count(|counts| counts.read_bytes += count as u64);
+                Ok(buffer)
+            });
         read.await
     }
 
@@ -223,18 +237,21 @@ impl io::File for File {
             .state_mut()
             .content(self.handle.inode)?
             .completed();
-        let synced = self.handle.disk.after(Operation::Sync, move |disk| {
-            disk.count(|counts| counts.syncs += 1);
-            let fault = disk.check(Operation::Sync, &handle.path);
-            let mut state = disk.state_mut();
-            let content = state.content(handle.inode)?;
-            if fault.is_err() {
-                content.fail_sync(completed, disk.rng());
-            } else if !disk.lies() {
-                content.sync(completed);
-            }
-            fault
-        });
+        let synced = self
+            .handle
+            .disk
+            .after(Operation::Sync, &self.handle.path, move |disk| {
+                disk.count(|counts| counts.syncs += 1);
+                let fault = disk.check(Operation::Sync, &handle.path);
+                let mut state = disk.state_mut();
+                let content = state.content(handle.inode)?;
+                if fault.is_err() {
+                    content.fail_sync(completed, disk.rng());
+                } else if !disk.lies() {
+                    content.sync(completed);
+                }
+                fault
+            });
         synced.await
     }
 
@@ -242,18 +259,24 @@ impl io::File for File {
         self.must_be_writable()?;
         let handle = Rc::clone(&self.handle);
         let end = position.saturating_add(len_bytes);
-        let allocated = self.handle.disk.after(Operation::Resize, move |_| {
-            handle.resize(Change::Reserve(end))
-        });
+        let allocated = self
+            .handle
+            .disk
+            .after(Operation::Resize, &self.handle.path, move |_| {
+                handle.resize(Change::Reserve(end))
+            });
         allocated.await
     }
 
     async fn set_len(&self, len_bytes: u64) -> Result<()> {
         self.must_be_writable()?;
         let handle = Rc::clone(&self.handle);
-        let changed = self.handle.disk.after(Operation::Resize, move |_| {
-            handle.resize(Change::Resize(len_bytes))
-        });
+        let changed = self
+            .handle
+            .disk
+            .after(Operation::Resize, &self.handle.path, move |_| {
+                handle.resize(Change::Resize(len_bytes))
+            });
         changed.await
     }
 
@@ -265,6 +288,9 @@ impl io::File for File {
 
     async fn close(self) -> Result<()> {
         self.must_be_usable()?;
-        self.handle.disk.after(Operation::Open, |_| Ok(())).await
+        self.handle
+            .disk
+            .after(Operation::Open, &self.handle.path, |_| Ok(()))
+            .await
     }
 }

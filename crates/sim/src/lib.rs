@@ -10,23 +10,38 @@
 //! - Nothing here reads a real clock, draws real randomness or starts a thread.
 //! - What the seam's documentation does not promise, the simulator does not do out of kindness.
 //!
-//! Deliberately absent: partitions between machines, clock drift, and the checkers of whole clusters.
+//! With the feature `node` it also runs whole brokers: [`node`] starts one, [`client`] talks to it, and [`swarm`] puts it
+//! under random load and random faults, which is what the program `sim` does from thousands of seeds.
+//!
+//! Deliberately absent: partitions between machines, clock drift, and clusters.
 
+#[cfg(feature = "node")]
+pub mod client;
+mod defects;
 mod disk;
 mod fault;
+mod fault_points;
 mod file;
 mod machine;
 mod mailbox;
 mod net;
+#[cfg(feature = "node")]
+pub mod node;
+#[cfg(feature = "node")]
+pub mod oracle;
 mod rng;
 mod seeds;
 mod shard;
+#[cfg(feature = "node")]
+pub mod swarm;
 mod task;
 mod time;
 mod world;
 
+pub use defects::DeliberateDefect;
 pub use disk::{Counts, DEFAULT_CAPACITY_BYTES, Disk, Syncs};
 pub use fault::{Fault, Operation};
+pub use fault_points::{FaultPoints, Hit};
 pub use file::File;
 pub use machine::{DEFAULT_TIME_MAX, Machine, Simulation};
 pub use mailbox::{MailboxProbe, Receiver, Sender, mailboxes};

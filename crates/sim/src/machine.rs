@@ -1,6 +1,7 @@
 //! A simulation, its machines, and what can happen to them.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -131,6 +132,7 @@ impl Machine {
             world: Rc::clone(&self.world),
             disk: self.disk.clone(),
             life,
+            number,
             wall_clock: self.wall_clock.clone(),
             rng: Rng::fork(
                 self.world.seed,
@@ -151,6 +153,22 @@ impl Machine {
     pub fn cut_power(&self) {
         self.kill();
         self.disk.lose_power();
+    }
+
+    /// Lets a shard of the process that runs now stand still, as a thread that the kernel does not run.
+    pub fn stall(&self, number: u32) {
+        self.world.stall(self.life(), number);
+    }
+
+    /// Ends the stall of a shard, if the process that it was part of still runs.
+    pub fn resume(&self, number: u32) {
+        self.world.resume(self.life(), number);
+    }
+
+    /// How many tasks the process has, by the place that spawned them.
+    #[must_use]
+    pub fn tasks(&self) -> BTreeMap<String, usize> {
+        self.world.tasks_of(self.life())
     }
 
     /// Lets the wall clock jump.

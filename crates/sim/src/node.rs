@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::{Link, Machine, Receiver, Rng, Sender, SimIo, Socket};
 use ::io::{Io as _, Receiver as _, Sender as _, Task as _, TaskClass};
 use broker::{
     Accepted, Advertise, LogDirectory, MeshCredits, OnChange, ShardCommand, ShardEvent, ShardSeed,
     ShardSetup, run_shard,
 };
 use config::{BrokerConfig, Sources};
-use sim::{Link, Machine, Receiver, Rng, Sender, SimIo, Socket};
 use storage::checkpoint::CLEAN_SHUTDOWN_FILE;
 use types::Uuid;
 
@@ -23,16 +23,20 @@ const EVENTS_MAX: usize = 4;
 
 /// What a broker is told.
 #[derive(Clone, Debug)]
-pub(crate) struct NodeConfig {
-    pub(crate) shards: u32,
+pub struct NodeConfig {
+    /// How many shards it has, at least one.
+    pub shards: u32,
     /// How many log directories it has, at least one.
-    pub(crate) directories: u8,
-    pub(crate) credits: Option<MeshCredits>,
-    pub(crate) overrides: Vec<String>,
+    pub directories: u8,
+    /// The credits between its shards, if not those of its configuration.
+    pub credits: Option<MeshCredits>,
+    /// Lines of its configuration, as `key=value`.
+    pub overrides: Vec<String>,
 }
 
 /// A broker that runs.
-pub(crate) struct Node {
+#[derive(Debug)]
+pub struct Node {
     accepted: Vec<Sender<Accepted<Socket>>>,
     commands: Sender<ShardCommand>,
     events: Receiver<ShardEvent>,
@@ -41,7 +45,13 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts a broker and waits until it is ready.
-    pub(crate) async fn start(machine: &Machine, config: &NodeConfig) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    ///
+    /// # Panics
+    /// When its configuration is not one.
+    pub async fn start(machine: &Machine, config: &NodeConfig) -> Result<Self, String> {
         let (node, seeds) = prepare(machine, config).await;
         for (number, seed) in (0..).zip(seeds) {
             let io = machine.shard(number);
@@ -55,20 +65,23 @@ impl Node {
     }
 
     /// Ends the broker as SIGTERM does.
-    pub(crate) async fn drain(&self) {
+    ///
+    /// # Panics
+    /// When it does not end in good order.
+    pub async fn drain(&self) {
         let sent = self.commands.try_send(ShardCommand::Drain);
         sent.expect("a broker is drained once");
         let event = self.events.recv().await;
         assert_eq!(event, Some(ShardEvent::Drained));
     }
 
-    /// A connection to one shard, as the router would give it.
-    pub(crate) fn connect(&self, shard: usize) -> Option<(Socket, Link)> {
+    /// A connection to one shard, as the router would give it; none while the shard takes no more.
+    pub fn connect(&self, shard: usize) -> Option<(Socket, Link)> {
         let number = self.clients.get();
         self.clients.set(number.wrapping_add(1));
         let [high, low] = number.to_be_bytes();
         let client = SocketAddr::from(([10, 1, high, low], 40_000));
-        let wire = sim::connect(SocketAddr::from(([10, 0, 0, 1], PORT)), client);
+        let wire = crate::connect(SocketAddr::from(([10, 0, 0, 1], PORT)), client);
         let accepted = Accepted {
             socket: wire.server,
             listener: 0,
@@ -77,7 +90,9 @@ impl Node {
         sent.is_ok().then_some((wire.client, wire.link))
     }
 
-    pub(crate) fn shards(&self) -> usize {
+    /// How many shards it has.
+    #[must_use]
+    pub fn shards(&self) -> usize {
         self.accepted.len()
     }
 }
@@ -117,7 +132,7 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
 }
 
 /// The paths of the log directories.
-pub(crate) fn paths(directories: u8) -> impl Iterator<Item = String> {
+pub fn paths(directories: u8) -> impl Iterator<Item = String> {
     let others = (1..directories).map(|index| format!("{DATA}-{index}"));
     std::iter::once(DATA.to_owned()).chain(others)
 }
@@ -174,8 +189,10 @@ async fn setup(machine: &Machine, config: &NodeConfig) -> ShardSetup {
 
 /// How a broker ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crash {
+pub enum Crash {
+    /// The power is cut.
     PowerCut,
+    /// The process dies.
     Kill,
     /// It is drained; then the power is cut.
     Drain,
@@ -183,7 +200,8 @@ pub(crate) enum Crash {
 
 impl Crash {
     /// One of them, half of the time a power cut.
-    pub(crate) fn drawn(rng: &Rng) -> Self {
+    #[must_use]
+    pub fn drawn(rng: &Rng) -> Self {
         match rng.below(4) {
             0 => Self::Kill,
             1 => Self::Drain,
@@ -192,7 +210,10 @@ impl Crash {
     }
 
     /// Ends the broker that runs.
-    pub(crate) async fn happen(self, machine: &Machine, node: Option<Rc<Node>>) {
+    ///
+    /// # Panics
+    /// When one is to be drained and none runs.
+    pub async fn happen(self, machine: &Machine, node: Option<Rc<Node>>) {
         match self {
             Self::PowerCut => machine.cut_power(),
             Self::Kill => machine.kill(),

@@ -8,12 +8,17 @@ use records::{
 use types::{ProducerEpoch, ProducerId, TimestampMs};
 
 /// A record: its producer and its number among that producer's.
-pub(crate) type RecordName = (u64, u64);
+pub type RecordName = (u64, u64);
 
-pub(crate) type Verdict = Result<(), String>;
+/// What is wrong, if something is.
+pub type Verdict = Result<(), String>;
 
 /// A batch of `count` records from `first` on; idempotent if there is a producer id.
-pub(crate) fn batch(
+///
+/// # Panics
+/// When a number does not fit a batch.
+#[must_use]
+pub fn batch(
     producer: u64,
     id: Option<i64>,
     (first, count): (u64, u64),
@@ -43,14 +48,17 @@ fn filler(producer: u64, number: u64) -> u8 {
 
 /// What is known of one partition.
 #[derive(Debug, Default)]
-pub(crate) struct Partition {
+pub struct Partition {
     /// Acknowledged or read, by offset.
     facts: BTreeMap<i64, RecordName>,
 }
 
 impl Partition {
     /// Notes that the record `name` is at `offset` for ever.
-    pub(crate) fn learn(&mut self, offset: i64, name: RecordName) -> Verdict {
+    ///
+    /// # Errors
+    /// When something else was there.
+    pub fn learn(&mut self, offset: i64, name: RecordName) -> Verdict {
         match self.facts.insert(offset, name) {
             Some(known) if known != name => {
                 Err(format!("offset {offset} is {name:?} and was {known:?}"))
@@ -60,13 +68,17 @@ impl Partition {
     }
 
     /// The offset behind everything known.
-    pub(crate) fn end(&self) -> i64 {
+    #[must_use]
+    pub fn end(&self) -> i64 {
         let last = self.facts.last_key_value();
         last.map_or(0, |(offset, _)| offset + 1)
     }
 
     /// Learns from what a consumer has read from `offset` on; returns where it ends.
-    pub(crate) fn read(&mut self, offset: i64, bytes: &[u8]) -> Result<i64, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&mut self, offset: i64, bytes: &[u8]) -> Result<i64, String> {
         let mut next = offset;
         for (found, name) in decode(bytes)? {
             if found < offset {
@@ -83,7 +95,10 @@ impl Partition {
 
     /// Holds a whole partition against what was known below `known_end`, when its reading began: nothing is missing, nothing is there twice, and each
     /// producer's records stand in order.
-    pub(crate) fn check(&self, found: &BTreeMap<i64, RecordName>, known_end: i64) -> Verdict {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, found: &BTreeMap<i64, RecordName>, known_end: i64) -> Verdict {
         for (offset, name) in self.facts.range(..known_end) {
             if found.get(offset) != Some(name) {
                 let there = found.get(offset);
@@ -105,7 +120,10 @@ impl Partition {
 }
 
 /// The records of whole batches, with their offsets.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<(i64, RecordName)>, String> {
+///
+/// # Errors
+/// What is wrong with them.
+pub fn decode(bytes: &[u8]) -> Result<Vec<(i64, RecordName)>, String> {
     let mut records = Vec::new();
     for batch in BatchIter::new(bytes) {
         let (header, batch) = batch.map_err(|error| error.to_string())?;

@@ -6,9 +6,10 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use io::{DirEntry, File as _, HeapBuffer, Instant, OpenMode, TaskClass};
+use io::{Defect, DirEntry, File as _, HeapBuffer, Instant, OpenMode, TaskClass};
 use types::TimestampMs;
 
+use crate::defects;
 use crate::disk::Disk;
 use crate::fault::Operation;
 use crate::file::File;
@@ -34,6 +35,7 @@ pub(crate) struct Shard {
     pub(crate) world: Rc<World>,
     pub(crate) disk: Disk,
     pub(crate) life: Life,
+    pub(crate) number: u32,
     pub(crate) wall_clock: WallClock,
     pub(crate) rng: Rng,
 }
@@ -53,10 +55,13 @@ impl SimIo {
     ) -> Result<T> {
         self.shard.world.must_be_alive(self.shard.life)?;
         let path = path.to_path_buf();
-        let done = self.shard.disk.after(Operation::Names, move |disk| {
-            disk.check(Operation::Names, &path)?;
-            effect(disk, &path)
-        });
+        let done = self
+            .shard
+            .disk
+            .after(Operation::Names, &path.clone(), move |disk| {
+                disk.check(Operation::Names, &path)?;
+                effect(disk, &path)
+            });
         done.await
     }
 }
@@ -72,6 +77,10 @@ impl io::Io for SimIo {
 
     fn mailbox<T: Send + 'static>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         mailbox::mailbox(capacity)
+    }
+
+    fn has_defect(defect: Defect) -> bool {
+        defects::strikes(defect)
     }
 
     fn now(&self) -> Instant {
@@ -100,7 +109,8 @@ impl io::Io for SimIo {
     #[track_caller]
     fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) -> Task {
         let world = &self.shard.world;
-        let spawned = world.spawn(self.shard.life, class, Location::caller(), Box::pin(task));
+        let owner = (self.shard.life, self.shard.number);
+        let spawned = world.spawn(owner, class, Location::caller(), Box::pin(task));
         Task::new(world, spawned)
     }
 
@@ -167,7 +177,7 @@ impl io::Io for SimIo {
         let synced = self
             .shard
             .disk
-            .after(Operation::SyncDirectory, move |disk| {
+            .after(Operation::SyncDirectory, &path.clone(), move |disk| {
                 disk.count(|counts| counts.directory_syncs += 1);
                 let fault = disk.check(Operation::SyncDirectory, &path);
                 let mut state = disk.state_mut();
@@ -210,17 +220,20 @@ impl io::Io for SimIo {
     async fn read_file(&self, path: &Path, len_max_bytes: usize) -> Result<Vec<u8>> {
         self.shard.world.must_be_alive(self.shard.life)?;
         let path = path.to_path_buf();
-        let read = self.shard.disk.after(Operation::Read, move |disk| {
-            disk.count(|counts| counts.reads += 1);
-            disk.check(Operation::Read, &path)?;
-            let content = disk.peek(&path)?;
-            if content.len() > len_max_bytes {
-                let what = format!("{} is longer than {len_max_bytes} bytes", path.display());
-                return Err(Error::new(ErrorKind::InvalidData, what));
-            }
-            disk.count(|counts| counts.read_bytes += content.len() as u64);
-            Ok(content)
-        });
+        let read = self
+            .shard
+            .disk
+            .after(Operation::Read, &path.clone(), move |disk| {
+                disk.count(|counts| counts.reads += 1);
+                disk.check(Operation::Read, &path)?;
+                let content = disk.peek(&path)?;
+                if content.len() > len_max_bytes {
+                    let what = format!("{} is longer than {len_max_bytes} bytes", path.display());
+                    return Err(Error::new(ErrorKind::InvalidData, what));
+                }
+                disk.count(|counts| counts.read_bytes += content.len() as u64);
+                Ok(content)
+            });
         read.await
     }
 

@@ -66,6 +66,7 @@ struct Slot {
     future: Option<TaskFuture>,
     flag: Arc<Flag>,
     life: Life,
+    shard: u32,
     class: TaskClass,
     spawned_at: &'static Location<'static>,
     cancelled: bool,
@@ -107,6 +108,10 @@ pub(crate) struct World {
     numbers: Cell<u64>,
     woken: Arc<Mutex<Vec<TaskId>>>,
     runnable: RefCell<Vec<TaskId>>,
+    /// Shards that do not run now.
+    stalled: RefCell<BTreeSet<(Life, u32)>>,
+    /// Tasks of theirs that could.
+    parked: RefCell<Vec<TaskId>>,
     running: Cell<bool>,
     trace: Cell<u64>,
     violations: RefCell<Vec<String>>,
@@ -138,6 +143,8 @@ impl World {
             numbers: Cell::new(ROOT.0),
             woken: Arc::default(),
             runnable: RefCell::default(),
+            stalled: RefCell::default(),
+            parked: RefCell::default(),
             running: Cell::new(false),
             trace: Cell::new(seed),
             violations: RefCell::default(),
@@ -213,7 +220,7 @@ impl World {
 
     pub(crate) fn spawn(
         &self,
-        life: Life,
+        (life, shard): (Life, u32),
         class: TaskClass,
         spawned_at: &'static Location<'static>,
         future: TaskFuture,
@@ -232,6 +239,7 @@ impl World {
             future: Some(future),
             flag,
             life,
+            shard,
             class,
             spawned_at,
             cancelled: false,
@@ -247,6 +255,39 @@ impl World {
             slot.cancelled = true;
             slot.flag.wake_by_ref();
         }
+    }
+
+    /// Lets a shard stand still: what it has begun goes on, and none of its tasks runs.
+    pub(crate) fn stall(&self, life: Life, shard: u32) {
+        self.stalled.borrow_mut().insert((life, shard));
+    }
+
+    /// Lets it run on.
+    pub(crate) fn resume(&self, life: Life, shard: u32) {
+        self.stalled.borrow_mut().remove(&(life, shard));
+        let parked = self.parked.take();
+        self.runnable.borrow_mut().extend(parked);
+    }
+
+    /// How many tasks of a life there are, by the place that spawned them.
+    pub(crate) fn tasks_of(&self, life: Life) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for slot in self.tasks.borrow().values() {
+            if slot.life == life {
+                *counts.entry(slot.spawned_at.to_string()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    fn is_stalled(&self, task: TaskId) -> bool {
+        let stalled = self.stalled.borrow();
+        if stalled.is_empty() {
+            return false;
+        }
+        let tasks = self.tasks.borrow();
+        let slot = tasks.get(&task);
+        slot.is_some_and(|slot| stalled.contains(&(slot.life, slot.shard)))
     }
 
     /// Whether a process has not crashed yet.
@@ -265,6 +306,9 @@ impl World {
     /// Drops every task of a life at once, as a crash does.
     pub(crate) fn end_life(&self, life: Life) {
         self.ended_lives.borrow_mut().insert(life);
+        self.stalled
+            .borrow_mut()
+            .retain(|(stalled, _)| *stalled != life);
         let tasks: Vec<TaskId> = self
             .tasks
             .borrow()
@@ -345,13 +389,16 @@ impl World {
             let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
             runnable.append(&mut woken);
         }
-        if runnable.is_empty() {
-            return None;
+        while !runnable.is_empty() {
+            let index = self.scheduler.index(runnable.len());
+            let task = runnable.swap_remove(index);
+            if !self.is_stalled(task) {
+                self.note(task.0);
+                return Some(task);
+            }
+            self.parked.borrow_mut().push(task);
         }
-        let index = self.scheduler.index(runnable.len());
-        let task = runnable.swap_remove(index);
-        self.note(task.0);
-        Some(task)
+        None
     }
 
     fn run_task(&self, task: TaskId) {
@@ -425,13 +472,16 @@ impl World {
             self.seed,
             self.now()
         );
+        let mut places: BTreeMap<String, u32> = BTreeMap::new();
         for slot in self.tasks.borrow().values() {
-            write!(
-                report,
-                ", {} (machine {}, {:?})",
+            let place = format!(
+                "{} (machine {}, {:?})",
                 slot.spawned_at, slot.life.node, slot.class
-            )
-            .expect("a string grows");
+            );
+            *places.entry(place).or_default() += 1;
+        }
+        for (place, count) in places {
+            write!(report, ", {count} of {place}").expect("a string grows");
         }
         report
     }

@@ -2,7 +2,6 @@
 //! What was acknowledged or read stays at its offset, nothing is there twice, and no producer's records change order.
 
 mod alterations;
-mod client;
 mod directories;
 mod directory_faults;
 mod groups;
@@ -10,15 +9,13 @@ mod inboxes;
 
 mod lookups;
 mod moves;
-mod node;
-mod oracle;
 mod scenario;
 mod topics;
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use sim::{Machine, Simulation, Syncs, for_each_seed};
+use sim::{Machine, Simulation, Syncs, client, for_each_seed, node, oracle};
 
 use crate::node::{Crash, NodeConfig};
 use crate::scenario::{Moves, Plan, Summary};

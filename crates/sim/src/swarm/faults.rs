@@ -1,0 +1,200 @@
+//! What goes wrong while a broker runs: the disk, the clock, its shards, and the inboxes between them. What goes wrong with
+//! connections happens where they are made.
+//!
+//! # Invariants
+//! - Faults of the disk strike logs of records and of groups. They end with the broker.
+//! - After a failed sync the broker ends by a power cut: what the sync covered may be readable, and lost with the next one;
+//!   nobody could tell.
+
+use std::cell::Cell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ::io::{Io as _, Task as _, TaskClass};
+
+use super::mix::Part;
+use super::stage::Actor;
+use crate::client::TOPIC;
+use crate::fault::{Fault, Operation};
+use crate::machine::Machine;
+use crate::mailbox::mailboxes;
+
+const INTERVAL_MAX_MS: u64 = 250;
+const SPAN_MAX_US: u64 = 200_000;
+/// The largest difference between the wall clock and the time that has passed.
+const CLOCK_STEP_MAX_MS: u64 = 20 * 60_000;
+const SLOWNESS_MAX: u64 = 60;
+const ROOM_MAX_BYTES: u64 = 256 << 10;
+const SPARED_MAX: u64 = 6;
+const LOGS: [&str; 3] = [TOPIC, "__consumer_offsets", "fleeting"];
+
+/// Makes faults.
+pub(crate) struct Injector {
+    actor: Actor,
+    machine: Rc<Machine>,
+    kinds: Vec<Part>,
+    clock_shift_ms: Cell<i64>,
+    /// Whether a sync may have failed since the broker was started.
+    has_failed_sync: Cell<bool>,
+}
+
+impl Injector {
+    pub(crate) fn new(actor: Actor, machine: &Rc<Machine>) -> Self {
+        let all = [
+            Part::WriteErrors,
+            Part::SyncErrors,
+            Part::ReadErrors,
+            Part::FullDisks,
+            Part::SlowDisks,
+            Part::ClockSteps,
+            Part::ShardStalls,
+            Part::FullInboxes,
+        ];
+        let mix = &actor.stage.mix;
+        let kinds = all
+            .into_iter()
+            .filter(|kind| mix.has(*kind))
+            // Only a power cut ends what a failed sync began.
+            .filter(|kind| *kind != Part::SyncErrors || mix.has(Part::PowerCuts));
+        Self {
+            kinds: kinds.collect(),
+            machine: Rc::clone(machine),
+            clock_shift_ms: Cell::new(0),
+            has_failed_sync: Cell::new(false),
+            actor,
+        }
+    }
+
+    /// Whether a sync may have failed since this was last asked.
+    pub(crate) fn take_failed_sync(&self) -> bool {
+        self.has_failed_sync.take()
+    }
+
+    /// Makes faults for `span_ms`.
+    pub(crate) async fn live(&self, span_ms: u64) {
+        let io = &self.actor.stage.io;
+        let end = io.now() + Duration::from_millis(span_ms);
+        loop {
+            let pause = Duration::from_millis(self.actor.rng.between(1, INTERVAL_MAX_MS));
+            let next = io.now() + pause;
+            io.sleep_until(next.min(end)).await;
+            if next >= end {
+                return;
+            }
+            if !self.kinds.is_empty() {
+                let kind = self.kinds[self.actor.rng.index(self.kinds.len())];
+                self.strike(kind);
+            }
+        }
+    }
+
+    /// Ends all faults of the disk.
+    pub(crate) fn repair(&self) {
+        let disk = self.machine.disk();
+        disk.repair();
+        disk.set_slowness(1);
+        disk.set_capacity_bytes(crate::disk::DEFAULT_CAPACITY_BYTES);
+    }
+
+    fn strike(&self, kind: Part) {
+        match kind {
+            Part::WriteErrors => self.fail(Operation::Write, "write error"),
+            Part::ReadErrors => self.fail(Operation::Read, "read error"),
+            Part::SyncErrors => {
+                self.has_failed_sync.set(true);
+                self.fail(Operation::Sync, "sync error");
+            }
+            Part::FullDisks => self.fill(),
+            Part::SlowDisks => self.slow_down(),
+            Part::ClockSteps => self.step_clock(),
+            Part::ShardStalls => self.stall_shard(),
+            _ => self.hold_inbox(),
+        }
+    }
+
+    fn fail(&self, operation: Operation, what: &'static str) {
+        let rng = &self.actor.rng;
+        let log = LOGS[rng.index(LOGS.len())];
+        let spared = u32::try_from(rng.below(SPARED_MAX)).expect("small");
+        let fault = Fault::new(operation).on(log).after(spared);
+        let fault = match rng.below(3) {
+            0 if operation == Operation::Write => fault.error(ErrorKind::StorageFull).times(2),
+            1 => fault,
+            _ => fault.times(1),
+        };
+        self.machine.disk().inject(fault.clone());
+        self.actor.stage.story.fault(what);
+        self.actor.tell(|| format!("{fault:?}"));
+    }
+
+    fn fill(&self) {
+        let disk = self.machine.disk();
+        let room = self.actor.rng.below(ROOM_MAX_BYTES);
+        disk.set_capacity_bytes(disk.used_bytes() + room);
+        self.actor.stage.story.fault("full disk");
+        self.actor
+            .tell(|| format!("the disk has room for {room} bytes"));
+    }
+
+    fn slow_down(&self) {
+        let factor = self.actor.rng.between(2, SLOWNESS_MAX);
+        self.machine.disk().set_slowness(factor);
+        self.actor.stage.story.fault("slow disk");
+        self.actor
+            .tell(|| format!("the disk is {factor} times slower"));
+        let machine = Rc::clone(&self.machine);
+        self.later(move || machine.disk().set_slowness(1));
+    }
+
+    fn step_clock(&self) {
+        let away = i64::try_from(self.actor.rng.below(2 * CLOCK_STEP_MAX_MS)).expect("small");
+        let away = away - i64::try_from(CLOCK_STEP_MAX_MS).expect("small");
+        let step = away - self.clock_shift_ms.replace(away);
+        self.machine.shift_wall_clock(step);
+        self.actor.stage.story.fault("clock step");
+        self.actor
+            .tell(|| format!("the wall clock jumps by {step} ms"));
+    }
+
+    fn stall_shard(&self) {
+        let shards = self
+            .actor
+            .stage
+            .node
+            .borrow()
+            .as_ref()
+            .map_or(1, |it| it.shards());
+        let shard = u32::try_from(self.actor.rng.index(shards)).expect("few shards");
+        self.machine.stall(shard);
+        self.actor.stage.story.fault("shard stall");
+        self.actor.tell(|| format!("shard {shard} stands still"));
+        let machine = Rc::clone(&self.machine);
+        self.later(move || machine.resume(shard));
+    }
+
+    fn hold_inbox(&self) {
+        let inboxes = mailboxes();
+        if inboxes.is_empty() {
+            return;
+        }
+        let index = self.actor.rng.index(inboxes.len());
+        let inbox = inboxes[index].clone();
+        inbox.hold();
+        self.actor.stage.story.fault("held inbox");
+        self.actor
+            .tell(|| format!("mailbox {index} is not emptied"));
+        self.later(move || inbox.release());
+    }
+
+    fn later(&self, end: impl FnOnce() + 'static) {
+        let span = Duration::from_micros(self.actor.rng.magnitude(SPAN_MAX_US));
+        let io = self.actor.stage.io.clone();
+        let ending = async move {
+            io.sleep_until(io.now() + span).await;
+            end();
+        };
+        let io = &self.actor.stage.io;
+        io.spawn(TaskClass::Foreground, ending).detach();
+    }
+}
