@@ -22,7 +22,7 @@ const IN_FLIGHT_MAX: u64 = 5;
 const CREDITS: MeshCredits = MeshCredits {
     requests: 3,
     watches: 0,
-    control: 4,
+    control: 5,
 };
 /// What fits beside requests: the barrier of a move.
 const BARRIERS: usize = 1;
