@@ -60,9 +60,17 @@ pub(super) async fn load<I: Io>(shard: &Rc<Shard<I>>, coordinator: &Rc<Coordinat
         coordinator.give_up();
         return;
     }
-    let snapshot = snapshots::load(shard, coordinator, end).await;
-    match replay(shard, coordinator, snapshot.as_ref(), end).await {
-        Ok(records) => {
+    let mut snapshot = snapshots::load(shard, coordinator, end).await;
+    let mut replayed = replay(shard, coordinator, snapshot.as_ref(), end).await;
+    if let Ok(Replayed::Compacted(offset)) = replayed {
+        tracing::warn!(%dir, offset = offset.0, "the log was compacted behind the snapshot of groups: all of it is read");
+        coordinator.reset(&shard.view());
+        snapshot = None;
+        replayed = replay(shard, coordinator, None, end).await;
+    }
+    match replayed {
+        Ok(Replayed::Compacted(_)) => coordinator.give_up(),
+        Ok(Replayed::Whole(records)) => {
             let took: Duration = shard.io.now().saturating_since(began);
             if coordinator.begin(shard, end) && (records > 0 || snapshot.is_some()) {
                 let from_snapshot = snapshot.map_or(0, |snapshot| snapshot.records);
@@ -108,18 +116,30 @@ impl<'a, I: Io> Bulk<'a, I> {
     }
 }
 
-/// Applies the records of the log up to `end` that the snapshot does not have; returns how many there were.
+/// How far a replay came.
+enum Replayed {
+    /// It is over, after so many records.
+    Whole(u64),
+    /// Behind the snapshot something has gone from the log, at this offset: perhaps tombstones of what the snapshot has.
+    Compacted(Offset),
+}
+
+/// Applies the records of the log up to `end` that the snapshot does not have.
+///
+/// A snapshot is good as long as the log still has everything behind it. How far the log was compacted is noted now and then
+/// only, and a crash may forget it; but every offset has a record until compaction takes it away, so the log itself tells.
 async fn replay<I: Io>(
     shard: &Rc<Shard<I>>,
     coordinator: &Coordinator<I>,
     snapshot: Option<&Loaded>,
     end: Offset,
-) -> Result<u64, LoadError> {
+) -> Result<Replayed, LoadError> {
     let log = &coordinator.partition().log;
     let mut bulk = Bulk::new(coordinator, &shard.io);
     let from = snapshot.map_or(Offset(0), |snapshot| snapshot.start);
     let from = from.max(log.log_start_offset());
     let mut next = from;
+    let mut dense_to = from;
     let mut records = 0;
     while next < end && coordinator.is_loading() {
         let request = ReadRequest {
@@ -140,6 +160,12 @@ async fn replay<I: Io>(
                 problem,
             };
             let (header, batch) = batch.map_err(|error| damaged(error.to_string()))?;
+            let after = Offset(header.last_offset().0 + 1);
+            let is_whole = i64::from(header.record_count) == after.0 - header.base_offset.0;
+            if snapshot.is_some() && (header.base_offset > dense_to || !is_whole) {
+                return Ok(Replayed::Compacted(dense_to));
+            }
+            dense_to = after;
             if header.is_control() {
                 continue;
             }
@@ -158,7 +184,10 @@ async fn replay<I: Io>(
         }
     }
     bulk.flush();
-    Ok(records)
+    if snapshot.is_some() && dense_to < end && coordinator.is_loading() {
+        return Ok(Replayed::Compacted(dense_to));
+    }
+    Ok(Replayed::Whole(records))
 }
 
 /// The records of a batch, decompressed; as long as nothing has to be, a slice of the batch.

@@ -152,6 +152,16 @@ fn a_damaged_batch_that_nothing_covers_stops_the_groups_of_its_partition_alone()
 
 #[test]
 fn a_snapshot_from_before_compaction_brings_nothing_deleted_back() {
+    expect_nothing_back(|broker| assert_eq!(broker.stop().code(), 0));
+}
+
+#[test]
+fn a_snapshot_brings_nothing_deleted_back_after_a_kill_that_forgets_the_compaction() {
+    expect_nothing_back(|broker| drop(broker.kill()));
+}
+
+/// Deletes a group, compacts it away with its tombstones, and starts a broker that has nothing but an older snapshot.
+fn expect_nothing_back(end: impl FnOnce(Broker)) {
     const GONE: &str = "a-group-that-is-deleted";
     let directory = temporary_directory();
     let launch = launch(directory.path())
@@ -159,7 +169,9 @@ fn a_snapshot_from_before_compaction_brings_nothing_deleted_back() {
         .with("offsets.topic.segment.bytes", "1048576")
         .with("log.cleaner.backoff.ms", "50")
         .with("log.cleaner.min.cleanable.ratio", "0.01")
-        .with("log.cleaner.delete.retention.ms", "10");
+        .with("log.cleaner.delete.retention.ms", "10")
+        // How far the cleaner has come is on disk after an orderly end only.
+        .with("log.flush.offset.checkpoint.interval.ms", "3600000");
     let broker = launch.start();
     create_topic(&broker, "t", PARTITIONS, &[]);
     let mut wire = coordinator(&broker, GONE);
@@ -182,7 +194,7 @@ fn a_snapshot_from_before_compaction_brings_nothing_deleted_back() {
         !is_anywhere(&log, GONE)
     });
     assert!(is_compacted, "something of the group stays in the log");
-    assert_eq!(broker.stop().code(), 0);
+    end(broker);
     for path in snapshots(&log) {
         std::fs::remove_file(path).expect("it is there");
     }
