@@ -67,7 +67,7 @@ fn join(
     } else {
         request.member_id.detached()
     };
-    refuse_if_full(&draft, &member_id, config)?;
+    refuse_if_full(&draft, &member_id, config, turn.context.now)?;
     check_protocols(&draft.state, request)?;
     if is_unknown
         && request.group_instance_id.is_none()

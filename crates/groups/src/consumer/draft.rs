@@ -53,6 +53,10 @@ impl Draft {
         self.write(assignment_tombstone(&group_id, member_id));
         self.write(target_record(&group_id, member_id, None));
         self.write(metadata_tombstone(&group_id, member_id));
+        if self.state.members.is_empty() {
+            // What did not fit was the assignment of those who are gone.
+            self.looked.target_put_off = None;
+        }
     }
 
     /// What a new group epoch adds to a batch, at most.

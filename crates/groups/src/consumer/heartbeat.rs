@@ -17,7 +17,7 @@ use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH};
 use super::subscription::{self, Change};
 use super::{Refusal, commit, convert, fence, reconcile, regexes, session_timeout, target};
 use crate::config::{ConsumerGroupConfig, GroupConfig};
-use crate::context::Caller;
+use crate::context::{Caller, Instant};
 use crate::decision::Reply;
 use crate::group::{Group, Turn};
 
@@ -119,7 +119,7 @@ fn stay(
     )?;
     subscription::check_names(request.subscribed_topic_names.as_ref().map_or(0, Vec::len))?;
     regexes::check(&draft.state, request.subscribed_topic_regex.as_ref())?;
-    refuse_if_full(&draft, &request.member_id, config)?;
+    refuse_if_full(&draft, &request.member_id, config, turn.context.now)?;
     let member_id = if request.member_id.is_empty() {
         Str::from(turn.context.random.to_string().as_str())
     } else {
@@ -275,16 +275,20 @@ pub(super) fn reconcile(
     existing_member(&draft.state, &draft.group_id, claim.member_id)
 }
 
+/// Refuses who is no member yet, if there are enough of them, or if the group's target assignment has just not fitted.
 pub(super) fn refuse_if_full(
     draft: &Draft,
     member_id: &str,
     config: &ConsumerGroupConfig,
+    now: Instant,
 ) -> Result<(), Refusal> {
     let state = &draft.state;
     if state.member(member_id).is_some() {
         return Ok(());
     }
-    if draft.looked.target_put_off.is_some() {
+    // Once the time is over, whoever comes first tries again: of the members perhaps nobody does any more.
+    let put_off = draft.looked.target_put_off;
+    if put_off.is_some_and(|until| until > now) {
         return Err(Refusal::new(
             ErrorCode::GroupMaxSizeReached,
             "The consumer group's assignment does not fit one batch of the offsets topic, or the memory that groups may take.",

@@ -94,7 +94,8 @@ fn is_update_due(
 }
 
 /// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed. One that does not fit
-/// a batch of records, or the memory of all groups, is not taken: members go on with what they have, and no more may join.
+/// a batch of records, or the memory of all groups, is not taken: members go on with what they have, and no more may join
+/// until it is tried again.
 fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Turn<'_>) {
     let (state, context) = (&draft.state, turn.context);
     if !is_update_due(state, &draft.looked, config, context) {

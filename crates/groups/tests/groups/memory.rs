@@ -315,6 +315,58 @@ fn a_target_assignment_without_room_leaves_members_what_they_have() {
     assert_eq!(error(&mut world, 1, another), NO_ROOM);
 }
 
+/// A group whose member `m` got nothing of a large topic for want of memory, which is free again since.
+fn without_target() -> World {
+    let mut world = world();
+    world.create_topic("large", 1_000);
+    world.memory_elsewhere_bytes = MEMORY_MAX_BYTES - 200_000;
+    let beat = Request::ConsumerGroupHeartbeat(heartbeat("c", "m", &["large"]));
+    assert_eq!(error(&mut world, 1, beat), ErrorCode::None);
+    assert_eq!(world.coordinator.counters().memory_refusals, 1);
+    world.memory_elsewhere_bytes = 0;
+    world
+}
+
+#[test]
+fn who_joins_after_a_while_tries_again_what_did_not_fit() {
+    let mut world = without_target();
+    let late = Request::ConsumerGroupHeartbeat(heartbeat("c", "n", &["t"]));
+    assert_eq!(error(&mut world, 1, late.clone()), NO_ROOM);
+    // The member is silent, and its session is not over yet.
+    world.now += Duration::from_secs(20);
+    world.settle();
+    assert_eq!(error(&mut world, 1, late), ErrorCode::None);
+    world.check_replay();
+}
+
+#[test]
+fn a_group_that_is_empty_again_takes_members_whatever_did_not_fit_before() {
+    for is_left in [true, false] {
+        let mut world = without_target();
+        if is_left {
+            let leave = ConsumerGroupHeartbeatRequest {
+                member_epoch: -1,
+                ..heartbeat("c", "m", &[])
+            };
+            let leave = Request::ConsumerGroupHeartbeat(leave);
+            assert_eq!(error(&mut world, 1, leave), ErrorCode::None);
+        } else {
+            world.now += Duration::from_secs(60);
+            world.settle();
+        }
+        let beat = heartbeat("c", "n", &["large"]);
+        let beat = Request::ConsumerGroupHeartbeat(beat);
+        let Reply::ConsumerGroupHeartbeat(joined) = reply(&mut world, 1, beat) else {
+            unreachable!("it was asked for");
+        };
+        assert_eq!(joined.error_code, ErrorCode::None.code(), "{joined:?}");
+        let topics = joined.assignment.expect("it joins").topic_partitions;
+        let assigned: usize = topics.iter().map(|it| it.partitions.len()).sum();
+        assert_eq!(assigned, 1_000);
+        world.check_replay();
+    }
+}
+
 #[test]
 fn members_that_are_gone_take_no_memory() {
     let mut world = World::new(GroupConfig {
