@@ -18,6 +18,7 @@ pub(super) mod offset_fetch;
 pub(super) mod sync_group;
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use futures_util::future::LocalBoxFuture;
 use groups::Request;
@@ -94,11 +95,11 @@ pub(super) async fn ask_each<I: Io, R: 'static>(
 }
 
 /// Each of these once, in order: repeating one would make the answer many times as large as the request.
-pub(super) fn distinct(groups: Vec<Str>) -> Vec<Str> {
+pub(super) fn distinct<T: Clone + Eq + Hash>(named: Vec<T>) -> Vec<T> {
     let mut seen = HashSet::new();
-    groups
+    named
         .into_iter()
-        .filter(|group| seen.insert(group.clone()))
+        .filter(|it| seen.insert(it.clone()))
         .collect()
 }
 
