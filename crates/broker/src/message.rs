@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use config::BrokerConfig;
+use groups::GroupFilter;
 use io::{Instant, Io};
 use metadata::{Measured, MetadataImage, PartitionMove};
 use protocol::Str;
-use protocol::messages::ListGroupsRequest;
 use records::ValidBatch;
 use storage::ActiveProducer;
 use storage::LastKnown;
@@ -67,7 +67,7 @@ pub(crate) enum Request {
     /// What the receiver has asked of a group, and was only acknowledged.
     GroupAnswer(Box<GroupAnswer>),
     /// Name the groups of the shard's coordinators.
-    ListGroups(Box<ListGroupsRequest>),
+    ListGroups(Box<GroupFilter>),
 }
 
 /// A message that keeps the shards in step.

@@ -4,14 +4,13 @@ use protocol::Str;
 use protocol::messages::consumer_group_describe_response::DescribedGroup as DescribedConsumerGroup;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::describe_groups_response::DescribedGroup;
-use protocol::messages::list_groups_response::ListedGroup;
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
     HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    ListGroupsRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
+    SyncGroupRequest, SyncGroupResponse,
 };
 
 use crate::context::Ticket;
@@ -39,7 +38,6 @@ pub enum Request {
     DeleteGroup(Str),
     /// One group of a DescribeGroups.
     DescribeGroup(Str),
-    ListGroups(ListGroupsRequest),
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest),
     /// One group of a ConsumerGroupDescribe.
     ConsumerGroupDescribe(Str),
@@ -61,7 +59,6 @@ pub enum Reply {
     OffsetDelete(OffsetDeleteResponse),
     DeleteGroup(DeletableGroupResult),
     DescribeGroup(DescribedGroup),
-    ListGroups(Vec<ListedGroup>),
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
     ConsumerGroupDescribe(DescribedConsumerGroup),
 }

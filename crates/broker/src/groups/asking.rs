@@ -10,11 +10,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use groups::{Reply as GroupReply, Request as GroupRequest};
+use groups::{GroupFilter, Reply as GroupReply, Request as GroupRequest};
 use io::sync::{Answer, Promise, oneshot};
 use io::{Io, TaskClass};
 use protocol::Str;
-use protocol::messages::ListGroupsRequest;
 use protocol::messages::list_groups_response::ListedGroup;
 use rustc_hash::FxHashMap;
 use types::{ErrorCode, ShardId};
@@ -24,6 +23,7 @@ use crate::budget::Reservation;
 use crate::mesh::{PendingReply, ReturnAddress};
 use crate::message::{PartitionKey, Reply, Request};
 use crate::shard::{OWNERS_TRIED_MAX, Shard};
+use crate::slice::Steps;
 
 /// Frames up to this length go to other shards without a charge: how many do is bounded by the credits of the mesh.
 const UNCHARGED_BYTES_MAX: usize = 8 << 10;
@@ -229,14 +229,24 @@ impl<I: Io> Shard<I> {
         Asking::Done(Err(ErrorCode::NotCoordinator))
     }
 
-    /// The groups whose coordinators are on this shard.
+    /// The groups whose coordinators are on this shard, stepping aside when that takes long.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS while one of them is being loaded.
-    pub(crate) fn list_groups_here(self: &Rc<Self>, asked: &ListGroupsRequest) -> ListedGroups {
+    pub(crate) async fn list_groups_here(&self, filter: &GroupFilter) -> ListedGroups {
         let mut listed = Vec::new();
+        let mut steps = Steps::new(&self.io);
         for coordinator in self.coordinators.all() {
-            listed.extend(coordinator.list(self, asked)?);
+            let mut after = None;
+            loop {
+                steps.look().await;
+                let part = coordinator.list(filter, after.as_ref())?;
+                listed.extend(part.groups);
+                after = part.next;
+                if after.is_none() {
+                    break;
+                }
+            }
         }
         Ok(listed)
     }
@@ -245,14 +255,10 @@ impl<I: Io> Shard<I> {
     ///
     /// # Errors
     /// As [`Shard::list_groups_here`].
-    pub(crate) async fn list_groups_of(
-        &self,
-        shard: ShardId,
-        asked: ListGroupsRequest,
-    ) -> ListedGroups {
+    pub(crate) async fn list_groups_of(&self, shard: ShardId, filter: GroupFilter) -> ListedGroups {
         let reply = self
             .mesh
-            .request(shard, Request::ListGroups(Box::new(asked)))
+            .request(shard, Request::ListGroups(Box::new(filter)))
             .await;
         match reply.await {
             Some(Reply::ListedGroups(listed)) => listed,

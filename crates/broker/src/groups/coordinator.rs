@@ -14,15 +14,18 @@ use std::pin::pin;
 use std::rc::Rc;
 
 use futures_util::future::select;
-use groups::{Caller, Counters, Decision, GroupConfig, GroupCoordinator, GroupRecord, Ticket};
+use groups::{
+    Caller, Counters, Decision, GroupConfig, GroupCoordinator, GroupFilter, GroupRecord,
+    ListedPart, Ticket,
+};
 use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Defect, Instant, Io, TaskClass};
 use protocol::Str;
-use protocol::messages::{ListGroupsRequest, OffsetCommitRequest};
+use protocol::messages::OffsetCommitRequest;
 use records::{BatchBuilder, BatchHeader, Compression, ValidBatch};
 use types::{ErrorCode, Offset, TimestampMs};
 
-use super::asking::{Answered, Asked, Asking, ListedGroups};
+use super::asking::{Answered, Asked, Asking};
 use super::context::{Moment, instant, io_instant};
 use super::framing;
 use super::settings;
@@ -34,6 +37,9 @@ use crate::topics::View;
 
 /// Records of one batch of a decision that is split: one that only deletes.
 const SPLIT_RECORDS: usize = 1_000;
+
+/// Groups that a listing looks at within one step: some microseconds of work.
+const GROUPS_PER_STEP: usize = 32;
 
 /// Where a coordinator stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,38 +307,21 @@ impl<I: Io> Coordinator<I> {
         }
     }
 
-    /// The groups that there are.
+    /// A part of the groups that there are, beginning behind `after`.
     ///
     /// # Errors
     /// COORDINATOR_LOAD_IN_PROGRESS while it is being loaded.
-    pub(super) fn list(&self, shard: &Rc<Shard<I>>, asked: &ListGroupsRequest) -> ListedGroups {
+    pub(super) fn list(
+        &self,
+        filter: &GroupFilter,
+        after: Option<&Str>,
+    ) -> Result<ListedPart, ErrorCode> {
         match self.refusal() {
-            None => {}
-            Some(ErrorCode::CoordinatorLoadInProgress) => {
-                return Err(ErrorCode::CoordinatorLoadInProgress);
-            }
+            None => Ok(self.core.borrow().list(filter, after, GROUPS_PER_STEP)),
+            Some(ErrorCode::CoordinatorLoadInProgress) => Err(ErrorCode::CoordinatorLoadInProgress),
             // Kafka leaves such partitions out.
-            Some(_) => return Ok(Vec::new()),
+            Some(_) => Ok(ListedPart::default()),
         }
-        let moment = Moment::new(&shard.io, shard.view());
-        let caller = Caller {
-            ticket: Ticket(u64::MAX),
-            version: 0,
-            client_id: Str::default(),
-            client_host: Str::default(),
-        };
-        let request = groups::Request::ListGroups(asked.clone());
-        let decision = self
-            .core
-            .borrow_mut()
-            .decide(&moment.context(), &caller, request);
-        let replies = decision.replies.into_iter();
-        Ok(replies
-            .flat_map(|(_, reply)| match reply {
-                groups::Reply::ListGroups(listed) => listed,
-                _ => Vec::new(),
-            })
-            .collect())
     }
 
     /// Writes and applies a decision's records, and sends its replies as soon as they may leave.

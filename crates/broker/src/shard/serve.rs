@@ -74,9 +74,12 @@ pub(super) async fn serve_requests<I: Io>(
                 shard.group_answered(*answer);
                 shard.mesh.reply_to(to, Reply::Done);
             }
-            Request::ListGroups(asked) => {
-                let listed = shard.list_groups_here(&asked);
-                shard.mesh.reply_to(to, Reply::ListedGroups(listed));
+            Request::ListGroups(filter) => {
+                let asked = Rc::clone(&shard);
+                shard.spawn(TaskClass::Foreground, async move {
+                    let listed = asked.list_groups_here(&filter).await;
+                    asked.mesh.reply_to(to, Reply::ListedGroups(listed));
+                });
             }
             Request::Offsets(jobs) => {
                 shard.spawn(

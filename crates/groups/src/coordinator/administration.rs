@@ -1,11 +1,9 @@
-//! ListGroups, DescribeGroups, ConsumerGroupDescribe and DeleteGroups.
+//! DescribeGroups, ConsumerGroupDescribe and DeleteGroups.
 
 use protocol::Str;
-use protocol::messages::ListGroupsRequest;
 use protocol::messages::consumer_group_describe_response::DescribedGroup as DescribedConsumerGroup;
 use protocol::messages::delete_groups_response::DeletableGroupResult;
 use protocol::messages::describe_groups_response::DescribedGroup;
-use protocol::messages::list_groups_response::ListedGroup;
 use types::ErrorCode;
 
 use super::GroupCoordinator;
@@ -17,28 +15,6 @@ use crate::group::{Group, GroupKind};
 const NOT_FOUND_VERSION: i16 = 6;
 
 impl GroupCoordinator {
-    /// The groups of these states and types; no filter lets all pass. Case does not matter.
-    pub(super) fn list(&self, filters: &ListGroupsRequest) -> Vec<ListedGroup> {
-        let passes = |filter: &[Str], name: &str| {
-            filter.is_empty()
-                || filter
-                    .iter()
-                    .any(|allowed| allowed.eq_ignore_ascii_case(name))
-        };
-        let groups = self.groups.values().filter(|group| {
-            passes(&filters.states_filter, group.state_name())
-                && passes(&filters.types_filter, group.type_name())
-        });
-        groups
-            .map(|group| ListedGroup {
-                group_id: group.id.clone(),
-                protocol_type: group.protocol_type(),
-                group_state: Str::from_static(group.state_name()),
-                group_type: Str::from_static(group.type_name()),
-            })
-            .collect()
-    }
-
     pub(super) fn describe(&self, caller: &Caller, id: &Str) -> DescribedGroup {
         let problem = match self.groups.get(id).map(|group| &group.kind) {
             Some(GroupKind::Classic(classic)) => return classic.describe(id),

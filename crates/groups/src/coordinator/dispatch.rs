@@ -78,7 +78,6 @@ impl GroupCoordinator {
             }
             Request::DeleteGroup(id) => Reply::DeleteGroup(self.delete_group(context, &id, out)),
             Request::DescribeGroup(id) => Reply::DescribeGroup(self.describe(caller, &id)),
-            Request::ListGroups(filters) => Reply::ListGroups(self.list(&filters)),
             Request::ConsumerGroupDescribe(id) => {
                 Reply::ConsumerGroupDescribe(self.describe_consumer_group(context, &id))
             }

@@ -5,6 +5,7 @@
 mod administration;
 mod deadlines;
 mod dispatch;
+mod listing;
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,8 @@ use crate::group::{Group, GroupKind, Turn};
 use crate::memory::{Account, Entry};
 use crate::record::GroupRecord;
 use deadlines::Sweep;
+
+pub use listing::{GroupFilter, ListedPart};
 
 /// The state of one partition of `__consumer_offsets`.
 #[derive(Debug)]

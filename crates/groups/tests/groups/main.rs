@@ -1,6 +1,7 @@
 //! Tests of the coordinator as its host drives it: on virtual time, without a broker.
 
 mod bounds;
+mod listing;
 mod memory;
 mod metrics;
 mod properties;

@@ -22,7 +22,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use groups::{GroupConfig, Reply, Request, Ticket};
+use groups::{GroupConfig, GroupFilter, Reply, Request, Ticket};
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::leave_group_request::MemberIdentity;
 use protocol::messages::offset_commit_request::{
@@ -40,7 +40,7 @@ use protocol::messages::{
 use protocol::wire::encode_versioned;
 use protocol::{Encoder, Str};
 
-use crate::show::{Ids, show_record, show_reply};
+use crate::show::{Ids, show_listed, show_record, show_reply};
 use crate::world::World;
 
 /// The group of all scripts.
@@ -200,6 +200,11 @@ impl Run {
                 self.world.create_topic(arguments.word(1), 24);
             }
             "restart" => self.world.restart(),
+            "list" => {
+                let filter = GroupFilter::new(&list(&arguments));
+                let part = self.world.coordinator.list(&filter, None, usize::MAX);
+                self.output.push(show_listed(&part.groups));
+            }
             "wait" => self.wait(&arguments),
             _ => self.request(&arguments),
         }
@@ -232,7 +237,6 @@ impl Run {
             "undo" => (0, undo(arguments)),
             "delete" => (2, Request::DeleteGroup(Str::from(GROUP))),
             "describe" => (6, Request::DescribeGroup(Str::from(GROUP))),
-            "list" => (5, Request::ListGroups(list(arguments))),
             other => unreachable!("no command: {other}"),
         };
         let version = arguments.number("v", version);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use groups::{GroupRecord, Reply};
+use protocol::messages::list_groups_response::ListedGroup;
 use types::ErrorCode;
 
 /// Short names of member ids, in the order in which they are seen.
@@ -189,15 +190,16 @@ fn show_other_reply(reply: &Reply, ids: &mut Ids) -> String {
                 members.join(" ")
             )
         }
-        Reply::ListGroups(groups) => {
-            let groups = groups.iter().map(|group| {
-                format!(
-                    "{} {} {} {}",
-                    group.group_id, group.group_type, group.group_state, group.protocol_type
-                )
-            });
-            format!("listed [{}]", groups.collect::<Vec<_>>().join(", "))
-        }
         other => format!("{other:?}"),
     }
+}
+
+pub(crate) fn show_listed(groups: &[ListedGroup]) -> String {
+    let groups = groups.iter().map(|group| {
+        format!(
+            "{} {} {} {}",
+            group.group_id, group.group_type, group.group_state, group.protocol_type
+        )
+    });
+    format!("listed [{}]", groups.collect::<Vec<_>>().join(", "))
 }

@@ -7,7 +7,8 @@
 
 use std::rc::Rc;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
+use groups::GroupFilter;
 use io::Io;
 use protocol::messages::{ListGroupsRequest, ListGroupsResponse};
 
@@ -19,14 +20,12 @@ pub(in crate::api) async fn handle<I: Io>(
     request: ListGroupsRequest,
 ) -> Outcome<ListGroupsResponse> {
     let shard = Rc::clone(&call.shard);
-    let own = shard.list_groups_here(&request);
-    if shard.advertise().has_port_per_shard() {
-        return Outcome::Answer(response(vec![own]));
-    }
+    let filter = GroupFilter::new(&request);
     Outcome::Later(Box::pin(async move {
         let others = shard.mesh.shards().filter(|other| *other != shard.id());
-        let asked = others.map(|other| shard.list_groups_of(other, request.clone()));
-        let mut all = join_all(asked).await;
+        let others = others.filter(|_| !shard.advertise().has_port_per_shard());
+        let asked = others.map(|other| shard.list_groups_of(other, filter.clone()));
+        let (mut all, own) = join(join_all(asked), shard.list_groups_here(&filter)).await;
         all.push(own);
         Finished::Answer(response(all))
     }))
