@@ -42,4 +42,5 @@ pub use coordinator::{Census, GroupCoordinator, GroupFilter, ListedPart};
 pub use counters::Counters;
 pub use decision::{Decision, Reply, Request};
 pub use error::GroupError;
+pub use memory::MemoryShares;
 pub use record::GroupRecord;

@@ -8,15 +8,18 @@
 //! # Who is refused
 //! - Groups that exist may grow up to the bound, new ones come into being in seven eighths of it only. So whoever
 //!   consumes goes on when there is no room for anybody else.
-//! - A client's address makes no further groups once those that it has made take more than what is left for new ones.
-//!   It can never have all of it: made-up group ids lock nobody out but their own address. Groups that were loaded from
-//!   the log count as nobody's.
+//! - A group is its maker's: the client address that made it or, if the log brought it back, that used it first since.
+//!   The groups of one address never get more than they leave to all others, whether it makes groups or lets them grow:
+//!   half of the bound at most. So no address alone can lock out another one; many together can.
+//! - All coordinators that share the bound count an address once ([`MemoryShares`]).
 //! - Groups with neither members nor offsets, such as those of member ids that were given out and never used, make way
 //!   for others, the oldest first; for their own address before they do for others.
 //!
 //! Deliberately absent: the memory of requests and replies, which is the host's to bound.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use protocol::Str;
 
@@ -52,18 +55,48 @@ pub(crate) const TARGET_PARTITION_BYTES: usize = 8;
 /// The part of the bound, as a divisor, in which no groups are made any more.
 const RESERVE_DIVISOR: usize = 8;
 
+/// What the groups of each client address take, in all coordinators of a thread that share one bound. Clones are handles
+/// of the same.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryShares {
+    /// Nobody without groups is in it.
+    by_maker: Rc<RefCell<BTreeMap<Str, usize>>>,
+}
+
+impl MemoryShares {
+    /// Bytes that the groups of this address take; none for those of nobody.
+    fn bytes_of(&self, maker: &str) -> usize {
+        let by_maker = self.by_maker.borrow();
+        by_maker.get(maker).copied().unwrap_or(0)
+    }
+
+    fn change(&self, maker: &Str, before_bytes: usize, after_bytes: usize) {
+        if maker.is_empty() || before_bytes == after_bytes {
+            return;
+        }
+        let mut by_maker = self.by_maker.borrow_mut();
+        let bytes = by_maker.entry(maker.clone()).or_default();
+        *bytes = *bytes + after_bytes - before_bytes;
+        if *bytes == 0 {
+            by_maker.remove(maker);
+        }
+    }
+}
+
 /// The sum of all groups, and what of it is whose.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     used_bytes: usize,
-    /// By client address; the empty one made what came from the log. Nobody without groups is in it.
+    shares: MemoryShares,
+    /// By client address; the empty one has what came from the log and was not used since. Nobody without groups is in
+    /// it.
     makers: BTreeMap<Str, Maker>,
     /// Groups with nothing to lose, in the order in which they came to have nothing.
     empty: BTreeMap<u64, Str>,
     next_empty: u64,
 }
 
-/// What the groups that one address has made take.
+/// What the groups of one address take here.
 #[derive(Debug, Default)]
 struct Maker {
     used_bytes: usize,
@@ -100,6 +133,31 @@ pub(crate) enum Admission {
 }
 
 impl Account {
+    /// The account of a coordinator that has no groups yet.
+    pub(crate) fn new(shares: MemoryShares) -> Self {
+        Self {
+            used_bytes: 0,
+            shares,
+            makers: BTreeMap::new(),
+            empty: BTreeMap::new(),
+            next_empty: 0,
+        }
+    }
+
+    /// Makes a group this address' that is nobody's.
+    pub(crate) fn adopt(&mut self, group: &mut Group, maker: &Str) {
+        if group.entry.maker.is_empty() && !maker.is_empty() {
+            self.forget(group);
+            group.entry = Entry::of(maker);
+            self.settle(group);
+        }
+    }
+
+    /// Bytes that a group may take more than it does, with `room_bytes` left up to the bound.
+    pub(crate) fn growth_bytes(&self, entry: &Entry, room_bytes: usize) -> usize {
+        room_bytes.saturating_sub(self.shares.bytes_of(&entry.maker))
+    }
+
     /// Bytes that all groups take.
     pub(crate) fn used_bytes(&self) -> usize {
         self.used_bytes
@@ -126,6 +184,8 @@ impl Account {
             .get_mut(&entry.maker)
             .expect("was just looked up or inserted");
         maker.used_bytes = maker.used_bytes - entry.used_bytes + used_bytes;
+        self.shares
+            .change(&entry.maker, entry.used_bytes, used_bytes);
         self.used_bytes = self.used_bytes - entry.used_bytes + used_bytes;
         entry.used_bytes = used_bytes;
         match (is_empty, entry.empty) {
@@ -156,6 +216,7 @@ impl Account {
             return;
         };
         maker.used_bytes -= entry.used_bytes;
+        self.shares.change(&entry.maker, entry.used_bytes, 0);
         if let Some(number) = entry.empty {
             maker.empty.remove(&number);
         }
@@ -165,12 +226,22 @@ impl Account {
         }
     }
 
-    /// The group that is to make way for those that exist, if there is one and less is left than half of what is theirs.
-    pub(crate) fn excess(&self, room_bytes: usize, max_bytes: usize) -> Option<Str> {
-        if room_bytes >= max_bytes / (2 * RESERVE_DIVISOR) {
+    /// The group that is to make way for one that exists, if there is one and less is left than half of what is for those;
+    /// one of the same address if only that has no more.
+    pub(crate) fn excess(&self, entry: &Entry, room_bytes: usize, max_bytes: usize) -> Option<Str> {
+        let enough_bytes = max_bytes / (2 * RESERVE_DIVISOR);
+        if room_bytes < enough_bytes {
+            return self.empty.values().next().cloned();
+        }
+        if self.growth_bytes(entry, room_bytes) >= enough_bytes {
             return None;
         }
-        self.empty.values().next().cloned()
+        self.oldest_empty_of(&entry.maker)
+    }
+
+    fn oldest_empty_of(&self, maker: &str) -> Option<Str> {
+        let number = self.makers.get(maker)?.empty.first()?;
+        self.empty.get(number).cloned()
     }
 
     /// Whether this address may make a group of so many bytes, with `room_bytes` left up to the bound `max_bytes`.
@@ -182,23 +253,29 @@ impl Account {
         max_bytes: usize,
     ) -> Admission {
         let room_bytes = room_bytes.saturating_sub(max_bytes / RESERVE_DIVISOR);
-        let own = self.makers.get(maker);
-        let own_bytes = own.map_or(0, |own| own.used_bytes);
+        let own_bytes = self.shares.bytes_of(maker);
         let way = if new_bytes > room_bytes {
-            self.empty.values().next()
+            self.empty.values().next().cloned()
         } else if own_bytes.saturating_add(new_bytes) > room_bytes {
-            let oldest = own.and_then(|own| own.empty.first());
-            oldest.and_then(|number| self.empty.get(number))
+            self.oldest_empty_of(maker)
         } else {
             return Admission::Granted;
         };
-        way.map_or(Admission::Refused, |id| Admission::InPlaceOf(id.clone()))
+        way.map_or(Admission::Refused, Admission::InPlaceOf)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        for (maker, own) in &self.makers {
+            self.shares.change(maker, own.used_bytes, 0);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Account, Admission, Entry};
+    use super::{Account, Admission, Entry, MemoryShares};
     use crate::group::Group;
     use protocol::Str;
 
@@ -240,6 +317,62 @@ mod tests {
         }
         assert_eq!(account.used_bytes(), 0);
         assert!(account.makers.is_empty() && account.empty.is_empty());
+    }
+
+    #[test]
+    fn an_address_has_one_share_of_all_coordinators() {
+        let shares = MemoryShares::default();
+        let mut account = Account::new(shares.clone());
+        let mut other = Account::new(shares.clone());
+        let grown = group(&mut account, "/a", &"x".repeat(MAX / 4));
+        let _there = group(&mut other, "/a", &"y".repeat(MAX / 4));
+        let room = MAX - account.used_bytes() - other.used_bytes();
+        let refused =
+            |account: &Account, room| account.admit("/a", 100, room, MAX) != Admission::Granted;
+        assert!(refused(&account, room) && refused(&other, room));
+        assert_eq!(account.growth_bytes(&grown.entry, room), 0);
+        assert_eq!(account.admit("/b", 100, room, MAX), Admission::Granted);
+        // A coordinator that goes takes its groups with it.
+        drop(other);
+        let room = MAX - account.used_bytes();
+        assert!(!refused(&account, room));
+        assert_eq!(
+            account.growth_bytes(&grown.entry, room),
+            room - account.used_bytes()
+        );
+        drop(account);
+        assert!(shares.by_maker.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_the_log_brings_back_belongs_to_who_uses_it_first() {
+        let mut account = Account::default();
+        let mut loaded = group(&mut account, "", "loaded");
+        let used = account.used_bytes();
+        assert_eq!(account.growth_bytes(&loaded.entry, MAX), MAX);
+        for user in ["", "/a", "/b"] {
+            account.adopt(&mut loaded, &Str::from_static(user));
+        }
+        assert_eq!(account.growth_bytes(&loaded.entry, MAX), MAX - used);
+        assert_eq!(account.shares.bytes_of("/a"), used);
+        assert_eq!(account.shares.bytes_of("/b"), 0);
+        assert_eq!(account.used_bytes(), used);
+        account.forget(&loaded);
+        assert!(account.makers.is_empty() && account.empty.is_empty());
+    }
+
+    #[test]
+    fn empty_groups_of_an_address_make_way_for_its_own_that_exist() {
+        let mut account = Account::default();
+        let oldest = group(&mut account, "/a", "oldest");
+        let grows = group(&mut account, "/a", &"x".repeat(MAX / 2));
+        let fine = group(&mut account, "/b", "fine");
+        let room = MAX - account.used_bytes();
+        assert_eq!(account.excess(&fine.entry, room, MAX), None);
+        let way = account.excess(&grows.entry, room, MAX);
+        assert_eq!(way, Some(oldest.id.clone()));
+        let way = account.excess(&fine.entry, 1, MAX);
+        assert_eq!(way, Some(oldest.id));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::rc::Rc;
 use futures_util::future::select;
 use groups::{
     Caller, Counters, Decision, GroupConfig, GroupCoordinator, GroupFilter, GroupRecord,
-    ListedPart, Ticket,
+    ListedPart, MemoryShares, Ticket,
 };
 use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Defect, Instant, Io, TaskClass};
@@ -59,6 +59,8 @@ pub(crate) struct Coordinator<I: Io> {
     partition: Rc<Partition<I>>,
     phase: Cell<Phase>,
     core: RefCell<GroupCoordinator>,
+    /// Who takes how much memory, in all coordinators of the shard.
+    shares: MemoryShares,
     /// Who waits for an answer.
     waiting: RefCell<BTreeMap<Ticket, Promise<Answered>>>,
     next_ticket: Cell<u64>,
@@ -105,10 +107,12 @@ impl<I: Io> Drop for InHand<I> {
 
 impl<I: Io> Coordinator<I> {
     /// A coordinator that is to be loaded.
-    pub(super) fn new(partition: Rc<Partition<I>>, view: &View) -> Rc<Self> {
+    pub(super) fn new(partition: Rc<Partition<I>>, view: &View, shares: &MemoryShares) -> Rc<Self> {
+        let core = GroupCoordinator::beside(settings::of(view), shares.clone());
         Rc::new(Self {
             phase: Cell::new(Phase::Loading),
-            core: RefCell::new(GroupCoordinator::new(settings::of(view))),
+            core: RefCell::new(core),
+            shares: shares.clone(),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             held: RefCell::default(),
@@ -180,7 +184,8 @@ impl<I: Io> Coordinator<I> {
 
     /// Forgets what was loaded so far.
     pub(super) fn reset(&self, view: &View) {
-        self.core.replace(GroupCoordinator::new(settings::of(view)));
+        let empty = GroupCoordinator::beside(settings::of(view), self.shares.clone());
+        self.core.replace(empty);
     }
 
     /// Counts for its snapshots.

@@ -27,7 +27,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use groups::Counters;
+use groups::{Counters, MemoryShares};
 use io::{Instant, Io, TaskClass};
 use rustc_hash::FxHashMap;
 use types::ErrorCode;
@@ -49,6 +49,8 @@ pub(crate) struct Coordinators<I: Io> {
     /// What coordinators have counted that are no more.
     past: Cell<Counters>,
     refusals: Refusals,
+    /// Who takes how much memory for groups.
+    shares: MemoryShares,
     /// Whether the shard drains: nothing is loaded any more.
     are_closed: Cell<bool>,
 }
@@ -71,6 +73,7 @@ impl<I: Io> Default for Coordinators<I> {
             awaiting: asking::Awaiting::default(),
             past: Cell::default(),
             refusals: Refusals::default(),
+            shares: MemoryShares::default(),
             are_closed: Cell::new(false),
         }
     }
@@ -192,7 +195,7 @@ impl<I: Io> Shard<I> {
     }
 
     fn start_coordinator(self: &Rc<Self>, partition: Rc<Partition<I>>) {
-        let coordinator = Coordinator::new(partition, &self.view());
+        let coordinator = Coordinator::new(partition, &self.view(), &self.coordinators.shares);
         self.coordinators
             .by_partition
             .borrow_mut()

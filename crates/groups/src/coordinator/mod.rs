@@ -18,7 +18,7 @@ use crate::context::{Caller, Context, Instant};
 use crate::counters::Counters;
 use crate::decision::{Decision, Request};
 use crate::group::{Group, GroupKind, Turn};
-use crate::memory::{Account, Entry};
+use crate::memory::{Account, Entry, MemoryShares};
 use crate::record::GroupRecord;
 use deadlines::Sweep;
 
@@ -58,11 +58,17 @@ impl GroupCoordinator {
     /// then [`GroupCoordinator::loaded`]; `loaded` also of an empty one, and only then anything else.
     #[must_use]
     pub fn new(config: GroupConfig) -> Self {
+        Self::beside(config, MemoryShares::default())
+    }
+
+    /// The same, of one that shares its bound of memory with the other coordinators that have these shares.
+    #[must_use]
+    pub fn beside(config: GroupConfig, shares: MemoryShares) -> Self {
         Self {
             config,
             groups: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            account: Account::default(),
+            account: Account::new(shares),
             counters: Counters::default(),
             retention: Sweep::default(),
             topics: Sweep::default(),
@@ -95,7 +101,7 @@ impl GroupCoordinator {
                     left = others;
                     continue;
                 }
-                // Whoever made it is not known any more.
+                // Whoever made it is not known any more; whoever uses it next will count as that.
                 self.insert(id, Entry::default());
             }
             let Some(group) = self.groups.get_mut(id) else {
@@ -172,6 +178,7 @@ impl GroupCoordinator {
     ) -> Option<R> {
         let room_bytes = self.room_bytes(context);
         let group = self.groups.get_mut(id)?;
+        let room_bytes = self.account.growth_bytes(&group.entry, room_bytes);
         let mut turn = Turn {
             context,
             config: &self.config,
@@ -209,6 +216,7 @@ impl GroupCoordinator {
         work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
         if self.groups.contains_key(id) {
+            self.adopt(id, &caller.client_host);
             self.make_room(context, out, id);
         } else if self.admit(context, out, id, &caller.client_host) {
             self.insert(id, Entry::of(&caller.client_host));

@@ -16,6 +16,13 @@ const MAKE_WAY_MAX: usize = 64;
 const MAKE_WAY_LEN_DIVISOR: usize = 16;
 
 impl GroupCoordinator {
+    /// Makes a group the caller's if it is nobody's, which it is after it was loaded.
+    pub(super) fn adopt(&mut self, id: &Str, user: &Str) {
+        if let Some(group) = self.groups.get_mut(id) {
+            self.account.adopt(group, user);
+        }
+    }
+
     /// Bytes that groups may take more than they do.
     pub(super) fn room_bytes(&self, context: &Context<'_>) -> usize {
         let used_bytes = self.account.used_bytes();
@@ -50,8 +57,13 @@ impl GroupCoordinator {
     /// Lets groups with nothing to lose make way for one that exists, if little is left.
     pub(super) fn make_room(&mut self, context: &Context<'_>, out: &mut Decision, id: &Str) {
         let max_bytes = self.config.memory_max_bytes;
-        while let Some(other) = self.account.excess(self.room_bytes(context), max_bytes) {
-            if other == *id || !self.delete_for_room(context, out, &other) {
+        while let Some(group) = self.groups.get(id) {
+            let room_bytes = self.room_bytes(context);
+            let other = self.account.excess(&group.entry, room_bytes, max_bytes);
+            let Some(other) = other.filter(|other| *other != *id) else {
+                return;
+            };
+            if !self.delete_for_room(context, out, &other) {
                 return;
             }
         }

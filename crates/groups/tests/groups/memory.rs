@@ -176,6 +176,54 @@ fn made_up_groups_of_offsets_lock_out_nobody_but_their_maker() {
     assert_eq!(beat, ErrorCode::None);
 }
 
+/// Lets each of so many groups grow until that is refused for the first time.
+fn grow(world: &mut World, groups: usize) {
+    for partition in 0..24 {
+        for number in 0..groups {
+            let more = commit(&format!("{number:0>100}"), partition, &"x".repeat(4_000));
+            if error(world, 9, more) == NO_ROOM {
+                return;
+            }
+        }
+    }
+    unreachable!("nothing was refused");
+}
+
+#[test]
+fn made_up_groups_that_grow_lock_out_nobody_but_their_maker() {
+    for is_restarted in [false, true] {
+        let mut world = world();
+        world.client_host = "/10.0.0.2";
+        let consumer = |member: &str| {
+            let beat = heartbeat("consumers", member, &["t"]);
+            Request::ConsumerGroupHeartbeat(beat)
+        };
+        assert_eq!(error(&mut world, 1, consumer("m")), ErrorCode::None);
+        world.client_host = "/10.0.0.1";
+        let made = fill(&mut world, |id| (9, commit(&id, 0, "")));
+        grow(&mut world, made);
+        let taken = world.coordinator.memory_bytes();
+        assert!(taken <= MEMORY_MAX_BYTES / 2 + 2 * SLACK_BYTES, "{taken}");
+        if is_restarted {
+            world.restart();
+            // Its groups are nobody's, until it uses them again.
+            grow(&mut world, made);
+        }
+        let large = commit(&format!("{:0>100}", 0), 23, &"x".repeat(4_000));
+        assert_eq!(error(&mut world, 9, large), NO_ROOM);
+        // Others do not notice.
+        world.client_host = "/10.0.0.2";
+        assert_eq!(error(&mut world, 1, consumer("n")), ErrorCode::None);
+        let metadata = "x".repeat(4_000);
+        for partition in 0..10 {
+            let error = error(&mut world, 9, commit("new", partition, &metadata));
+            assert_eq!(error, ErrorCode::None);
+        }
+        assert_eq!(join_error(&mut world, "y"), ErrorCode::MemberIdRequired);
+        world.check_replay();
+    }
+}
+
 #[test]
 fn groups_that_exist_grow_into_what_new_ones_do_not_get() {
     let mut world = world();
