@@ -55,6 +55,9 @@ pub(crate) fn join(
     }
 }
 
+/// As many protocols of the length that is known may a member have that the log brought back; clients have one or two.
+const RESTORED_PROTOCOLS: usize = 4;
+
 impl Join<'_> {
     /// What holds for newcomers and members alike. An error comes with the member id that goes with it.
     fn check(&self, group: &mut ClassicGroup, turn: &mut Turn<'_>) -> Result<(), (Str, ErrorCode)> {
@@ -110,7 +113,13 @@ impl Join<'_> {
             Some(&request.member_id)
         };
         if let Some(known) = id.and_then(|id| group.members.get(id)) {
-            return (2 * protocols_bytes).saturating_sub(2 * known.protocols_len_bytes());
+            // Whoever joins as before is not to be refused because the log does not know all that it says.
+            let times = if known.is_restored {
+                RESTORED_PROTOCOLS
+            } else {
+                1
+            };
+            return (2 * protocols_bytes).saturating_sub(2 * times * known.protocols_len_bytes());
         }
         let instance_id_bytes = instance_id.map_or(0, |id| id.len());
         let texts = 2 * self.caller.client_id.len() + self.caller.client_host.len();

@@ -52,6 +52,8 @@ pub(crate) struct Member {
     pub(crate) session_timeout_ms: i32,
     /// In the order of its preference, without repeated names.
     pub(crate) protocols: Vec<SupportedProtocol>,
+    /// Whether the log brought it back and it has not joined since. The log knows one of its protocols only.
+    pub(crate) is_restored: bool,
     pub(crate) assignment: Bytes,
     /// Its JoinGroup, while it waits.
     pub(crate) awaiting_join: Option<AwaitingJoin>,
@@ -74,6 +76,7 @@ impl Member {
             rebalance_timeout_ms: 0,
             session_timeout_ms: 0,
             protocols: Vec::new(),
+            is_restored: false,
             assignment: Bytes::new(),
             awaiting_join: None,
             awaiting_sync: None,
@@ -103,6 +106,7 @@ impl Member {
                 name: protocol.clone(),
                 metadata: metadata.subscription.clone(),
             }],
+            is_restored: true,
             assignment: metadata.assignment.clone(),
             awaiting_join: None,
             awaiting_sync: None,
@@ -115,6 +119,7 @@ impl Member {
     pub(crate) fn update(&mut self, request: &JoinGroupRequest) {
         self.rebalance_timeout_ms = rebalance_timeout_ms(request);
         self.session_timeout_ms = request.session_timeout_ms;
+        self.is_restored = false;
         let mut names = BTreeSet::new();
         self.protocols = request
             .protocols

@@ -50,6 +50,8 @@ pub(super) struct Looked {
     pub(super) regexes: Refreshed,
     /// Until when no target assignment is computed, because the last one did not fit.
     pub(super) target_put_off: Option<Instant>,
+    /// Bytes that members have left behind which are gone: those who stay get them with the next target assignment.
+    pub(super) left_bytes: usize,
 }
 
 /// When a member is given up.
@@ -99,9 +101,10 @@ impl Soft {
         self.members.is_empty()
     }
 
-    /// Bytes that it takes in memory, roughly; ids are those of members.
+    /// Bytes that it takes in memory, roughly; ids are those of members. What members have left behind is kept for the
+    /// group.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.members.len() * TIMERS_BYTES
+        self.members.len() * TIMERS_BYTES + self.looked.left_bytes
     }
 
     /// When a member was last heard of.

@@ -93,6 +93,11 @@ impl State {
         self.members_len_bytes + self.targets_bytes + self.held_bytes + self.resolved_bytes
     }
 
+    /// Bytes of that which targets and partitions that are held take.
+    pub(super) fn assigned_bytes(&self) -> usize {
+        self.targets_bytes + self.held_bytes
+    }
+
     pub(super) fn member(&self, member_id: &str) -> Option<&Rc<Member>> {
         self.members.get(member_id)
     }
@@ -346,10 +351,16 @@ fn decrement(counts: &mut Map<Str, usize>, key: &Str) {
 }
 
 /// Bytes that a member's target assignment takes, roughly.
-pub(super) fn target_bytes(member_id: &str, target: &Assignment) -> usize {
+fn target_bytes(member_id: &str, target: &Assignment) -> usize {
     let topics = target.values();
     let topics = topics.map(|them| TARGET_TOPIC_BYTES + them.len() * TARGET_PARTITION_BYTES);
     ITEM_BYTES + member_id.len() + topics.sum::<usize>()
+}
+
+/// The same with what holding its partitions takes.
+pub(super) fn assigned_bytes(member_id: &str, target: &Assignment) -> usize {
+    let partitions: usize = target.values().map(Vec::len).sum();
+    target_bytes(member_id, target) + partitions * HELD_BYTES
 }
 
 /// Bytes that an expression and what it stands for take, roughly.

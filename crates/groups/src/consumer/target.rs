@@ -18,13 +18,12 @@ use super::member::Member;
 use super::records::{target_epoch_record, target_record};
 use super::regexes;
 use super::soft::Looked;
-use super::state::{State, target_bytes};
+use super::state::{State, assigned_bytes};
 use super::subscription::Change;
 use crate::assignor::{Assignment, Assignor, GroupSpec, MemberSpec};
 use crate::config::ConsumerGroupConfig;
 use crate::context::{Context, Topic, Topics};
 use crate::group::Turn;
-use crate::memory::HELD_BYTES;
 use crate::record::GroupRecord;
 
 /// The part of a batch, as a divisor, that a target assignment leaves to what else a heartbeat writes.
@@ -95,9 +94,13 @@ fn is_update_due(
 
 /// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed. One that does not fit
 /// a batch of records, or the memory of all groups, is not taken: members go on with what they have, and no more may join
-/// until it is tried again.
+/// until it is tried again. What only changes hands always fits in memory.
 fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Turn<'_>) {
     let (state, context) = (&draft.state, turn.context);
+    if state.target_epoch >= state.epoch {
+        draft.looked.left_bytes = 0;
+        return;
+    }
     if !is_update_due(state, &draft.looked, config, context) {
         return;
     }
@@ -109,16 +112,14 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
     let group_id = draft.group_id.clone();
     let mut records = Vec::new();
     let mut moved = 0;
-    let (mut bytes, mut bytes_before) = (0, 0);
+    let known_bytes = state.assigned_bytes() + draft.looked.left_bytes;
+    let mut bytes = 0;
     {
         let spec = group_spec(state, context.topics);
         for (member, target) in spec.members.iter().zip(assignor.assign(&spec)) {
+            bytes += assigned_bytes(member.member_id, &target);
             if member.assigned != Some(&target) {
                 moved += gained(member.assigned, &target);
-                bytes += target_bytes(member.member_id, &target);
-                bytes_before += member
-                    .assigned
-                    .map_or(0, |before| target_bytes(member.member_id, before));
                 records.push(target_record(&group_id, member.member_id, Some(&target)));
             }
         }
@@ -135,15 +136,14 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
         .chain(&turn.out.records)
         .map(GroupRecord::len_in_batch_bytes_bound)
         .sum();
-    // What a member gets it holds until others get it.
-    bytes += usize::try_from(moved).unwrap_or(usize::MAX) * HELD_BYTES;
     if len_bytes > turn.config.batch_len_max_bytes - turn.config.batch_len_max_bytes / REST_DIVISOR
-        || !turn.has_room_for(bytes.saturating_sub(bytes_before))
+        || !turn.has_room_for(bytes.saturating_sub(known_bytes))
     {
         draft.looked.target_put_off = Some(context.now.after(RETRY_INTERVAL));
         return;
     }
     draft.looked.target_put_off = None;
+    draft.looked.left_bytes = 0;
     draft.partitions_moved += moved;
     for record in records {
         draft.write(record);

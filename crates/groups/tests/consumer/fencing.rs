@@ -108,6 +108,8 @@ fn a_member_that_cannot_be_removed_holds_nobody_up() {
 
 #[test]
 fn nothing_is_left_of_members_that_are_gone() {
+    /// At most what a member leaves to the others, until the next target assignment.
+    const LEFT_BYTES: usize = 1_000;
     let mut world = World::new();
     world.topic("orders", 2);
     world.heartbeat(join("stays", &["orders"]));
@@ -120,8 +122,9 @@ fn nothing_is_left_of_members_that_are_gone() {
         assert!(world.coordinator.memory_bytes() > memory);
         if number % 2 == 0 {
             assert_eq!(world.error(beat(&member_id, -1)), ErrorCode::None);
-            // What stays may have given a partition away meanwhile.
-            assert!(world.coordinator.memory_bytes() <= memory, "{number}");
+            // What stays may have given a partition away meanwhile, and what goes leaves one behind.
+            let memory_max = memory + LEFT_BYTES;
+            assert!(world.coordinator.memory_bytes() <= memory_max, "{number}");
         }
     }
     for _ in 0..12 {

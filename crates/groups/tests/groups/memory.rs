@@ -416,6 +416,84 @@ fn a_group_that_is_empty_again_takes_members_whatever_did_not_fit_before() {
 }
 
 #[test]
+fn partitions_of_a_member_that_leaves_go_to_the_others_however_full_it_is() {
+    let mut world = world();
+    let beat = |world: &mut World, member: &str, epoch: i32| {
+        let beat = ConsumerGroupHeartbeatRequest {
+            member_epoch: epoch,
+            topic_partitions: (epoch == 0).then(Vec::new),
+            ..heartbeat("c", member, &["t"])
+        };
+        match reply(world, 1, Request::ConsumerGroupHeartbeat(beat)) {
+            Reply::ConsumerGroupHeartbeat(response) => {
+                assert_eq!(response.error_code, 0, "{response:?}");
+                response.member_epoch
+            }
+            other => unreachable!("{other:?} was not asked for"),
+        }
+    };
+    let first = beat(&mut world, "m", 0);
+    world.now += Duration::from_secs(2);
+    beat(&mut world, "n", 0);
+    let targets = |world: &mut World| {
+        let describe = Request::ConsumerGroupDescribe(Str::from_static("c"));
+        let Reply::ConsumerGroupDescribe(group) = reply(world, 1, describe) else {
+            unreachable!("it was asked for");
+        };
+        let members = group.members.iter().map(|member| {
+            let topics = member.target_assignment.topic_partitions.iter();
+            topics.map(|topic| topic.partitions.len()).sum::<usize>()
+        });
+        members.collect::<Vec<_>>()
+    };
+    assert_eq!(targets(&mut world), [12, 12]);
+    // Far more than is allowed is taken, by partitions that have come from elsewhere.
+    let before = world.coordinator.memory_bytes();
+    world.memory_elsewhere_bytes = 2 * MEMORY_MAX_BYTES;
+    beat(&mut world, "n", -1);
+    world.now += Duration::from_secs(2);
+    beat(&mut world, "m", first);
+    assert_eq!(targets(&mut world), [24]);
+    assert!(world.coordinator.memory_bytes() <= before);
+    assert_eq!(world.coordinator.counters().memory_refusals, 0);
+    world.check_replay();
+}
+
+#[test]
+fn members_that_the_log_brought_back_join_as_before_however_full_it_is() {
+    let mut world = world();
+    let joining = |member_id: &Str, metadata_len: usize| {
+        let mut request = join("g", metadata_len);
+        let mut second = request.protocols[0].clone();
+        second.name = Str::from_static("cooperative-sticky");
+        request.protocols.push(second);
+        request.member_id = member_id.clone();
+        Request::JoinGroup(request)
+    };
+    let Reply::JoinGroup(joined) = reply(&mut world, 3, joining(&Str::default(), 1_000)) else {
+        unreachable!("it was asked for");
+    };
+    let member_id = joined.member_id;
+    let sync = SyncGroupRequest {
+        group_id: Str::from_static("g"),
+        generation_id: joined.generation_id,
+        member_id: member_id.clone(),
+        ..SyncGroupRequest::default()
+    };
+    let sync = error(&mut world, 4, Request::SyncGroup(sync));
+    assert_eq!(sync, ErrorCode::None);
+    world.restart();
+    world.memory_elsewhere_bytes = MEMORY_MAX_BYTES;
+    let large = error(&mut world, 3, joining(&member_id, 3_000));
+    assert_eq!(large, NO_ROOM);
+    let same = error(&mut world, 3, joining(&member_id, 1_000));
+    assert_eq!(same, ErrorCode::None);
+    // From then on all of it is known.
+    let more = error(&mut world, 3, joining(&member_id, 1_001));
+    assert_eq!(more, NO_ROOM);
+}
+
+#[test]
 fn members_that_are_gone_take_no_memory() {
     let mut world = World::new(GroupConfig {
         initial_rebalance_delay: Duration::ZERO,
