@@ -120,7 +120,7 @@ impl Group {
     pub(crate) fn retention_from(&self) -> RetentionFrom {
         match &self.kind {
             GroupKind::Classic(classic) => classic.retention_from(),
-            GroupKind::Consumer(_) => RetentionFrom::Commit,
+            GroupKind::Consumer(consumer) => consumer.retention_from(),
         }
     }
 

@@ -46,6 +46,7 @@ use self::draft::Draft;
 use self::member::{Member, MemberState};
 use self::soft::{Rebalance, Soft};
 use self::state::State;
+use crate::classic::RetentionFrom;
 use crate::context::Instant;
 use crate::group::{Group, GroupKind, Turn};
 use crate::record::{BATCH_OVERHEAD_BYTES, GroupRecord};
@@ -72,6 +73,12 @@ impl ConsumerGroup {
     /// Whether it has no members, so that it can be deleted.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.members.is_empty()
+    }
+
+    /// From when on offsets of topics that nobody subscribes to are kept for the retention time.
+    pub(crate) fn retention_from(&self) -> RetentionFrom {
+        let since = self.soft.empty_since.filter(|_| self.is_empty());
+        since.map_or(RetentionFrom::Commit, RetentionFrom::Since)
     }
 
     /// Bytes that it takes in memory, roughly.
@@ -115,6 +122,7 @@ impl ConsumerGroup {
                 .heard_of(&member.member_id, turn.context.now, session);
             self.watch_revocation(&member, turn);
         }
+        self.soft.empty_since = Some(turn.context.wall_clock);
         self.note_deadline(turn);
     }
 
@@ -226,6 +234,10 @@ fn commit<'a>(
         unreachable!("it was just made one");
     };
     consumer.soft.looked.clone_from(&draft.looked);
+    if !consumer.is_empty() {
+        // Until the last member goes, this is the last time at which there was one.
+        consumer.soft.empty_since = Some(turn.context.wall_clock);
+    }
     turn.counters.consumer_rebalances += draft.epochs_raised;
     turn.counters.consumer_partitions_moved += draft.partitions_moved;
     if !draft.records.is_empty() {

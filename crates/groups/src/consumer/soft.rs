@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use protocol::Str;
+use types::TimestampMs;
 
 use crate::context::{Context, Instant};
 use crate::memory::TIMERS_BYTES;
@@ -22,6 +23,8 @@ pub(super) struct Soft {
     deadlines: BTreeSet<(Instant, Str)>,
     pub(super) looked: Looked,
     pub(super) rebalance: Option<Rebalance>,
+    /// Since when there are no members, or since when nobody has seen any: the log does not say it.
+    pub(super) empty_since: Option<TimestampMs>,
 }
 
 /// A group that is not at rest.

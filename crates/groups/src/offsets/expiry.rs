@@ -9,7 +9,8 @@ use crate::group::{Group, Turn};
 /// Deletes the offsets that have expired. `true` if nothing is left.
 ///
 /// An offset expires `offsets.retention.minutes` after its group became empty; in a group with members, that long after
-/// its commit, and only if nobody subscribes to its topic, however long nothing was committed.
+/// its commit, and only if nobody subscribes to its topic, however long nothing was committed. The log does not say when
+/// a consumer group became empty: of one that was loaded without members it is the time of its loading.
 pub(crate) fn expire(group: &Group, turn: &mut Turn<'_>) -> bool {
     let from = group.retention_from();
     let mut all = true;
