@@ -118,7 +118,12 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
         let spec = group_spec(state, context.topics);
         for (member, target) in spec.members.iter().zip(assignor.assign(&spec)) {
             bytes += assigned_bytes(member.member_id, &target);
-            if member.assigned != Some(&target) {
+            // Who has nothing still needs no record for it: many may join at a time.
+            let is_known = match member.assigned {
+                Some(before) => *before == target,
+                None => target.is_empty(),
+            };
+            if !is_known {
                 moved += gained(member.assigned, &target);
                 records.push(target_record(&group_id, member.member_id, Some(&target)));
             }

@@ -441,7 +441,7 @@ fn a_group_that_outgrows_a_batch_goes_on_and_takes_no_more_members() {
     };
     config.consumer.assignment_interval = Duration::from_secs(5);
     let mut world = World::with(config);
-    world.topic("orders", 4);
+    world.topic("orders", 100);
     let name = |number: usize| format!("{number:0500}");
     for number in 0..60 {
         world.heartbeat(join(&name(number), &["orders"]));
@@ -463,5 +463,38 @@ fn a_group_that_outgrows_a_batch_goes_on_and_takes_no_more_members() {
         world.describe().assignment_epoch
     );
     assert_eq!(world.error(late), ErrorCode::None);
+    world.check_replay();
+}
+
+#[test]
+fn members_that_get_nothing_take_no_room_in_a_batch() {
+    let mut config = GroupConfig {
+        batch_len_max_bytes: 16 * 1024,
+        ..GroupConfig::default()
+    };
+    config.consumer.assignment_interval = Duration::from_secs(5);
+    let mut world = World::with(config);
+    world.topic("orders", 4);
+    let name = |number: usize| format!("{number:0500}");
+    for number in 0..60 {
+        world.heartbeat(join(&name(number), &["orders"]));
+    }
+    // The one that had all partitions leaves, and all that others do is to heartbeat.
+    assert_eq!(world.error(beat(&name(0), -1)), ErrorCode::None);
+    world.pass(Duration::from_secs(5));
+    for round in 0..3 {
+        for member in world.describe().members {
+            let beat = beat(&member.member_id, member.member_epoch);
+            assert_eq!(world.error(beat), ErrorCode::None, "{round}");
+        }
+    }
+    assert_eq!(world.state(), "Stable");
+    let members = world.describe().members;
+    let have: usize = members
+        .iter()
+        .flat_map(|member| &member.assignment.topic_partitions)
+        .map(|topic| topic.partitions.len())
+        .sum();
+    assert_eq!((members.len(), have), (59, 4));
     world.check_replay();
 }
