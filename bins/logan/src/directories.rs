@@ -223,8 +223,8 @@ fn expect_metadata_log(paths: &[PathBuf]) -> Result<()> {
     if let Some(log) = paths.iter().find_map(|path| any_partition(path)) {
         let log = log.display();
         bail!(
-            "there is no metadata log in {first}, the first of log.dirs, but a partition in {log}; \
-             name the directory that has __cluster_metadata-0 first"
+            "there is no metadata log, or an empty one, in {first}, the first of log.dirs, but a partition in {log}; \
+             name the directory that has __cluster_metadata-0 first; if its log is empty, bring it back from a copy"
         );
     }
     Ok(())

@@ -78,7 +78,7 @@ fn log_dirs_that_do_not_begin_with_the_metadata_log_are_refused_and_nothing_is_l
         let right = if directories.contains(&old.as_path()) {
             format!("name {} first", old.display())
         } else {
-            format!("no metadata log in {}", second.display())
+            format!("no metadata log, or an empty one, in {}", second.display())
         };
         assert!(said.contains(&right), "{wrong:?}: {said}");
     }

@@ -58,12 +58,16 @@ fn rotten_metadata_refuses_the_start_and_touches_nothing() {
         let said = ended.last_words();
         assert!(said.contains("metadata"), "{said}");
     }
-    for content in [&whole[..whole.len() - 1], &[]] {
+    let cut = &whole[..whole.len() - 1];
+    for (content, why) in [
+        (cut, ".kafka_cleanshutdown"),
+        (&[], "there is no metadata log, or an empty one"),
+    ] {
         fs::write(&log, content).expect("a file");
         let ended = Launch::in_directory(directory.path()).fail();
         assert_eq!(ended.code(), 1, "{}", ended.log);
         let said = ended.last_words();
-        assert!(said.contains(".kafka_cleanshutdown"), "{said}");
+        assert!(said.contains(why), "{said}");
         assert!(
             fs::read(&log).expect("a file") == content,
             "nothing was cut"
