@@ -89,6 +89,19 @@ impl World {
         names.filter(|name| name.starts_with(TOPIC)).collect()
     }
 
+    /// Ends the broker, and lets the disk do again what it is asked to.
+    fn kill_and_repair(&self) {
+        self.machine.kill();
+        self.machine.disk().repair();
+    }
+
+    /// What was in the way in `directory` is there under another name.
+    async fn expect_set_aside(&self, directory: &str) {
+        let names = self.names_in(directory).await;
+        let is_kept = names.iter().any(|name| name.ends_with("-stray"));
+        assert!(is_kept, "{names:?}");
+    }
+
     async fn rename(&self, from: &Path, to: &Path) {
         let io = self.machine.shard(u32::MAX);
         io.rename(from, to).await.expect("nothing is in the way");
@@ -199,17 +212,14 @@ fn a_complete_copy_beside_an_older_log_is_the_log_at_the_next_start() {
     run(3, async |world| {
         let node = world.start().await;
         let (from, to) = move_and_leave_behind(&world, &node).await;
-        world.machine.kill();
-        world.machine.disk().repair();
+        world.kill_and_repair();
         // As if the copy had found the other one where it was to be.
         world.rename(&log_in(&to), &copy_in(&to)).await;
         world.rename(&log_in(&from), &log_in(&to)).await;
         let node = world.start().await;
         let mut client = world.client(&node);
         assert_eq!(count(&mut client).await, ALL);
-        let names = world.names_in(&to).await;
-        let is_kept = names.iter().any(|name| name.ends_with("-stray"));
-        assert!(is_kept, "{names:?}");
+        world.expect_set_aside(&to).await;
     });
 }
 
@@ -218,15 +228,12 @@ fn an_older_copy_beside_the_log_is_set_aside_at_the_next_start() {
     run(4, async |world| {
         let node = world.start().await;
         let (from, to) = move_and_leave_behind(&world, &node).await;
-        world.machine.kill();
-        world.machine.disk().repair();
+        world.kill_and_repair();
         world.rename(&log_in(&from), &copy_in(&to)).await;
         let node = world.start().await;
         let mut client = world.client(&node);
         assert_eq!(count(&mut client).await, ALL);
-        let names = world.names_in(&to).await;
-        let is_kept = names.iter().any(|name| name.ends_with("-stray"));
-        assert!(is_kept, "{names:?}");
+        world.expect_set_aside(&to).await;
     });
 }
 
@@ -235,16 +242,13 @@ fn a_log_that_goes_further_than_the_one_in_the_named_directory_is_not_deleted() 
     run(5, async |world| {
         let node = world.start().await;
         let (from, to) = move_and_leave_behind(&world, &node).await;
-        world.machine.kill();
-        world.machine.disk().repair();
+        world.kill_and_repair();
         let between = Path::new(&to).join("between");
         world.rename(&log_in(&to), &between).await;
         world.rename(&log_in(&from), &log_in(&to)).await;
         world.rename(&between, &log_in(&from)).await;
         world.start().await;
-        let names = world.names_in(&from).await;
-        let is_kept = names.iter().any(|name| name.ends_with("-stray"));
-        assert!(is_kept, "{names:?}");
+        world.expect_set_aside(&from).await;
     });
 }
 
@@ -253,8 +257,7 @@ fn a_copy_that_cannot_get_its_name_is_opened_when_it_can() {
     run(6, async |world| {
         let node = world.start().await;
         let (_, to) = move_and_leave_behind(&world, &node).await;
-        world.machine.kill();
-        world.machine.disk().repair();
+        world.kill_and_repair();
         world.rename(&log_in(&to), &copy_in(&to)).await;
         let copy = copy_in(&to);
         let fault = Fault::new(Operation::Names).on(copy.to_str().expect("a name"));
