@@ -5,37 +5,20 @@ use config::{
     TOPIC_DEFINITIONS, TopicConfig, Validator,
 };
 
+/// Texts that are no whole number.
+const NO_INTEGER: [&str; 8] = ["", "x", "1.5", "1e3", "0x10", "1 2", "1_000", "1k"];
+
 /// Texts that are no value of a type.
-fn of_type(config_type: ConfigType) -> &'static [&'static str] {
+fn of_type(config_type: ConfigType) -> Vec<&'static str> {
+    let integers_and = |beyond: [&'static str; 2]| [&NO_INTEGER[..], &beyond].concat();
     match config_type {
-        ConfigType::Boolean => &["", "yes", "1", "tru", "true false", "null"],
-        ConfigType::Short => &[
-            "", "x", "1.5", "1e3", "0x10", "1 2", "1_000", "32768", "-32769",
-        ],
-        ConfigType::Int => &[
-            "",
-            "x",
-            "1.5",
-            "1e3",
-            "0x10",
-            "1 2",
-            "1k",
-            "2147483648",
-            "-2147483649",
-        ],
-        ConfigType::Long => &[
-            "",
-            "x",
-            "1.5",
-            "1e3",
-            "0x10",
-            "1 2",
-            "9223372036854775808",
-            "-9223372036854775809",
-        ],
-        ConfigType::Double => &["", "x", "1,5", "NaN", "inf", "-Infinity", "1e999", "0x1p3"],
-        ConfigType::List => &[",", "a,,b", ",a", "a,"],
-        ConfigType::String => &[],
+        ConfigType::Boolean => vec!["", "yes", "1", "tru", "true false", "null"],
+        ConfigType::Short => integers_and(["32768", "-32769"]),
+        ConfigType::Int => integers_and(["2147483648", "-2147483649"]),
+        ConfigType::Long => integers_and(["9223372036854775808", "-9223372036854775809"]),
+        ConfigType::Double => vec!["", "x", "1,5", "NaN", "inf", "-Infinity", "1e999", "0x1p3"],
+        ConfigType::List => vec![",", "a,,b", ",a", "a,"],
+        ConfigType::String => Vec::new(),
     }
 }
 
@@ -78,8 +61,9 @@ fn is_plain(validator: Validator) -> bool {
 }
 
 fn invalid(definition: &Definition) -> Vec<String> {
-    let of_type = of_type(definition.config_type).iter();
-    let of_type = of_type.map(|text| (*text).to_owned());
+    let of_type = of_type(definition.config_type)
+        .into_iter()
+        .map(str::to_owned);
     of_type.chain(of_range(definition.validator)).collect()
 }
 
