@@ -66,14 +66,29 @@ pub enum Reply {
 /// What to write and what to answer.
 #[derive(Debug, Default, PartialEq)]
 pub struct Decision {
-    /// To append as one batch, in this order, all or nothing; and to apply at once, in this order, before the next
-    /// call.
+    /// To append in this order, and to apply at once, in this order, before the next call. Those of a
+    /// [batch](Self::batches) get there together or not at all.
     pub records: Vec<GroupRecord>,
+    /// Where in `records` another batch begins: ascending, neither at the beginning nor at the end. Hardly any decision
+    /// has one: only what no single batch has room for is split, and where it is, a log that ends in between makes sense.
+    pub breaks: Vec<usize>,
     /// To send once the log is durable up to and including `records` and all that was appended before.
     pub replies: Vec<(Ticket, Reply)>,
 }
 
 impl Decision {
+    /// The records, batch by batch; none is empty.
+    pub fn batches(&self) -> impl Iterator<Item = &[GroupRecord]> {
+        let mut rest = self.records.as_slice();
+        let mut at = 0;
+        let ends = self.breaks.iter().copied().chain([self.records.len()]);
+        ends.filter_map(move |end| {
+            let (batch, left) = rest.split_at_checked(end.checked_sub(at)?)?;
+            (rest, at) = (left, end);
+            (!batch.is_empty()).then_some(batch)
+        })
+    }
+
     /// Answers a request.
     pub(crate) fn reply(&mut self, ticket: Ticket, reply: Reply) {
         self.replies.push((ticket, reply));

@@ -177,6 +177,14 @@ impl Turn<'_> {
         self.out.records.push(record);
     }
 
+    /// Writes records, of which further batches begin at these indexes.
+    pub(crate) fn write_all(&mut self, records: Vec<GroupRecord>, breaks: &[usize]) {
+        let first = self.out.records.len();
+        let breaks = breaks.iter().map(|at| first + at);
+        self.out.breaks.extend(breaks);
+        self.out.records.extend(records);
+    }
+
     /// Answers a request, once what was written is durable.
     pub(crate) fn reply(&mut self, caller: &Caller, reply: Reply) {
         self.out.reply(caller.ticket, reply);

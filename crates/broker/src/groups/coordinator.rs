@@ -1,6 +1,6 @@
 //! A coordinator: the core of one partition of `__consumer_offsets`, with its log and its clock.
 //!
-//! A decision's records become one batch, which gets its place in the log within the call, and are applied at once. Its
+//! A decision's records become one batch, or a few, which get their places in the log within the call, and are applied at once. Its
 //! replies wait in a queue until the log is durable up to what had been decided by then: so many commits share one
 //! sync, and nobody is told what a crash can take back. A decision without records on a durable log is answered at
 //! once, which is what heartbeats meet.
@@ -12,6 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::rc::Rc;
+use std::slice::Chunks;
 
 use futures_util::future::select;
 use groups::{
@@ -79,8 +80,8 @@ pub(crate) struct Coordinator<I: Io> {
 /// Replies that leave when the log is durable up to `end`.
 struct Held<I: Io> {
     end: Offset,
-    /// The place of their records, where the log has not taken them at once.
-    landing: Option<Answer<Landing<I>>>,
+    /// The places of their batches, where the log has not taken them at once.
+    landings: Vec<Answer<Landing<I>>>,
     replies: Vec<(Ticket, groups::Reply)>,
 }
 
@@ -331,26 +332,26 @@ impl<I: Io> Coordinator<I> {
 
     /// Writes and applies a decision's records, and sends its replies as soon as they may leave.
     fn carry_out(self: &Rc<Self>, shard: &Rc<Shard<I>>, moment: &Moment, decision: Decision) {
-        let Decision { records, replies } = decision;
-        let landing = match self.write(moment, &records) {
-            Ok(landing) => landing,
+        let landings = match self.write(moment, &decision) {
+            Ok(landings) => landings,
             Err(code) => {
                 tracing::error!(dir = %self.partition.log.dir().display(), error = code.name(),
                     "a group coordinator cannot write its log");
                 return self.fail(shard);
             }
         };
-        if replies.is_empty() && landing.is_none() {
+        let replies = decision.replies;
+        if replies.is_empty() && landings.is_empty() {
             return;
         }
         let end = self.end.get();
-        let is_durable = landing.is_none() && self.partition.log.durable_end_offset() >= end;
+        let is_durable = landings.is_empty() && self.partition.log.durable_end_offset() >= end;
         if is_durable && self.held.borrow().is_empty() {
             return self.send(replies);
         }
         self.held.borrow_mut().push_back(Held {
             end,
-            landing,
+            landings,
             replies,
         });
         if !self.is_releasing.replace(true) {
@@ -380,12 +381,12 @@ impl<I: Io> Coordinator<I> {
                 .held
                 .borrow_mut()
                 .front_mut()
-                .map(|held| (held.end, held.landing.take()));
-            let Some((end, landing)) = next else { break };
-            let landed = match landing {
-                None => true,
-                Some(answer) => matches!(answer.await, Some(Ok(_))),
-            };
+                .map(|held| (held.end, std::mem::take(&mut held.landings)));
+            let Some((end, landings)) = next else { break };
+            let mut landed = true;
+            for landing in landings {
+                landed &= matches!(landing.await, Some(Ok(_)));
+            }
             if !landed || self.partition.log.wait_durable(end).await.is_err() {
                 self.is_releasing.set(false);
                 return self.fail(shard);
@@ -398,36 +399,30 @@ impl<I: Io> Coordinator<I> {
         self.is_releasing.set(false);
     }
 
-    /// Appends the records of a decision and applies them. Returns where they will land, if the log has not taken them
-    /// at once.
+    /// Appends the records of a decision and applies them. Returns where those batches will land that the log has not
+    /// taken at once.
     fn write(
         &self,
         moment: &Moment,
-        records: &[GroupRecord],
-    ) -> Result<Option<Answer<Landing<I>>>, ErrorCode> {
-        let mut landing = None;
-        let only_deletes = records.iter().all(GroupRecord::is_tombstone);
-        let chunk = if only_deletes {
-            SPLIT_RECORDS
-        } else {
-            records.len().max(1)
-        };
-        for records in records.chunks(chunk) {
+        decision: &Decision,
+    ) -> Result<Vec<Answer<Landing<I>>>, ErrorCode> {
+        let mut landings = Vec::new();
+        for records in decision.batches().flat_map(split) {
             let now = moment.wall_clock();
             let batch = encode(records, now, self.codec)?;
-            landing = match self.partition.submit(job(self.key(), batch, now)) {
-                Submitted::Done(Ok(_)) => None,
+            match self.partition.submit(job(self.key(), batch, now)) {
+                Submitted::Done(Ok(_)) => {}
                 Submitted::Done(Err(code)) => return Err(code),
-                Submitted::Queued(answer) => Some(answer),
-            };
+                Submitted::Queued(answer) => landings.push(answer),
+            }
             let mut core = self.core.borrow_mut();
             for record in records {
                 core.apply(record);
                 self.end.set(Offset(self.end.get().0 + 1));
             }
         }
-        self.due.count(records.len());
-        Ok(landing)
+        self.due.count(decision.records.len());
+        Ok(landings)
     }
 
     /// Nobody knows what of its decisions is in the log: everybody who waits is told to ask again, and a new coordinator
@@ -489,6 +484,16 @@ impl<I: Io> Coordinator<I> {
             }
         }
     }
+}
+
+/// A batch of a decision as what is written: one that only deletes may be long, and need not be written as one.
+fn split(records: &[GroupRecord]) -> Chunks<'_, GroupRecord> {
+    let only_deletes = records.iter().all(GroupRecord::is_tombstone);
+    records.chunks(if only_deletes {
+        SPLIT_RECORDS
+    } else {
+        records.len().max(1)
+    })
 }
 
 /// One batch of these records.

@@ -101,13 +101,15 @@ fn join(
         protocol_name,
         ..JoinGroupResponse::default()
     };
-    if replaced.is_some() && convert::can_downgrade(&draft.state, &[], turn) {
+    if replaced.is_some()
+        && let Some(value) = convert::downgraded(&draft, &[], turn)
+    {
         let rebalance = if change == Change::Nothing {
             Rebalance::NotNeeded
         } else {
             Rebalance::Needed
         };
-        convert::downgrade(draft, group, turn, &[], rebalance)?;
+        convert::downgrade(draft, group, turn, &value, rebalance);
         return Ok(response);
     }
     let consumer = commit(draft, group, turn)?;

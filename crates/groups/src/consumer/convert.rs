@@ -28,7 +28,7 @@ use super::records::{epoch_record, target_epoch_record, target_record};
 use super::soft::Looked;
 use super::state::State;
 use super::subscription::{self, NAMES_MAX};
-use super::{Refusal, check_len, consumer_of, target};
+use super::{Refusal, consumer_of, target};
 use crate::assignor::Assignment;
 use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup};
 use crate::context::Topics;
@@ -82,11 +82,12 @@ pub(super) fn open(group: &Group, turn: &Turn<'_>, purpose: Purpose) -> Result<D
             &group.id,
             &consumer.state,
             &consumer.soft.looked,
+            turn,
         )),
         GroupKind::Classic(classic) if may_create => {
-            let mut draft = Draft::new(&group.id, &State::default(), &Looked::default());
+            let mut draft = Draft::new(&group.id, &State::default(), &Looked::default(), turn);
             if !classic.is_vacant() {
-                draft.records.push(GroupRecord::GroupMetadata {
+                draft.push(GroupRecord::GroupMetadata {
                     key: GroupMetadataKey {
                         group: group.id.clone(),
                     },
@@ -238,8 +239,31 @@ fn without_epochs(partitions: &PartitionEpochs) -> Assignment {
         .collect()
 }
 
-/// Whether what remains without these members is to become a classic group.
-pub(super) fn can_downgrade(state: &State, leaving: &[Rc<Member>], turn: &Turn<'_>) -> bool {
+/// What remains without these members as a classic group, if it is to become one. What would not fit a batch stays a
+/// consumer group, whose members may all speak the classic protocol.
+pub(super) fn downgraded(
+    draft: &Draft,
+    leaving: &[Rc<Member>],
+    turn: &Turn<'_>,
+) -> Option<GroupMetadataValue> {
+    let state = &draft.state;
+    if !can_downgrade(state, leaving, turn) {
+        return None;
+    }
+    let leaving: BTreeSet<&Str> = leaving.iter().map(|member| &member.member_id).collect();
+    let members = state.members.values();
+    let remaining: Vec<Rc<Member>> = members
+        .filter(|member| !leaving.contains(&member.member_id))
+        .cloned()
+        .collect();
+    let value = classic_value(state, &remaining, turn)?;
+    Some(value).filter(|value| {
+        let record = classic_record(&draft.group_id, value.clone());
+        record.len_bytes_bound() <= turn.config.batch_len_max_bytes
+    })
+}
+
+fn can_downgrade(state: &State, leaving: &[Rc<Member>], turn: &Turn<'_>) -> bool {
     let leaving_classic = leaving
         .iter()
         .filter(|member| member.classic.is_some())
@@ -260,58 +284,48 @@ pub(super) enum Rebalance {
     NotNeeded,
 }
 
-/// Writes the consumer group without these members as a classic group, and makes it one.
+/// Writes the consumer group as [this classic group](downgraded), and makes it one. Where the log ends between two of its
+/// batches, members are gone from the consumer group and join again.
 pub(super) fn downgrade(
     mut draft: Draft,
     group: &mut Group,
     turn: &mut Turn<'_>,
-    leaving: &[Rc<Member>],
+    value: &GroupMetadataValue,
     rebalance: Rebalance,
-) -> Result<(), Refusal> {
-    let leaving: BTreeSet<&Str> = leaving.iter().map(|member| &member.member_id).collect();
-    let remaining: Vec<Rc<Member>> = draft
-        .state
-        .members
-        .values()
-        .filter(|member| !leaving.contains(&member.member_id))
-        .cloned()
-        .collect();
-    let value = classic_value(&draft.state, &remaining, turn)?;
+) {
     // What the draft has written would be deleted again at once: only what is in the log already needs to go.
-    draft.records = consumer_of(group)
-        .map(|consumer| consumer.state.tombstones(&draft.group_id))
-        .unwrap_or_default();
-    draft.records.push(GroupRecord::GroupMetadata {
-        key: GroupMetadataKey {
-            group: draft.group_id.clone(),
-        },
-        value: Some(value.clone()),
-    });
-    check_len(&draft, turn)?;
-    for record in draft.records {
-        turn.write(record);
+    draft.discard_records();
+    let group_id = draft.group_id.clone();
+    let tombstones = consumer_of(group).map(|consumer| consumer.state.tombstones(&group_id));
+    let record = classic_record(&group_id, value.clone());
+    for record in tombstones.into_iter().flatten().chain([record]) {
+        draft.write_apart(record, turn.config.batch_len_max_bytes);
     }
+    turn.write_all(draft.records, &draft.breaks);
     turn.counters.consumer_rebalances += 1;
-    let mut classic = ClassicGroup::restored(&value, turn);
+    let mut classic = ClassicGroup::restored(value, turn);
     if rebalance == Rebalance::Needed {
         classic.begin_rebalance(&group.id, turn);
     }
     group.kind = GroupKind::Classic(classic);
-    Ok(())
 }
 
-/// What the log is to say about the classic group of these members.
+fn classic_record(group_id: &Str, value: GroupMetadataValue) -> GroupRecord {
+    GroupRecord::GroupMetadata {
+        key: GroupMetadataKey {
+            group: group_id.clone(),
+        },
+        value: Some(value),
+    }
+}
+
+/// What the log is to say about the classic group of these members; `None` if they have no protocol in common.
 fn classic_value(
     state: &State,
     members: &[Rc<Member>],
     turn: &Turn<'_>,
-) -> Result<GroupMetadataValue, Refusal> {
-    let protocol = agreed_protocol(members).ok_or_else(|| {
-        Refusal::new(
-            ErrorCode::InconsistentGroupProtocol,
-            "The members have no protocol in common.",
-        )
-    })?;
+) -> Option<GroupMetadataValue> {
+    let protocol = agreed_protocol(members)?;
     let members: Vec<MemberMetadata> = members
         .iter()
         .filter_map(|member| {
@@ -343,7 +357,7 @@ fn classic_value(
             })
         })
         .collect();
-    Ok(GroupMetadataValue {
+    Some(GroupMetadataValue {
         protocol_type: Str::from_static(CONSUMER_PROTOCOL_TYPE),
         generation: state.epoch,
         leader: members.first().map(|member| member.member_id.clone()),

@@ -36,7 +36,7 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
             Some(_) | None => consumer.soft.settle(&member_id, now),
         }
     }
-    let draft = Draft::new(&group.id, &consumer.state, &consumer.soft.looked);
+    let draft = Draft::new(&group.id, &consumer.state, &consumer.soft.looked, turn);
     // The rest is due still, and so comes next.
     for (member, _) in due.split_off(fitting(&draft, turn, &due)) {
         consumer.soft.settle(&member.member_id, now);
@@ -88,8 +88,9 @@ pub(super) fn remove(
     turn: &mut Turn<'_>,
     members: &[Rc<Member>],
 ) -> Result<(), Refusal> {
-    if convert::can_downgrade(&draft.state, members, turn) {
-        return convert::downgrade(draft, group, turn, members, convert::Rebalance::Needed);
+    if let Some(value) = convert::downgraded(&draft, members, turn) {
+        convert::downgrade(draft, group, turn, &value, convert::Rebalance::Needed);
+        return Ok(());
     }
     for member in members {
         draft.remove_member(&member.member_id);

@@ -271,7 +271,8 @@ pub(super) fn reconcile(
     )?;
     let Some(next) = next else { return Ok(member) };
     let record = next.assignment_record(&draft.group_id);
-    draft.write(record);
+    // What it subscribes to and is to have may be there without it: then it takes this step again.
+    draft.write_apart(record, turn.config.batch_len_max_bytes);
     existing_member(&draft.state, &draft.group_id, claim.member_id)
 }
 
@@ -291,7 +292,7 @@ pub(super) fn refuse_if_full(
     if put_off.is_some_and(|until| until > now) {
         return Err(Refusal::new(
             ErrorCode::GroupMaxSizeReached,
-            "The consumer group's assignment does not fit one batch of the offsets topic, or the memory that groups may take.",
+            "The consumer group's assignment does not fit the memory that groups may take, or a member's does not fit one batch of the offsets topic.",
         ));
     }
     if state.members.size() < config.members_max {

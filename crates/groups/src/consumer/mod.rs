@@ -49,7 +49,7 @@ use self::state::State;
 use crate::classic::RetentionFrom;
 use crate::context::Instant;
 use crate::group::{Group, GroupKind, Turn};
-use crate::record::{BATCH_OVERHEAD_BYTES, GroupRecord};
+use crate::record::GroupRecord;
 
 pub(crate) use classic_member::{heartbeat_classic, join_classic, leave_classic, sync_classic};
 pub(crate) use convert::{ClassicMemberView, ClassicView};
@@ -211,14 +211,19 @@ fn millis(ms: i32) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
-/// Hands a draft's records over to be written, unless they do not fit one batch. The group is a consumer group from
+/// Hands a draft's records over to be written, unless they do not fit their batches. The group is a consumer group from
 /// then on, whatever it was.
 fn commit<'a>(
     draft: Draft,
     group: &'a mut Group,
     turn: &mut Turn<'_>,
 ) -> Result<&'a mut ConsumerGroup, Refusal> {
-    check_len(&draft, turn)?;
+    if !draft.fits(turn.config.batch_len_max_bytes) {
+        return Err(Refusal::new(
+            ErrorCode::UnknownServerError,
+            "The group's records do not fit one batch of the offsets topic.",
+        ));
+    }
     if let GroupKind::Classic(classic) = &mut group.kind {
         classic.abandon(turn);
         let mut consumer = ConsumerGroup::default();
@@ -243,20 +248,6 @@ fn commit<'a>(
     if !draft.records.is_empty() {
         consumer.watch_rebalance(&draft, turn);
     }
-    for record in draft.records {
-        turn.write(record);
-    }
+    turn.write_all(draft.records, &draft.breaks);
     Ok(consumer)
-}
-
-fn check_len(draft: &Draft, turn: &Turn<'_>) -> Result<(), Refusal> {
-    let records = turn.out.records.iter().chain(&draft.records);
-    let len: usize = records.map(GroupRecord::len_in_batch_bytes_bound).sum();
-    if BATCH_OVERHEAD_BYTES + len > turn.config.batch_len_max_bytes {
-        return Err(Refusal::new(
-            ErrorCode::UnknownServerError,
-            "The group's records do not fit one batch of the offsets topic.",
-        ));
-    }
-    Ok(())
 }

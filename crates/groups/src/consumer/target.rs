@@ -26,10 +26,7 @@ use crate::context::{Context, Topic, Topics};
 use crate::group::Turn;
 use crate::record::GroupRecord;
 
-/// The part of a batch, as a divisor, that a target assignment leaves to what else a heartbeat writes.
-const REST_DIVISOR: usize = 16;
-
-/// How long a target assignment is left alone that did not fit a batch.
+/// How long a target assignment is left alone that did not fit.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The first byte of what is hashed of a topic: the version of the hash.
@@ -92,9 +89,13 @@ fn is_update_due(
             .is_none_or(|until| until <= context.now)
 }
 
-/// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed. One that does not fit
-/// a batch of records, or the memory of all groups, is not taken: members go on with what they have, and no more may join
-/// until it is tried again. What only changes hands always fits in memory.
+/// Computes the target assignment anew if the group epoch is ahead of it and the interval has passed. It takes as many
+/// batches of records as it needs, of which the last one has its epoch: where the log ends before that, the group is still
+/// at the epoch before and the assignment is computed anew, from whatever of it is there; meanwhile nobody gets what another
+/// member holds.
+///
+/// One of which a single record does not fit a batch, or that does not fit the memory of all groups, is not taken: members
+/// go on with what they have, and no more may join until it is tried again. What only changes hands always fits in memory.
 fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Turn<'_>) {
     let (state, context) = (&draft.state, turn.context);
     if state.target_epoch >= state.epoch {
@@ -134,16 +135,9 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
         state.epoch,
         context.wall_clock.0,
     ));
-    let len_bytes: usize = draft
-        .records
-        .iter()
-        .chain(&records)
-        .chain(&turn.out.records)
-        .map(GroupRecord::len_in_batch_bytes_bound)
-        .sum();
-    if len_bytes > turn.config.batch_len_max_bytes - turn.config.batch_len_max_bytes / REST_DIVISOR
-        || !turn.has_room_for(bytes.saturating_sub(known_bytes))
-    {
+    let len_max_bytes = turn.config.batch_len_max_bytes;
+    let fits = |record: &GroupRecord| record.len_bytes_bound() <= len_max_bytes;
+    if !records.iter().all(fits) || !turn.has_room_for(bytes.saturating_sub(known_bytes)) {
         draft.looked.target_put_off = Some(context.now.after(RETRY_INTERVAL));
         return;
     }
@@ -151,7 +145,7 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
     draft.looked.left_bytes = 0;
     draft.partitions_moved += moved;
     for record in records {
-        draft.write(record);
+        draft.write_apart(record, len_max_bytes);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Members join, are assigned, and hand partitions over.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use groups::{GroupConfig, GroupRecord, Reply, Request};
@@ -433,8 +434,8 @@ fn rebalances_and_moves_are_counted() {
     assert_eq!(counters.consumer_rebalances_ended, 2, "nobody is left");
 }
 
-#[test]
-fn a_group_that_outgrows_a_batch_goes_on_and_takes_no_more_members() {
+/// A group of 60 members with long ids whose next assignment takes several batches.
+fn large_group() -> (World, Vec<Consumer>) {
     let mut config = GroupConfig {
         batch_len_max_bytes: 16 * 1024,
         ..GroupConfig::default()
@@ -442,27 +443,89 @@ fn a_group_that_outgrows_a_batch_goes_on_and_takes_no_more_members() {
     config.consumer.assignment_interval = Duration::from_secs(5);
     let mut world = World::with(config);
     world.topic("orders", 100);
-    let name = |number: usize| format!("{number:0500}");
-    for number in 0..60 {
-        world.heartbeat(join(&name(number), &["orders"]));
+    let consumers = (0..60).map(|number| Consumer::new(&format!("{number:0500}"), &["orders"]));
+    let mut consumers: Vec<_> = consumers.collect();
+    for consumer in &mut consumers {
+        consumer.beat(&mut world);
     }
     world.pass(Duration::from_secs(5));
-    let first = beat(&name(0), 2);
-    assert_eq!(world.error(first.clone()), ErrorCode::None);
+    (world, consumers)
+}
+
+#[test]
+fn an_assignment_takes_as_many_batches_as_it_needs() {
+    let (mut world, mut consumers) = large_group();
     assert!(world.describe().group_epoch > world.describe().assignment_epoch);
+    let first = Request::ConsumerGroupHeartbeat(consumers[0].request());
+    consumers[0].is_unsure = true;
+    let decision = world.decide(1, first);
+    assert!(decision.batches().count() > 2);
+    let is_epoch = |record: &GroupRecord| {
+        matches!(
+            record,
+            GroupRecord::ConsumerGroupTargetAssignmentMetadata { .. }
+        )
+    };
+    let last = decision.batches().last().expect("there are many");
+    assert_eq!(decision.records.iter().filter(|it| is_epoch(it)).count(), 1);
+    assert!(last.iter().any(is_epoch));
+    world.check_replay();
+    let mut consumers: Vec<&mut Consumer> = consumers.iter_mut().collect();
+    settle(&mut world, &mut consumers, 10);
+    let owned = consumers.iter().map(|consumer| consumer.owned.len());
+    let owned: Vec<usize> = owned.collect();
+    assert_eq!(owned.iter().sum::<usize>(), 100);
+    assert!(owned.iter().all(|owned| (1..=2).contains(owned)));
+    // And it takes more members.
     let late = join("late", &["orders"]);
-    assert_eq!(world.error(late.clone()), ErrorCode::GroupMaxSizeReached);
-    // Most leave: there is room for the rest.
-    for number in 10..60 {
-        world.error(beat(&name(number), -1));
-    }
-    world.pass(Duration::from_secs(10));
-    assert_eq!(world.error(first), ErrorCode::None);
-    assert_eq!(
-        world.describe().group_epoch,
-        world.describe().assignment_epoch
-    );
     assert_eq!(world.error(late), ErrorCode::None);
+    world.check_replay();
+}
+
+#[test]
+fn an_assignment_of_which_a_crash_left_a_part_is_made_anew() {
+    for kept in 0.. {
+        let (mut world, mut consumers) = large_group();
+        let assigned_before = world.describe().assignment_epoch;
+        let request = Request::ConsumerGroupHeartbeat(consumers[0].request());
+        consumers[0].is_unsure = true;
+        let batches = world.lose_behind(kept, request);
+        assert!(batches > 2);
+        // Until its epoch is there, nothing of it counts.
+        let assigned = world.describe().assignment_epoch;
+        assert_eq!(assigned > assigned_before, kept >= batches, "{kept}");
+        let mut owners = BTreeMap::new();
+        for _ in 0..6 {
+            for consumer in &mut consumers {
+                consumer.beat(&mut world);
+                owners.retain(|_, owner| *owner != consumer.member_id);
+                for partition in &consumer.owned {
+                    let other = owners.insert(*partition, consumer.member_id.clone());
+                    assert_eq!(other, None, "{partition:?} has two owners");
+                }
+            }
+            world.pass(Duration::from_secs(3));
+        }
+        assert_eq!((world.state().as_str(), owners.len()), ("Stable", 100));
+        world.check_replay();
+        if kept >= batches {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_members_assignment_that_fits_no_batch_is_refused_to_who_joins() {
+    let mut config = GroupConfig {
+        batch_len_max_bytes: 16 * 1024,
+        ..GroupConfig::default()
+    };
+    config.consumer.assignment_interval = Duration::ZERO;
+    let mut world = World::with(config);
+    world.topic("enormous", 10_000);
+    assert_eq!(world.error(join("first", &["enormous"])), ErrorCode::None);
+    let second = join("second", &["enormous"]);
+    assert_eq!(world.error(second), ErrorCode::GroupMaxSizeReached);
     world.check_replay();
 }
 

@@ -24,8 +24,8 @@ enum Step {
     Beat(usize),
     /// A heartbeat whose answer never arrives.
     LoseReply(usize),
-    /// A heartbeat whose records never reach the log, because the broker is killed.
-    LoseRecords(usize),
+    /// A heartbeat of whose records only so many batches reach the log, because the broker is killed.
+    LoseRecords(usize, usize),
     Pass(u64),
     Grow(usize),
     Restart,
@@ -39,7 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..8usize).prop_map(Step::Crash),
         14 => (0..8usize).prop_map(Step::Beat),
         2 => (0..8usize).prop_map(Step::LoseReply),
-        1 => (0..8usize).prop_map(Step::LoseRecords),
+        1 => (0..8usize, 0..3usize).prop_map(|(who, batches)| Step::LoseRecords(who, batches)),
         4 => (1..20_000u64).prop_map(Step::Pass),
         1 => (0..TOPICS.len()).prop_map(Step::Grow),
         1 => Just(Step::Restart),
@@ -54,8 +54,11 @@ struct Group {
 }
 
 impl Group {
-    fn new(interval: Duration) -> Self {
-        let mut config = GroupConfig::default();
+    fn new(interval: Duration, batch_len_max_bytes: usize) -> Self {
+        let mut config = GroupConfig {
+            batch_len_max_bytes,
+            ..GroupConfig::default()
+        };
         config.consumer.assignment_interval = interval;
         let mut world = World::with(config);
         for (topic, partitions) in TOPICS.iter().zip([5, 3, 1]) {
@@ -89,7 +92,7 @@ impl Group {
             | Step::Crash(_)
             | Step::Beat(_)
             | Step::LoseReply(_)
-            | Step::LoseRecords(_)
+            | Step::LoseRecords(..)
                 if count == 0 => {}
             Step::Leave(index) => {
                 let consumer = self.consumers.swap_remove(index % count);
@@ -101,7 +104,7 @@ impl Group {
                 self.consumers.swap_remove(index % count);
             }
             Step::Beat(index) => self.consumers[index % count].beat(&mut self.world),
-            Step::LoseRecords(index) => self.lose_records(index % count),
+            Step::LoseRecords(index, batches) => self.lose_records(index % count, batches),
             Step::LoseReply(index) => {
                 let consumer = &mut self.consumers[index % count];
                 let request = consumer.request();
@@ -112,11 +115,12 @@ impl Group {
         self.check();
     }
 
-    fn lose_records(&mut self, index: usize) {
+    fn lose_records(&mut self, index: usize, batches: usize) {
         let consumer = &mut self.consumers[index];
         let request = consumer.request();
         consumer.is_unsure = true;
-        self.world.lose(Request::ConsumerGroupHeartbeat(request));
+        let request = Request::ConsumerGroupHeartbeat(request);
+        self.world.lose_behind(batches, request);
     }
 
     fn join(&mut self, topics: usize, is_static: bool) {
@@ -216,8 +220,11 @@ proptest! {
     fn partitions_have_one_owner_at_a_time_and_everybody_converges(
         steps in steps(),
         interval_ms in prop_oneof![Just(0_u64), Just(1_000)],
+        // As short as a static member's change of its id allows, so that an assignment takes several.
+        batch_len_max_bytes in prop_oneof![Just(1_500_usize), Just(1_048_588)],
     ) {
-        let mut group = Group::new(Duration::from_millis(interval_ms));
+        let interval = Duration::from_millis(interval_ms);
+        let mut group = Group::new(interval, batch_len_max_bytes);
         for step in &steps {
             group.take(step);
         }

@@ -132,9 +132,17 @@ impl World {
             memory_elsewhere_bytes: 0,
         };
         let decision = work(&mut self.coordinator, &context, self.calls);
-        for record in &decision.records {
-            self.coordinator.apply(record);
-            self.log.push(record.clone());
+        for batch in decision.batches() {
+            let mut len = 0;
+            for record in batch {
+                let (key, value) = record.encode();
+                len += key.len() + value.map_or(0, |value| value.len());
+                self.coordinator.apply(record);
+                self.log.push(record.clone());
+            }
+            let only_deletes = batch.iter().all(GroupRecord::is_tombstone);
+            let len_max = self.config.batch_len_max_bytes;
+            assert!(only_deletes || len <= len_max, "{len} bytes");
         }
         decision
     }
@@ -153,12 +161,15 @@ impl World {
         })
     }
 
-    /// Asks a broker that is killed before anything of it is durable.
-    pub(crate) fn lose(&mut self, request: Request) {
+    /// Asks a broker that is killed when so many batches of the decision are durable. Returns how many there were.
+    pub(crate) fn lose_behind(&mut self, batches: usize, request: Request) -> usize {
         let durable = self.log.len();
-        self.decide(1, request);
-        self.log.truncate(durable);
+        let decision = self.decide(1, request);
+        let lens = decision.batches().map(<[GroupRecord]>::len);
+        let kept: usize = lens.take(batches).sum();
+        self.log.truncate(durable + kept);
         self.restart();
+        decision.batches().count()
     }
 
     /// Asks, and returns the answer that must come at once.

@@ -220,7 +220,9 @@ impl World {
             memory_elsewhere_bytes: self.memory_elsewhere_bytes,
         };
         let decision = work(&mut self.coordinator, &context);
-        self.append(decision.records);
+        for batch in decision.batches() {
+            self.append(batch);
+        }
         for (ticket, _) in &decision.replies {
             assert!(
                 self.unanswered.remove(ticket),
@@ -235,7 +237,7 @@ impl World {
         TimestampMs(EPOCH_MS + passed)
     }
 
-    fn append(&mut self, records: Vec<GroupRecord>) {
+    fn append(&mut self, records: &[GroupRecord]) {
         let only_deletes = records.iter().all(GroupRecord::is_tombstone);
         let mut len = 0;
         for record in records {
@@ -243,10 +245,10 @@ impl World {
             len += key.len() + value.as_ref().map_or(0, Bytes::len);
             let written = (key, value, record.topic_id_beside());
             let decoded = decode(&written);
-            assert_eq!(decoded, record);
+            assert_eq!(decoded, *record);
             self.coordinator.apply(&decoded);
             self.log.push(written);
-            self.written.push(record);
+            self.written.push(record.clone());
         }
         assert!(
             only_deletes || len <= self.config.batch_len_max_bytes,
