@@ -1,4 +1,4 @@
-// A member of a group, with Kafka's own Java client. What it prints is described in `run`.
+// A member of a group, with Kafka's own Java client. What it prints is described in `members.py`.
 
 import java.time.Duration;
 import java.util.Collection;
@@ -69,13 +69,19 @@ public final class Member {
         }
         try {
             consumer.commitSync();
-            hasUncommitted = false;
+            done();
         } catch (RebalanceInProgressException refused) {
             System.err.println("refused " + refused.getMessage());
         } catch (KafkaException refused) {
             System.err.println("refused " + refused);
             hasUncommitted = false;
         }
+    }
+
+    private static void done() {
+        hasUncommitted = false;
+        System.out.println("done");
+        System.out.flush();
     }
 
     private static Properties configuration() {
@@ -117,7 +123,7 @@ public final class Member {
             for (int attempt = 0; attempt < COMMITS_MAX; attempt++) {
                 try {
                     consumer.commitSync();
-                    hasUncommitted = false;
+                    done();
                     break;
                 } catch (RebalanceInProgressException again) {
                     pause();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A member of a group, with aiokafka. What it prints is described in `run`."""
+"""A member of a group, with aiokafka. What it prints is described in `members.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 
-from member import assigned, consumed, options, started, stopped
+from member import assigned, committed, consumed, options, started, stopped
 
 args = options()
 
@@ -53,6 +53,7 @@ async def main() -> None:
                 async with busy:
                     consumed(records)
                     await consumer.commit()
+                    committed()
         except KafkaError as error:
             print(f"refused {error!r}", file=sys.stderr, flush=True)
     await consumer.stop()

@@ -1,5 +1,5 @@
 'use strict'
-// A member of a group, with kafkajs. What it prints is described in `run`.
+// A member of a group, with kafkajs. What it prints is described in `members.py`.
 
 const { parseArgs } = require('node:util')
 const { Kafka, logLevel } = require('kafkajs')
@@ -47,6 +47,7 @@ async function main() {
       const offset = String(BigInt(batch.lastOffset()) + 1n)
       try {
         await consumer.commitOffsets([{ topic: batch.topic, partition: batch.partition, offset }])
+        console.log(`done ${batch.partition}:${batch.lastOffset()}`)
       } catch (error) {
         console.error(`refused ${error.message}`)
       }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A member of a group, with confluent-kafka (librdkafka). What it prints is described in `run`."""
+"""A member of a group, with confluent-kafka (librdkafka). What it prints is described in `members.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
-from member import COMMITS_MAX, COMMIT_PAUSE_SECONDS, assigned, consumed, options, started, stopped
+from member import COMMITS_MAX, COMMIT_PAUSE_SECONDS, assigned, committed, consumed, options, started, stopped
 
 args = options()
 config = {
@@ -50,7 +50,7 @@ def on_revoke(revoked_by: Consumer, partitions: list) -> None:
     positions = [it for it in revoked_by.position(partitions) if it.offset >= 0]
     for _ in range(COMMITS_MAX if positions else 0):
         try:
-            revoked_by.commit(offsets=positions, asynchronous=False)
+            told(revoked_by.commit(offsets=positions, asynchronous=False))
             break
         except KafkaException as error:
             if error.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS:
@@ -65,6 +65,12 @@ def on_lost(_: Consumer, partitions: list) -> None:
     assigned(owned)
 
 
+def told(offsets: list) -> None:
+    """Says what was committed: a commit may succeed for some partitions only."""
+    if taken := [(it.partition, it.offset - 1) for it in offsets if not it.error]:
+        committed(taken)
+
+
 started()
 consumer = Consumer(config)
 consumer.subscribe([args.topic], on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost)
@@ -77,7 +83,7 @@ while running or uncommitted:
     if messages or uncommitted:
         try:
             # Every record is committed before anything else happens, so that a handover repeats none.
-            consumer.commit(asynchronous=False)
+            told(consumer.commit(asynchronous=False))
             uncommitted = False
         except KafkaException as error:
             print(f"refused {error.args[0].name()}", file=sys.stderr, flush=True)

@@ -33,5 +33,10 @@ def consumed(records: Iterable[tuple[int, int]]) -> None:
     print("got", " ".join(f"{partition}:{offset}" for partition, offset in records), flush=True)
 
 
+def committed(records: Iterable[tuple[int, int]] = ()) -> None:
+    """All that is owned, or this alone."""
+    print("done", " ".join(f"{partition}:{offset}" for partition, offset in records), flush=True)
+
+
 def stopped() -> None:
     print("end", flush=True)

@@ -1,7 +1,8 @@
 """What the scenarios are played with: members as processes of their own, and a producer that knows what was acknowledged.
 
-A member prints `up` when it is about to join, `own 1,2,3`, the partitions that it has from now on, `got 1:77`, partition and offset of what it was given,
-and `end` when it has left.
+A member prints `up` when it is about to join, `own 1,2,3`, the partitions that it has from now on, `got 1:77`, partition and
+offset of what it was given, `done` when all of that is committed that is of partitions which it still has, or `done 1:77` when
+that is alone, and `end` when it has left.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from checks import Commits, Failure, Progress, Record
 from harness import install
 
 HERE = Path(__file__).resolve().parent
@@ -24,10 +26,6 @@ PAUSE_SECONDS = 0.02
 """Between two records of a partition. Without it a run on a busy machine would have more records the longer it takes."""
 SECONDS_MAX = 120
 """How long anything may take that has to happen."""
-
-
-class Failure(Exception):
-    """What a run found."""
 
 
 def commands(names: list[str]) -> dict[str, list[str]]:
@@ -62,22 +60,31 @@ def use_confluent_kafka() -> None:
         sys.path.insert(0, site)
 
 
+def pairs(text: str) -> list[Record]:
+    """What members write as `1:77 2:4`."""
+    fields = (record.split(":") for record in text.split())
+    return [(int(partition), int(offset)) for partition, offset in fields]
+
+
 class Member:
     """A member and what it has printed."""
 
-    def __init__(self, command: list[str], name: str, instance: str) -> None:
+    def __init__(self, command: list[str], name: str, instance: str, commits: Commits) -> None:
         self.name = name
         self.instance = instance
+        self.progress = Progress(commits)
         self.up = 0.0
         """When it was about to join."""
         self.owned: set[int] = set()
         self.changes = 0
         """How often that has become something else: clients that keep theirs through a rebalance tell of it all the same."""
         self.records: list[tuple[int, int]] = []
-        self.assignments: list[int] = []
-        """How many records came before each assignment."""
+        self.assignments: list[tuple[int, frozenset[int]]] = []
+        """What it owned from then on, and how many records came before that."""
         self.has_ended = False
         self.stderr: list[str] = []
+        self.told: list[tuple[float, str]] = []
+        """All that it printed, and when that was read, in seconds since 1970."""
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
         self._threads = [threading.Thread(target=self._read, daemon=True), threading.Thread(target=self._hear, daemon=True)]
@@ -89,6 +96,7 @@ class Member:
             # A member that is killed may end in the middle of a line.
             if not line.endswith("\n"):
                 continue
+            self.told.append((time.time(), line))
             word, _, rest = line.strip().partition(" ")
             if word == "up":
                 self.up = time.monotonic()
@@ -96,15 +104,21 @@ class Member:
                 owned = {int(it) for it in rest.split(",") if it}
                 self.changes += owned != self.owned
                 self.owned = owned
-                self.assignments.append(len(self.records))
+                self.progress.own(frozenset(owned))
+                self.assignments.append((len(self.records), frozenset(owned)))
             elif word == "got":
-                pairs = (record.split(":") for record in rest.split())
-                self.records += [(int(partition), int(offset)) for partition, offset in pairs]
+                records = pairs(rest)
+                self.progress.got(records)
+                self.records += records
+            elif word == "done":
+                self.progress.done(pairs(rest))
             elif word == "end":
                 self.has_ended = True
 
     def _hear(self) -> None:
-        self.stderr += self.process.stderr
+        for line in self.process.stderr:
+            self.stderr.append(line)
+            self.told.append((time.time(), f"! {line}"))
 
     def said(self) -> str:
         """The end of what it wrote to standard error."""
@@ -147,14 +161,15 @@ class Writer(threading.Thread):
         admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(SECONDS_MAX)
         self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "reconnect.backoff.max.ms": 500, "log_level": 2})
         self._running = True
-        self.ends: dict[int, int] = defaultdict(int)
+        self.acknowledged: dict[int, list[int]] = defaultdict(list)
+        """The offsets of each partition that were acknowledged."""
         self.failed = 0
 
     def _delivered(self, error: object, message: object) -> None:
         if error:
             self.failed += 1
         else:
-            self.ends[message.partition()] = max(self.ends[message.partition()], message.offset() + 1)
+            self.acknowledged[message.partition()].append(message.offset())
 
     def run(self) -> None:
         number = 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from checks import Commits, Failure, check_order, count, ends, missing
 from harness.broker import Broker
-from members import PARTITIONS, SECONDS_MAX, TOPIC, Failure, Member, Writer, use_confluent_kafka
+from members import PARTITIONS, SECONDS_MAX, TOPIC, Member, Writer, use_confluent_kafka
 
 GROUP = "members"
 OUTAGE_SECONDS = 0.5
@@ -17,9 +17,9 @@ PROTOCOLS = {
     "java": ("eager", "cooperative", "consumer"),
     "confluent-kafka": ("eager", "cooperative", "consumer"),
     "franz-go": ("eager", "cooperative", "consumer"),
-    "sarama": ("eager",),
+    "sarama": ("eager", "cooperative"),
     "kafka-go": ("eager",),
-    "kafka-python": ("eager",),
+    "kafka-python": ("eager", "cooperative"),
     "aiokafka": ("eager",),
     "kafkajs": ("eager",),
 }
@@ -44,6 +44,7 @@ class Run:
         self.protocol = protocol
         self.broker = broker
         self.session_ms = session_ms
+        self.commits = Commits()
         self.members: list[Member] = []
         self.alive: list[Member] = []
         self.longest = 0.0
@@ -54,7 +55,7 @@ class Run:
         if instance:
             options["instance"] = instance
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
-        member = Member([*self.command, *words], f"{self.client} {len(self.members) + 1}", instance)
+        member = Member([*self.command, *words], f"{self.client} {len(self.members) + 1}", instance, self.commits)
         self.members.append(member)
         self.alive.append(member)
         return member
@@ -63,6 +64,12 @@ class Run:
         for member in members:
             self.alive.remove(member)
             member.leave()
+
+    def end(self) -> None:
+        """All that are left leave at once."""
+        for member in self.alive:
+            member.signal(signal.SIGTERM)
+        self.leave(*self.alive)
 
     def crash(self, member: Member) -> None:
         self.alive.remove(member)
@@ -88,11 +95,7 @@ class Run:
 
     def drain(self, ends: dict[int, int]) -> None:
         """Waits until all that was written was delivered."""
-        def missing() -> int:
-            delivered = {record for member in self.members for record in member.records}
-            return sum(1 for partition, end in ends.items() for offset in range(end) if (partition, offset) not in delivered)
-
-        self.until(lambda: missing() == 0, "records are missing", pause=0.5)
+        self.until(lambda: not missing(self.members, ends), "records are missing", pause=0.5)
 
     def until(self, condition: Callable[[], bool], what: str, supervised: bool = False, pause: float = 0.02) -> None:
         """Waits for something that has to happen. A supervised member that ends is started again, as a service would be."""
@@ -119,24 +122,15 @@ class Run:
         return next(group.type.name.lower() for group in listed.valid if group.group_id == GROUP)
 
     def verify(self, may_repeat: bool) -> tuple[int, int]:
-        """Order within each member and assignment; how many records there were, and how many came again."""
-        times: dict[tuple[int, int], list[str]] = defaultdict(list)
+        """Order within each member and assignment, and nothing again that was committed; how many records there were, and how many
+        came again."""
         for member in self.members:
-            last: dict[int, int] = {}
-            beginnings = set(member.assignments)
-            for at, (partition, offset) in enumerate(member.records):
-                if at in beginnings:
-                    last = {}
-                if self.client not in SILENT and offset <= last.get(partition, -1):
-                    raise Failure(f"{member.name}: {partition}:{offset} comes behind {last[partition]}")
-                last[partition] = offset
-                times[partition, offset].append(member.name)
-        repeated = sum(len(who) - 1 for who in times.values())
-        if repeated and not may_repeat:
-            again = sorted((*record, *who) for record, who in times.items() if len(who) > 1)
-            partitions = sorted({record[0] for record in again})
-            raise Failure(f"{repeated} records came twice, of partitions {partitions}: {again[0]} to {again[-1]}")
-        return len(times), repeated
+            if member.progress.problems:
+                raise Failure(f"{member.name} {member.progress.problems[0]}, and {len(member.progress.problems) - 1} more such")
+        if self.client not in SILENT:
+            for member in self.members:
+                check_order(member)
+        return count(self.members, may_repeat or self.client in REPEATS)
 
 
 def handovers(run: Run) -> None:
@@ -171,6 +165,7 @@ def returns(run: Run) -> None:
         raise Failure(f"{sorted(before)} became {sorted(members[0].owned)}")
     if others != [member.changes for member in members[1:]]:
         raise Failure("the others were rebalanced")
+    run.verify(may_repeat=False)
     run.crash(members[0])
     run.join("static-0")
     # The consumer protocol refuses it until its predecessor is given up; clients end then.
@@ -264,9 +259,9 @@ def play(scenario: Scenario, run: Run) -> tuple[int, int]:
         writer.start()
         scenario.play(run)
         writer.stop()
-        run.drain(writer.ends)
-        run.leave(*run.alive)
-        counts = run.verify(may_repeat=not scenario.exactly_once or run.client in REPEATS)
+        run.drain(ends(writer.acknowledged))
+        run.end()
+        counts = run.verify(may_repeat=not scenario.exactly_once)
         if not run.broker.running():
             raise Failure(f"the broker ended:\n{run.broker.log_tail()}")
         return counts

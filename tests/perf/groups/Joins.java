@@ -7,7 +7,14 @@
 // consumer's subscription until each of the nine has its share and has been given records of all of it; and, in that time, the
 // longest gap between two records of a partition of members that keep all they have, and of a partition that stays with a
 // member that gives up another one, beside the longest gap before the join.
+//
+// Of the longest gaps with and before the join it also says where they come from. A gap ends with a record: nothing was there
+// to be read until that was sent (`unsent_ms`), then it was on its way into the log until it was acknowledged (`unacked_ms`),
+// then on its way out (`undelivered_ms`). In the meantime the owner polled so many times, and a thread of this process that does
+// nothing but sleep for a millisecond again and again slept so much too long (`overslept_ms`): what the machine, not the broker,
+// kept from running. `from_ns` and `to_ns` are of the monotonic clock.
 
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -16,13 +23,19 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -35,10 +48,64 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class Joins {
     private static final int PARTITIONS = 24;
     private static final int MEMBERS = 8;
+    private static final int RECORD_BYTES = 100;
     private static final long QUIET_MS = 3_000;
     private static final long TIME_MAX_NANOS = 60_000_000_000L;
+    /** For so many records of a partition it is known when they were acknowledged: five minutes' worth. */
+    private static final int ACKED_MAX = 1 << 16;
+    private static final List<AtomicLongArray> ACKED = Stream.generate(() -> new AtomicLongArray(ACKED_MAX)).limit(PARTITIONS).toList();
+    private static final Pulse PULSE = new Pulse();
 
     private Joins() {
+    }
+
+    /** The time between two records of a partition: when they were given, and when the second one was sent. */
+    private record Gap(int partition, long offset, long from, long sent, long to, long polls) {
+        static final Gap NONE = new Gap(-1, -1, 0, 0, 0, 0);
+
+        Gap longer(Gap other) {
+            return other.nanos() > nanos() ? other : this;
+        }
+
+        long nanos() {
+            return to - from;
+        }
+
+        /** Where it comes from. */
+        String told() {
+            long sentAt = Math.max(sent, from);
+            long acked = offset < 0 ? from : ACKED.get(partition).get((int) (offset % ACKED_MAX));
+            // Who consumes may be told of a record before who produced it.
+            long ackedAt = acked < sent ? to : Math.min(Math.max(acked, sentAt), to);
+            return String.format("{\"ms\": %.1f, \"unsent_ms\": %.1f, \"unacked_ms\": %.1f, \"undelivered_ms\": %.1f, \"polls\": %d, "
+                    + "\"overslept_ms\": %.1f, \"partition\": %d, \"from_ns\": %d, \"to_ns\": %d}", nanos() / 1e6, (sentAt - from) / 1e6,
+                    (ackedAt - sentAt) / 1e6, (to - ackedAt) / 1e6, polls, PULSE.overslept(from, to) / 1e6, partition, from, to);
+        }
+    }
+
+    /** Sleeps, and remembers when it slept for too long. */
+    private static final class Pulse extends Thread {
+        private static final long STEP_NANOS = 1_000_000L;
+        private static final long LATE_NANOS = 2_000_000L;
+        private final Queue<long[]> late = new ConcurrentLinkedQueue<>();
+
+        @Override
+        public void run() {
+            while (true) {
+                long began = System.nanoTime();
+                LockSupport.parkNanos(STEP_NANOS);
+                long due = began + STEP_NANOS;
+                long now = System.nanoTime();
+                if (now - due > LATE_NANOS) {
+                    late.add(new long[] {due, now});
+                }
+            }
+        }
+
+        /** How long it overslept in a time. */
+        long overslept(long from, long to) {
+            return late.stream().mapToLong(it -> Math.max(0, Math.min(it[1], to) - Math.max(it[0], from))).sum();
+        }
     }
 
     /** A consumer with what it owns and when it was given the last record of each partition. */
@@ -47,7 +114,9 @@ public final class Joins {
         private final String topic;
         final Set<Integer> owned = ConcurrentHashMap.newKeySet();
         final Map<Integer, Long> last = new ConcurrentHashMap<>();
-        final Map<Integer, Long> gaps = new ConcurrentHashMap<>();
+        final Map<Integer, Gap> gaps = new ConcurrentHashMap<>();
+        private final Map<Integer, Long> pollsAtLast = new ConcurrentHashMap<>();
+        private long polls;
 
         Member(Properties properties, String topic) {
             this.consumer = new KafkaConsumer<>(properties);
@@ -61,10 +130,15 @@ public final class Joins {
                 while (true) {
                     var records = consumer.poll(Duration.ofMillis(100));
                     long now = System.nanoTime();
-                    for (TopicPartition partition : records.partitions()) {
-                        Long before = last.put(partition.partition(), now);
-                        if (before != null) {
-                            gaps.merge(partition.partition(), now - before, Math::max);
+                    polls++;
+                    for (TopicPartition it : records.partitions()) {
+                        int partition = it.partition();
+                        Long before = last.put(partition, now);
+                        Long pollsBefore = pollsAtLast.put(partition, polls);
+                        if (before != null && pollsBefore != null) {
+                            ConsumerRecord<byte[], byte[]> first = records.records(it).get(0);
+                            long sent = ByteBuffer.wrap(first.value()).getLong();
+                            gaps.merge(partition, new Gap(partition, first.offset(), before, sent, now, polls - pollsBefore), Gap::longer);
                         }
                     }
                 }
@@ -93,13 +167,13 @@ public final class Joins {
         }
 
         /** The longest gap of these partitions, the one that lasts until now included. */
-        long longest(Set<Integer> partitions) {
-            long longest = 0;
+        Gap longest(Set<Integer> partitions) {
+            Gap longest = Gap.NONE;
             long now = System.nanoTime();
             for (int partition : partitions) {
                 Long at = last.get(partition);
-                longest = Math.max(longest, gaps.getOrDefault(partition, 0L));
-                longest = Math.max(longest, at == null ? 0 : now - at);
+                longest = longest.longer(gaps.getOrDefault(partition, Gap.NONE));
+                longest = longest.longer(at == null ? Gap.NONE : new Gap(partition, -1, at, at, now, 0));
             }
             return longest;
         }
@@ -179,37 +253,48 @@ public final class Joins {
         members.forEach(Member::reset);
         Thread.sleep(QUIET_MS);
         List<Set<Integer>> before = new ArrayList<>();
-        long quietGap = 0;
+        Gap quietGap = Gap.NONE;
         for (Member member : members) {
             before.add(new HashSet<>(member.owned));
-            quietGap = Math.max(quietGap, member.longest(member.owned));
+            quietGap = quietGap.longer(member.longest(member.owned));
             member.reset();
         }
         Member ninth = new Member(properties, topic);
         members.add(ninth);
         ninth.start();
         long took = settle(members);
-        long gap = 0;
-        long gapOfGivers = 0;
+        Gap gap = Gap.NONE;
+        Gap gapOfGivers = Gap.NONE;
         int moved = 0;
         for (int number = 0; number < MEMBERS; number++) {
             Set<Integer> kept = new HashSet<>(before.get(number));
             kept.retainAll(members.get(number).owned);
             int given = before.get(number).size() - kept.size();
-            long longest = members.get(number).longest(kept);
+            Gap longest = members.get(number).longest(kept);
             moved += given;
             if (given == 0) {
-                gap = Math.max(gap, longest);
+                gap = gap.longer(longest);
             } else {
-                gapOfGivers = Math.max(gapOfGivers, longest);
+                gapOfGivers = gapOfGivers.longer(longest);
             }
         }
         System.out.printf("{\"balanced_ms\": %.1f, \"gap_ms\": %.1f, \"gap_of_givers_ms\": %.1f, \"gap_before_ms\": %.1f, "
-                + "\"partitions_moved\": %d}%n", took / 1e6, gap / 1e6, gapOfGivers / 1e6, quietGap / 1e6, moved);
+                + "\"partitions_moved\": %d, \"gap\": %s, \"gap_of_givers\": %s, \"gap_before\": %s}%n", took / 1e6, gap.nanos() / 1e6,
+                gapOfGivers.nanos() / 1e6, quietGap.nanos() / 1e6, moved, gap.told(), gapOfGivers.told(), quietGap.told());
         System.out.flush();
         for (Member member : members) {
             member.end();
         }
+    }
+
+    /** Sends a record that tells when it was sent. */
+    private static void send(KafkaProducer<byte[], byte[]> producer, String topic, int partition) {
+        byte[] value = ByteBuffer.allocate(RECORD_BYTES).putLong(System.nanoTime()).array();
+        producer.send(new ProducerRecord<>(topic, partition, null, value), (at, error) -> {
+            if (error == null) {
+                ACKED.get(partition).set((int) (at.offset() % ACKED_MAX), System.nanoTime());
+            }
+        });
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -226,7 +311,7 @@ public final class Joins {
             long due = System.nanoTime();
             while (!Thread.interrupted()) {
                 for (int partition = 0; partition < PARTITIONS; partition++) {
-                    producer.send(new ProducerRecord<>(topic, partition, null, new byte[100]));
+                    send(producer, topic, partition);
                 }
                 due += 5_000_000L;
                 long rest = due - System.nanoTime();
@@ -241,6 +326,8 @@ public final class Joins {
         });
         writer.setDaemon(true);
         writer.start();
+        PULSE.setDaemon(true);
+        PULSE.start();
         for (int round = 0; round < Integer.parseInt(arguments[3]); round++) {
             round(arguments, admin, topic, round);
         }

@@ -1,4 +1,4 @@
-// A member of a group, with franz-go. What it prints is described in `run`.
+// A member of a group, with franz-go. What it prints is described in `members.py`.
 package main
 
 import (
@@ -91,13 +91,18 @@ func consume(until context.Context, client *kgo.Client) {
 	// A member that is asked to end commits what it has first.
 	if err := client.CommitUncommittedOffsets(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "refused", err)
+		return
 	}
+	member.Done()
 }
 
 // Commits what could not be committed while the others were joining; the next rebalance may have begun already.
 func commit(context context.Context, client *kgo.Client) {
 	for attempt := 0; attempt < member.CommitsMax; attempt++ {
 		err := client.CommitUncommittedOffsets(context)
+		if err == nil {
+			member.Done()
+		}
 		if !errors.Is(err, kerr.RebalanceInProgress) {
 			return
 		}

@@ -71,5 +71,8 @@ func (line *Line) Print() bool {
 	return true
 }
 
+// Done says that all that the member was given of what it owns is committed.
+func Done() { fmt.Println("done") }
+
 // End says that the member has left.
 func End() { fmt.Println("end") }

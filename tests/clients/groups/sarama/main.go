@@ -1,4 +1,4 @@
-// A member of a group, with sarama. What it prints is described in `run`.
+// A member of a group, with sarama. What it prints is described in `members.py`.
 package main
 
 import (
@@ -16,25 +16,20 @@ import (
 )
 
 type handler struct {
-	topic string
 	lock  sync.Mutex
+	owned map[int32]bool
 }
 
-func (it *handler) Setup(session sarama.ConsumerGroupSession) error {
-	owned := map[int32]bool{}
-	for _, partition := range session.Claims()[it.topic] {
-		owned[partition] = true
-	}
-	member.Own(owned)
-	return nil
-}
+func (it *handler) Setup(sarama.ConsumerGroupSession) error { return nil }
 
-func (it *handler) Cleanup(sarama.ConsumerGroupSession) error {
-	member.Own(nil)
-	return nil
-}
+func (it *handler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 
+// A session of a cooperative member goes on through rebalances, and partitions come to it and go one by one.
 func (it *handler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	it.change(claim.Partition(), true)
+	defer it.change(claim.Partition(), false)
+	// What a rebalance refused to take before.
+	defer session.Commit()
 	for {
 		select {
 		case message, ok := <-claim.Messages():
@@ -46,6 +41,17 @@ func (it *handler) ConsumeClaim(session sarama.ConsumerGroupSession, claim saram
 			return nil
 		}
 	}
+}
+
+func (it *handler) change(partition int32, given bool) {
+	it.lock.Lock()
+	defer it.lock.Unlock()
+	if given {
+		it.owned[partition] = true
+	} else {
+		delete(it.owned, partition)
+	}
+	member.Own(it.owned)
 }
 
 // Handles a record and those behind it that are there already.
@@ -81,6 +87,9 @@ func main() {
 	config.Consumer.Group.Heartbeat.Interval = options.Heartbeat
 	config.Consumer.Group.InstanceId = options.Instance
 	config.Metadata.Retry.Max = 1000
+	if options.Protocol == "cooperative" {
+		config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
+	}
 	context, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	member.Up()
@@ -94,7 +103,7 @@ func main() {
 		}
 		group = made
 	}
-	it := &handler{topic: options.Topic}
+	it := &handler{owned: map[int32]bool{}}
 	for context.Err() == nil {
 		if err := group.Consume(context, []string{options.Topic}, it); err != nil {
 			fmt.Fprintln(os.Stderr, "refused", err)

@@ -1,4 +1,4 @@
-// A member of a group, with segmentio/kafka-go. What it prints is described in `run`. Its Reader does not say which
+// A member of a group, with segmentio/kafka-go. What it prints is described in `members.py`. Its Reader does not say which
 // partitions it has, so neither does this.
 package main
 
