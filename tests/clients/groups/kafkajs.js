@@ -29,7 +29,11 @@ function own(partitions) {
   console.log(`own ${[...partitions].sort((a, b) => a - b).join(',')}`)
 }
 
-consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => own(payload.memberAssignment[options.topic] ?? []))
+consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+  // Its protocol is eager, so that all begins anew; it tells nobody when the coordinator had given it up before.
+  own([])
+  own(payload.memberAssignment[options.topic] ?? [])
+})
 consumer.on(consumer.events.REBALANCING, () => own([]))
 
 async function main() {
