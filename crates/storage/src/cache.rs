@@ -3,6 +3,9 @@
 //! Pieces come from tails, whose bytes were checked when they were appended, and from disk, whose batches are checked
 //! when they are first read: [`Verified`] remembers how far. Pieces of one segment never overlap; a newer one
 //! replaces what it covers.
+//!
+//! Pieces that were read ahead of their readers may take half of the cache until they are used. Where they are
+//! forgotten before, since too many readers go through too many logs, the next ones may take less.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -53,10 +56,16 @@ impl Piece {
     }
 }
 
+/// The part of the cache that pieces which nobody used yet may always take. In vain, it costs as large a part of the reads;
+/// without any there would be no telling when it can be more again.
+const UNUSED_PART_MIN: usize = 16;
+
 struct Entry {
     piece: Piece,
     memory_bytes: usize,
     tick: u64,
+    /// It was read ahead, and nobody came for it yet.
+    is_unused: bool,
 }
 
 /// The pieces of all logs of a shard.
@@ -66,6 +75,10 @@ pub(crate) struct BatchCache {
     tick: u64,
     memory_bytes: usize,
     memory_bytes_max: usize,
+    /// Bytes of pieces that were read ahead and not used yet.
+    unused_bytes: usize,
+    /// What these may come to now.
+    unused_bytes_max: usize,
 }
 
 impl BatchCache {
@@ -76,7 +89,16 @@ impl BatchCache {
             tick: 0,
             memory_bytes: 0,
             memory_bytes_max,
+            unused_bytes: 0,
+            unused_bytes_max: memory_bytes_max / 2,
         }
+    }
+
+    /// Bytes that may be read ahead of readers now, `reading_bytes` of which are on their way.
+    pub(crate) fn room_ahead_bytes(&self, reading_bytes: usize) -> usize {
+        self.unused_bytes_max
+            .saturating_sub(self.unused_bytes)
+            .saturating_sub(reading_bytes)
     }
 
     /// Bytes of memory that its pieces keep alive.
@@ -104,11 +126,38 @@ impl BatchCache {
         self.tick += 1;
         entry.tick = self.tick;
         self.by_use.insert(self.tick, *key);
+        if std::mem::take(&mut entry.is_unused) {
+            self.unused_bytes -= entry.memory_bytes;
+            let more = self.unused_bytes_max + entry.memory_bytes;
+            self.unused_bytes_max = more.min(self.memory_bytes_max / 2);
+        }
         Some(entry.piece.clone())
     }
 
     /// Puts a piece in, which keeps `memory_bytes` alive, and forgets others as needed.
     pub(crate) fn insert(&mut self, log: u64, segment: Offset, piece: Piece, memory_bytes: usize) {
+        self.put(log, segment, piece, memory_bytes, false);
+    }
+
+    /// As [`BatchCache::insert`], for a piece that nobody asked for yet.
+    pub(crate) fn insert_ahead(
+        &mut self,
+        log: u64,
+        segment: Offset,
+        piece: Piece,
+        memory_bytes: usize,
+    ) {
+        self.put(log, segment, piece, memory_bytes, true);
+    }
+
+    fn put(
+        &mut self,
+        log: u64,
+        segment: Offset,
+        piece: Piece,
+        memory_bytes: usize,
+        is_unused: bool,
+    ) {
         if memory_bytes > self.memory_bytes_max || piece.bytes.is_empty() {
             return;
         }
@@ -117,18 +166,25 @@ impl BatchCache {
         self.tick += 1;
         self.by_use.insert(self.tick, key);
         self.memory_bytes += memory_bytes;
+        if is_unused {
+            self.unused_bytes += memory_bytes;
+        }
         let entry = Entry {
             piece,
             memory_bytes,
             tick: self.tick,
+            is_unused,
         };
         self.entries.insert(key, entry);
         while self.memory_bytes > self.memory_bytes_max {
-            let oldest = self.by_use.first_key_value().map(|(_, key)| *key);
-            match oldest {
-                Some(key) => self.remove(key),
-                None => return,
-            }
+            let Some((_, &oldest)) = self.by_use.first_key_value() else {
+                return;
+            };
+            let unused_before = self.unused_bytes;
+            self.remove(oldest);
+            let wasted = unused_before - self.unused_bytes;
+            let least = self.memory_bytes_max / UNUSED_PART_MIN;
+            self.unused_bytes_max = self.unused_bytes_max.saturating_sub(wasted).max(least);
         }
     }
 
@@ -181,6 +237,9 @@ impl BatchCache {
         if let Some(entry) = self.entries.remove(&key) {
             self.by_use.remove(&entry.tick);
             self.memory_bytes -= entry.memory_bytes;
+            if entry.is_unused {
+                self.unused_bytes -= entry.memory_bytes;
+            }
         }
     }
 }
@@ -240,5 +299,46 @@ mod tests {
         assert_eq!(found(&mut cache, 100), None);
         assert_eq!(found(&mut cache, 0), Some((0, 1)));
         assert!(cache.memory_bytes() <= 250);
+    }
+
+    #[test]
+    fn what_is_read_ahead_takes_half_of_the_cache_until_it_is_used() {
+        let mut cache = BatchCache::new(1000);
+        assert_eq!(cache.room_ahead_bytes(0), 500);
+        cache.insert_ahead(1, Offset(0), piece(0, 300, 1), 300);
+        assert_eq!(cache.room_ahead_bytes(100), 100);
+        assert!(found(&mut cache, 0).is_some());
+        assert!(found(&mut cache, 1).is_some(), "used once more");
+        assert_eq!(cache.room_ahead_bytes(100), 400);
+        cache.insert_ahead(1, Offset(0), piece(300, 300, 2), 300);
+        cache.insert(1, Offset(0), piece(300, 300, 3), 300);
+        assert_eq!(cache.room_ahead_bytes(0), 500, "replaced");
+        cache.insert_ahead(1, Offset(5), piece(0, 300, 4), 300);
+        cache.forget_segment(1, Offset(5));
+        assert_eq!(cache.room_ahead_bytes(0), 500, "forgotten on purpose");
+    }
+
+    #[test]
+    fn what_was_read_ahead_in_vain_makes_the_next_smaller_until_some_is_used() {
+        const CELL: usize = 128 << 10;
+        let cells = |count: usize| count * CELL;
+        let mut cache = BatchCache::new(cells(32));
+        for index in 0..4 {
+            cache.insert_ahead(1, Offset(index), piece(0, CELL, 1), CELL);
+        }
+        for index in 0..32 {
+            cache.insert(2, Offset(index), piece(0, CELL, 1), CELL);
+        }
+        assert_eq!(cache.room_ahead_bytes(0), cells(12));
+        for index in 0..40 {
+            cache.insert_ahead(1, Offset(index), piece(0, CELL, 1), CELL);
+        }
+        for index in 0..32 {
+            cache.insert(2, Offset(index), piece(0, CELL, 1), CELL);
+        }
+        assert_eq!(cache.room_ahead_bytes(0), cells(2), "never nothing");
+        cache.insert_ahead(1, Offset(0), piece(0, CELL, 1), CELL);
+        assert!(found(&mut cache, 0).is_some());
+        assert_eq!(cache.room_ahead_bytes(0), cells(3));
     }
 }

@@ -3,7 +3,7 @@
 //! Reads from disk are whole cells of a grid, so that readers of the same place share one read and the cells that it
 //! leaves in the cache. They run in tasks of their own: a reader that goes away cancels nothing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -22,11 +22,16 @@ const CELL_BYTES: u64 = 128 << 10;
 /// Reads that one reader keeps in flight.
 const CELLS_AHEAD_MAX: u64 = 8;
 
+/// How far in front of a reader that goes on where it was the disk is read.
+const RUN_AHEAD_BYTES: u64 = CELLS_AHEAD_MAX * CELL_BYTES;
+
 /// A read from disk, and what came of it.
 #[derive(Debug, Default)]
 pub(crate) struct ReadInFlight {
     result: RefCell<Option<Result<Piece, String>>>,
     done: Notify,
+    /// A reader came for it.
+    is_wanted: Cell<bool>,
 }
 
 impl<I: Io> LogInner<I> {
@@ -44,6 +49,7 @@ impl<I: Io> LogInner<I> {
         self.read_ahead(segment, position, ahead)?;
         let key = self.cell_key(segment, position);
         let read = self.start_read(key)?;
+        read.is_wanted.set(true);
         loop {
             let done = read.done.notified();
             if let Some(result) = &*read.result.borrow() {
@@ -130,6 +136,34 @@ impl<I: Io> LogInner<I> {
         Ok(())
     }
 
+    /// Starts reads in front of a reader that is at `position`, as far as there is room for what was not asked for yet.
+    /// `begin` is where an earlier call for the same reader came to. Returns how far it is now.
+    pub(crate) fn run_ahead(self: &Rc<Self>, segment: Offset, position: u64, begin: u64) -> u64 {
+        let Ok(written) = self.written_bytes(segment) else {
+            return begin;
+        };
+        let behind = position - position % CELL_BYTES + CELL_BYTES;
+        let mut next = begin.max(behind);
+        while next < written && next < position.saturating_add(RUN_AHEAD_BYTES) {
+            if !self.is_in_memory(segment, next) && !self.read_if_room(segment, next) {
+                break;
+            }
+            next += CELL_BYTES;
+        }
+        next
+    }
+
+    /// Reads the cell at `position` ahead of its readers. Returns whether that is under way.
+    fn read_if_room(self: &Rc<Self>, segment: Offset, position: u64) -> bool {
+        let key = self.cell_key(segment, position);
+        let shared = &self.shard.shared;
+        let cell_bytes = usize::try_from(CELL_BYTES).expect("a cell is small");
+        let reading = shared.reads.borrow().len() * cell_bytes;
+        let is_under_way = shared.reads.borrow().contains_key(&key);
+        let has_room = shared.cache.borrow().room_ahead_bytes(reading) >= cell_bytes;
+        is_under_way || (has_room && self.start_read(key).is_ok())
+    }
+
     fn cell_key(&self, segment: Offset, position: u64) -> PieceKey {
         let (id, segment) = self.key(segment);
         (id, segment, position - position % CELL_BYTES)
@@ -172,7 +206,12 @@ impl<I: Io> LogInner<I> {
             {
                 let memory_bytes = piece.bytes.len().next_multiple_of(io::ALIGNMENT);
                 let mut cache = inner.shard.shared.cache.borrow_mut();
-                cache.insert(key.0, segment, piece.clone(), memory_bytes);
+                let piece = piece.clone();
+                if running.is_wanted.get() {
+                    cache.insert(key.0, segment, piece, memory_bytes);
+                } else {
+                    cache.insert_ahead(key.0, segment, piece, memory_bytes);
+                }
             }
             *running.result.borrow_mut() = Some(result);
             running.done.notify_all();

@@ -27,9 +27,6 @@ const HINTS_MAX: usize = 16;
 /// Damaged ranges that one read looks at closely.
 const CLOSE_LOOKS_MAX: usize = 16;
 
-/// How much further than asked a sequential reader's read from disk goes.
-const READ_AHEAD_BYTES: u64 = 1 << 20;
-
 /// What a reader asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadRequest {
@@ -108,6 +105,8 @@ struct Collected {
     len_bytes: usize,
     /// Consecutive bytes of one piece that were not handed out yet.
     run: Option<(Piece, Range<u64>)>,
+    /// Of a reader that goes on where it was: the segment, and how far in it reads were started.
+    ran_ahead: Option<(Offset, u64)>,
 }
 
 impl<I: Io> Log<I> {
@@ -148,13 +147,15 @@ impl<I: Io> Log<I> {
             return Ok(data);
         };
         data.first_offset = first.header.base_offset;
-        let beyond = if is_sequential { READ_AHEAD_BYTES } else { 0 };
-        let ahead = first.place.position + request.max_bytes as u64 + beyond;
+        let ahead = first.place.position + request.max_bytes as u64;
         let request = ReadRequest {
             end_offset,
             ..request
         };
-        let mut collected = Collected::default();
+        let mut collected = Collected {
+            ran_ahead: is_sequential.then_some((first.place.segment, 0)),
+            ..Collected::default()
+        };
         let place = inner
             .collect(&request, first, ahead, &mut collected, &mut data)
             .await?;
@@ -438,6 +439,7 @@ impl<I: Io> LogInner<I> {
                     .piece(found.place.segment, at, ahead.max(range.end))
                     .await?;
                 collected.run = Some((piece, at..at));
+                collected.run_ahead(self, found.place.segment, at);
             }
             let (piece, run) = collected.run.as_mut().expect("it was just set");
             run.end = range.end.min(piece.end());
@@ -449,6 +451,14 @@ impl<I: Io> LogInner<I> {
 }
 
 impl Collected {
+    /// Has the disk read on while this is collected, checked and sent.
+    fn run_ahead<I: Io>(&mut self, inner: &Rc<LogInner<I>>, segment: Offset, position: u64) {
+        if let Some((in_segment, reached)) = self.ran_ahead {
+            let begin = if in_segment == segment { reached } else { 0 };
+            self.ran_ahead = Some((segment, inner.run_ahead(segment, position, begin)));
+        }
+    }
+
     fn flush<I: Io>(&mut self, inner: &LogInner<I>) {
         if let Some((piece, range)) = self.run.take()
             && !range.is_empty()

@@ -7,6 +7,7 @@ mod crash;
 mod faults;
 mod log;
 mod loss;
+mod reading;
 mod recovery;
 mod retention;
 mod scrubbing;
