@@ -12,7 +12,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
 use std::rc::Rc;
-use std::slice::Chunks;
 
 use futures_util::future::select;
 use groups::{
@@ -23,7 +22,7 @@ use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Defect, Instant, Io, TaskClass};
 use protocol::Str;
 use protocol::messages::OffsetCommitRequest;
-use records::{BatchBuilder, BatchHeader, Compression, ValidBatch};
+use records::{BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, Compression, ValidBatch};
 use types::{ErrorCode, Offset, TimestampMs};
 
 use super::asking::{Answered, Asked, Asking};
@@ -37,7 +36,7 @@ use crate::shard::Shard;
 use crate::topics::View;
 
 /// Records of one batch of a decision that is split: one that only deletes.
-const SPLIT_RECORDS: usize = 1_000;
+const SPLIT_RECORDS_MAX: usize = 1_000;
 
 /// Groups that a listing looks at within one step: some microseconds of work.
 const GROUPS_PER_STEP: usize = 32;
@@ -407,7 +406,9 @@ impl<I: Io> Coordinator<I> {
         decision: &Decision,
     ) -> Result<Vec<Answer<Landing<I>>>, ErrorCode> {
         let mut landings = Vec::new();
-        for records in decision.batches().flat_map(split) {
+        let len_max_bytes = self.core.borrow().batch_len_max_bytes();
+        let batches = decision.batches();
+        for records in batches.flat_map(|batch| split(batch, len_max_bytes)) {
             let now = moment.wall_clock();
             let batch = encode(records, now, self.codec)?;
             match self.partition.submit(job(self.key(), batch, now)) {
@@ -487,13 +488,35 @@ impl<I: Io> Coordinator<I> {
 }
 
 /// A batch of a decision as what is written: one that only deletes may be long, and need not be written as one.
-fn split(records: &[GroupRecord]) -> Chunks<'_, GroupRecord> {
+fn split(records: &[GroupRecord], len_max_bytes: usize) -> impl Iterator<Item = &[GroupRecord]> {
     let only_deletes = records.iter().all(GroupRecord::is_tombstone);
-    records.chunks(if only_deletes {
-        SPLIT_RECORDS
-    } else {
-        records.len().max(1)
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let count = if only_deletes {
+            fitting(rest, len_max_bytes)
+        } else {
+            rest.len()
+        };
+        let (batch, left) = rest.split_at(count);
+        rest = left;
+        (!batch.is_empty()).then_some(batch)
     })
+}
+
+/// How many of these records make one batch: one at least, if there are any.
+fn fitting(records: &[GroupRecord], len_max_bytes: usize) -> usize {
+    let mut room = len_max_bytes.saturating_sub(BATCH_HEADER_BYTES);
+    let has_room = |record: &&GroupRecord| {
+        let left = room.checked_sub(record.len_in_batch_bytes_bound());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    let count = records
+        .iter()
+        .take(SPLIT_RECORDS_MAX)
+        .take_while(has_room)
+        .count();
+    count.max(1).min(records.len())
 }
 
 /// One batch of these records.

@@ -226,7 +226,8 @@ impl<I: Io> Shard<I> {
     /// Tells the coordinators of new topics and of new configurations.
     pub(crate) fn tell_coordinators(self: &Rc<Self>, before: &View, view: &View) {
         let is_configured = !Rc::ptr_eq(&before.config, &view.config)
-            || before.image.group_configs() != view.image.group_configs();
+            || before.image.group_configs() != view.image.group_configs()
+            || settings::batch_len_max(before) != settings::batch_len_max(view);
         let has_new_topics = before.image.topics_version() != view.image.topics_version();
         for coordinator in self.coordinators.all() {
             if is_configured {

@@ -45,13 +45,16 @@ pub(super) fn codec(view: &View) -> Compression {
         .unwrap_or(Compression::None)
 }
 
-/// `max.message.bytes` of the topic.
-fn batch_len_max(view: &View) -> usize {
+/// The longest batch that the topic takes: `max.message.bytes`, or what a segment holds.
+pub(super) fn batch_len_max(view: &View) -> usize {
     let topic = view.image.topic_named(OFFSETS_TOPIC);
     let settings = topic.and_then(|topic| view.settings(topic.id));
     settings.map_or_else(
         || GroupConfig::default().batch_len_max_bytes,
-        |settings| settings.rules.batch_size_max_bytes,
+        |settings| {
+            let segment = usize::try_from(settings.log.segment_bytes).unwrap_or(usize::MAX);
+            settings.rules.batch_size_max_bytes.min(segment)
+        },
     )
 }
 

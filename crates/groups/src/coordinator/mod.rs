@@ -116,6 +116,12 @@ impl GroupCoordinator {
         }
     }
 
+    /// The longest batch that it may have written, in bytes; decisions that only delete need not keep to it.
+    #[must_use]
+    pub fn batch_len_max_bytes(&self) -> usize {
+        self.config.batch_len_max_bytes
+    }
+
     /// Holds groups to another configuration from now on. Sessions that run keep their length.
     pub fn configure(&mut self, config: GroupConfig) {
         self.config = config;

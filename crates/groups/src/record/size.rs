@@ -21,7 +21,8 @@ impl GroupRecord {
     }
 
     /// No less than what this record adds to a batch.
-    pub(crate) fn len_in_batch_bytes_bound(&self) -> usize {
+    #[must_use]
+    pub fn len_in_batch_bytes_bound(&self) -> usize {
         let fixed = RECORD_OVERHEAD_BYTES + 2 * FIXED_FIELDS_BYTES;
         match self {
             Self::OffsetCommit { key, value } => {

@@ -2,6 +2,7 @@
 //! under bad input.
 
 mod bad_input;
+mod batches;
 mod classic;
 mod crossing;
 mod damage;
