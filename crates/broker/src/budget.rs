@@ -5,7 +5,9 @@
 //! block one another for ever; memory is therefore bounded by the budget plus one frame of the largest size.
 //! A client that stalls is closed by its minimum progress rate (see `connection::sweep`).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use io::sync::{Notify, Permit, Semaphore};
@@ -168,9 +170,15 @@ impl DecodedBudget {
     }
 }
 
+/// The part of the memory for responses that one address may take before it waits for its own to be sent.
+const ANSWERS_PART_OF_ADDRESS: usize = 2;
+
+/// Descriptions of groups that are made at once: each may become long, and none is charged before it is there.
+const LISTINGS_MAX: usize = 4;
+
 /// A shard's memory for encoded responses. How long an answer becomes is known when it is there, so it is charged then;
-/// while that has gone beyond the limit, no further request that is answered at once is taken up. Clones are handles of the
-/// same budget.
+/// while that has gone beyond the limit, no further request of the same class is taken up, and none of an address that
+/// has half of it. Clones are handles of the same budget.
 #[derive(Clone, Debug)]
 pub(crate) struct AnswerBudget {
     shared: Rc<AnswersShared>,
@@ -180,6 +188,9 @@ pub(crate) struct AnswerBudget {
 struct AnswersShared {
     limit_bytes: usize,
     used_bytes: Cell<usize>,
+    /// The parts of it, of those addresses that have any.
+    by_address: RefCell<BTreeMap<IpAddr, usize>>,
+    waiting: Cell<usize>,
     freed: Notify,
 }
 
@@ -187,7 +198,24 @@ struct AnswersShared {
 #[derive(Debug)]
 pub(crate) struct AnswerCharge {
     shared: Rc<AnswersShared>,
+    address: IpAddr,
     bytes: usize,
+}
+
+/// Somebody waits, until this is dropped.
+struct Waiting<'a>(&'a Cell<usize>);
+
+impl<'a> Waiting<'a> {
+    fn count(count: &'a Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl AnswerBudget {
@@ -197,33 +225,50 @@ impl AnswerBudget {
             shared: Rc::new(AnswersShared {
                 limit_bytes,
                 used_bytes: Cell::new(0),
+                by_address: RefCell::default(),
+                waiting: Cell::new(0),
                 freed: Notify::new(),
             }),
         }
     }
 
-    /// Waits until another answer may be made.
-    pub(crate) async fn has_room(&self) {
+    /// Waits until another answer to `address` may be made.
+    pub(crate) async fn has_room(&self, address: IpAddr) {
+        let mut waiting = None;
         loop {
             let freed = self.shared.freed.notified();
-            if !self.is_short() {
+            if self.has_room_now(address) {
                 return;
             }
+            waiting.get_or_insert_with(|| Waiting::count(&self.shared.waiting));
             freed.await;
         }
     }
 
+    fn has_room_now(&self, address: IpAddr) -> bool {
+        let limit = self.shared.limit_bytes;
+        let own = self.shared.by_address.borrow().get(&address).copied();
+        self.shared.used_bytes.get() < limit && own.unwrap_or(0) < limit / ANSWERS_PART_OF_ADDRESS
+    }
+
     /// Whether requests wait for answers to be sent.
     pub(crate) fn is_short(&self) -> bool {
-        self.shared.used_bytes.get() >= self.shared.limit_bytes
+        self.shared.waiting.get() > 0
     }
 
     /// Charges an answer of this length.
-    pub(crate) fn charge(&self, bytes: usize) -> AnswerCharge {
+    pub(crate) fn charge(&self, address: IpAddr, bytes: usize) -> AnswerCharge {
         let used = &self.shared.used_bytes;
         used.set(used.get().saturating_add(bytes));
+        *self
+            .shared
+            .by_address
+            .borrow_mut()
+            .entry(address)
+            .or_default() += bytes;
         AnswerCharge {
             shared: Rc::clone(&self.shared),
+            address,
             bytes,
         }
     }
@@ -233,17 +278,101 @@ impl Drop for AnswerCharge {
     fn drop(&mut self) {
         let used = &self.shared.used_bytes;
         used.set(used.get() - self.bytes);
+        let mut by_address = self.shared.by_address.borrow_mut();
+        if let Some(own) = by_address.get_mut(&self.address) {
+            *own -= self.bytes;
+            if *own == 0 {
+                by_address.remove(&self.address);
+            }
+        }
+        drop(by_address);
         self.shared.freed.notify_all();
+    }
+}
+
+/// The answers of a shard, by what waits for room and what may not.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// To those who join groups and stay in them: what others ask for does not hold them up.
+    members: AnswerBudget,
+    others: AnswerBudget,
+    listings: Semaphore,
+}
+
+impl Answers {
+    /// Makes room for `limit_bytes` of each class.
+    pub(crate) fn new(limit_bytes: usize) -> Self {
+        Self {
+            members: AnswerBudget::new(limit_bytes),
+            others: AnswerBudget::new(limit_bytes),
+            listings: Semaphore::new(LISTINGS_MAX),
+        }
+    }
+
+    /// Waits until a request may be taken up whose answer may be much longer than itself. What it returns is held
+    /// until the answer is charged.
+    pub(crate) async fn admit(&self, key: ApiKey, address: IpAddr) -> Option<Permit> {
+        match key {
+            // Short, or no longer than the request, or of memory that is counted elsewhere. Sessions end while these wait.
+            ApiKey::Produce
+            | ApiKey::Fetch
+            | ApiKey::ApiVersions
+            | ApiKey::InitProducerId
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::SyncGroup
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetDelete => None,
+            ApiKey::ListGroups | ApiKey::DescribeGroups | ApiKey::ConsumerGroupDescribe => loop {
+                self.others.has_room(address).await;
+                let permit = self.listings.acquire(1).await;
+                if self.others.has_room_now(address) {
+                    return Some(permit);
+                }
+            },
+            _ => {
+                self.of(key).has_room(address).await;
+                None
+            }
+        }
+    }
+
+    /// The budget that answers to these requests are charged to.
+    pub(crate) fn of(&self, key: ApiKey) -> &AnswerBudget {
+        match key {
+            ApiKey::JoinGroup
+            | ApiKey::SyncGroup
+            | ApiKey::Heartbeat
+            | ApiKey::LeaveGroup
+            | ApiKey::ConsumerGroupHeartbeat
+            | ApiKey::FindCoordinator
+            | ApiKey::OffsetCommit
+            | ApiKey::OffsetFetch => &self.members,
+            _ => &self.others,
+        }
+    }
+
+    /// Whether requests wait for answers to be sent.
+    pub(crate) fn are_short(&self) -> bool {
+        self.members.is_short() || self.others.is_short()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::Future;
+    use std::net::{IpAddr, Ipv4Addr};
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::{AnswerBudget, RequestBudget};
+    use futures_util::FutureExt as _;
+    use protocol::ApiKey;
+
+    use super::{AnswerBudget, Answers, LISTINGS_MAX, RequestBudget};
+
+    fn address(last: u8) -> IpAddr {
+        Ipv4Addr::new(127, 0, 0, last).into()
+    }
 
     fn is_ready(future: impl Future) -> bool {
         pin!(future)
@@ -284,13 +413,55 @@ mod tests {
     #[test]
     fn answers_beyond_the_limit_hold_up_the_next_until_they_are_sent() {
         let budget = AnswerBudget::new(100);
-        let first = budget.charge(90);
-        assert!(is_ready(budget.has_room()));
-        let second = budget.charge(1_000);
-        assert!(!is_ready(budget.has_room()));
+        let first = budget.charge(address(1), 40);
+        assert!(is_ready(budget.has_room(address(1))));
+        let second = budget.charge(address(2), 1_000);
+        assert!(!is_ready(budget.has_room(address(3))));
         drop(first);
-        assert!(!is_ready(budget.has_room()));
+        assert!(!is_ready(budget.has_room(address(3))));
         drop(second);
-        assert!(is_ready(budget.has_room()));
+        assert!(is_ready(budget.has_room(address(3))));
+    }
+
+    #[test]
+    fn an_address_that_has_half_of_the_memory_for_answers_waits_alone() {
+        let budget = AnswerBudget::new(100);
+        let first = budget.charge(address(1), 50);
+        assert!(!budget.is_short(), "nobody waits");
+        let mut waits = pin!(budget.has_room(address(1)));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        assert!(budget.is_short());
+        assert!(is_ready(budget.has_room(address(2))));
+        drop(first);
+        assert!(waits.as_mut().poll(&mut context).is_ready());
+        assert!(!budget.is_short());
+    }
+
+    #[test]
+    fn members_of_groups_do_not_wait_for_answers_to_others_and_their_heartbeats_for_none() {
+        let answers = Answers::new(100);
+        let listing = answers.of(ApiKey::ListGroups).charge(address(1), 1_000);
+        assert!(!is_ready(answers.admit(ApiKey::Metadata, address(2))));
+        assert!(!is_ready(answers.admit(ApiKey::DescribeGroups, address(2))));
+        assert!(is_ready(answers.admit(ApiKey::JoinGroup, address(1))));
+        let join = answers.of(ApiKey::JoinGroup).charge(address(1), 1_000);
+        assert!(!is_ready(answers.admit(ApiKey::JoinGroup, address(2))));
+        for key in [ApiKey::Heartbeat, ApiKey::OffsetCommit, ApiKey::SyncGroup] {
+            assert!(is_ready(answers.admit(key, address(1))), "{key:?}");
+        }
+        drop((listing, join));
+        assert!(is_ready(answers.admit(ApiKey::Metadata, address(2))));
+    }
+
+    #[test]
+    fn only_a_few_descriptions_of_groups_are_made_at_once() {
+        let answers = Answers::new(100);
+        let admit = || answers.admit(ApiKey::ListGroups, address(1)).now_or_never();
+        let held: Vec<_> = (0..LISTINGS_MAX).map(|_| admit()).collect();
+        assert!(held.iter().all(Option::is_some));
+        assert!(admit().is_none());
+        drop(held);
+        assert!(admit().is_some());
     }
 }

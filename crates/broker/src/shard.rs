@@ -21,7 +21,7 @@ use types::{DurationMs, ErrorCode, ShardId, Uuid};
 
 use crate::advertise::Advertise;
 use crate::api::FetchSessions;
-use crate::budget::{AnswerBudget, DecodedBudget, RequestBudget};
+use crate::budget::{Answers, DecodedBudget, RequestBudget};
 use crate::connection::{self, Accepted, Connection, ReceiveBuffers};
 use crate::controller::{Asker, Command, CommandResult, Controller, Decider};
 use crate::groups::Coordinators;
@@ -184,7 +184,7 @@ pub(crate) struct Shard<I: Io> {
     /// Large requests between their decoding and their answer.
     pub(crate) decoded_budget: DecodedBudget,
     /// Bytes of encoded responses that are not sent yet, without records.
-    pub(crate) answer_budget: AnswerBudget,
+    pub(crate) answers: Answers,
     /// Bytes of records in responses that are not sent yet.
     pub(crate) response_budget: Semaphore,
     pub(crate) connections: RefCell<Slab<Rc<Connection>>>,
@@ -260,7 +260,7 @@ impl<I: Io> Shard<I> {
                 limits.decoded_memory_bytes,
                 limits.request_decoded_max_bytes,
             ),
-            answer_budget: AnswerBudget::new(limits.response_memory_bytes),
+            answers: Answers::new(limits.response_memory_bytes),
             response_budget: Semaphore::new(limits.response_memory_bytes),
             connections: RefCell::default(),
             fetch_sessions: RefCell::new(FetchSessions::new(limits.fetch_sessions_max)),

@@ -33,6 +33,7 @@ mod offset_for_leader_epoch;
 mod produce;
 mod update_features;
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -72,6 +73,8 @@ pub(crate) struct Call<I: Io> {
     pub(crate) frame_bytes: usize,
     /// What the frame was charged.
     _reservation: Option<Reservation>,
+    /// Its turn, where few answers of its kind are made at once.
+    admitted: Option<Permit>,
 }
 
 /// What a handler decided.
@@ -117,6 +120,7 @@ macro_rules! apis {
                     let Some((request, taken)) = call.decode::<kafka::$request>(decoder) else {
                         return Dispatched::Close;
                     };
+                    let mut call = call;
                     let reply = call.reply(DecodedBudget::settle(charged, taken));
                     reply.dispatched(Box::pin($module::handle(call, request)).await)
                 })+
@@ -213,9 +217,7 @@ pub(crate) async fn dispatch<I: Io>(
     else {
         return refuse(shard, connection, "a malformed request header");
     };
-    if answers_at_once(key) {
-        shard.answer_budget.has_room().await;
-    }
+    let admitted = shard.answers.admit(key, connection.peer.ip()).await;
     let call = Call {
         shard: Rc::clone(shard),
         connection: Rc::clone(connection),
@@ -225,16 +227,9 @@ pub(crate) async fn dispatch<I: Io>(
         client_id: header.client_id.unwrap_or_default(),
         frame_bytes,
         _reservation: frame.reservation,
+        admitted,
     };
     handle(call, decoder, charged).await
-}
-
-/// Whether the answer may be much larger than its request, and is made before anything waits.
-fn answers_at_once(key: ApiKey) -> bool {
-    !matches!(
-        key,
-        ApiKey::Produce | ApiKey::Fetch | ApiKey::ApiVersions | ApiKey::InitProducerId
-    )
 }
 
 /// Whether the request, or each group of it, goes to a group's coordinator.
@@ -298,13 +293,15 @@ impl<I: Io> Call<I> {
         self.redirects() && !self.shard.advertise().has_port_per_shard()
     }
 
-    fn reply(&self, decoded: Option<Permit>) -> ReplyTo {
+    fn reply(&mut self, decoded: Option<Permit>) -> ReplyTo {
         ReplyTo {
             key: self.key,
             version: self.version,
             correlation_id: self.correlation_id,
-            answers: self.shard.answer_budget.clone(),
+            answers: self.shard.answers.of(self.key).clone(),
+            address: self.connection.peer.ip(),
             _decoded: decoded,
+            _admitted: self.admitted.take(),
         }
     }
 }
@@ -315,8 +312,11 @@ struct ReplyTo {
     version: i16,
     correlation_id: i32,
     answers: AnswerBudget,
+    address: IpAddr,
     /// What the decoded request was charged, until it is answered.
     _decoded: Option<Permit>,
+    /// Its turn, until the answer is charged.
+    _admitted: Option<Permit>,
 }
 
 impl ReplyTo {
@@ -350,7 +350,9 @@ impl ReplyTo {
             version,
             correlation_id,
             answers,
-            _decoded: _,
+            address,
+            _decoded,
+            _admitted,
         } = self;
         let encoded = io::contain::contain(|| {
             protocol::encode_response_frame(key, version, correlation_id, response)
@@ -362,7 +364,7 @@ impl ReplyTo {
                 let fields = chunks.iter().map(Bytes::len).sum::<usize>();
                 let fields = fields.saturating_sub(records);
                 let is_large = fields >= ANSWER_CHARGED_MIN_BYTES;
-                let charge = is_large.then(|| answers.charge(fields));
+                let charge = is_large.then(|| answers.charge(address, fields));
                 Response::Send(chunks, Held::new(permit, charge))
             }
             Ok(Err(error)) => {

@@ -63,7 +63,7 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
             request_grace: grace(shard.request_budget.is_short()),
             response_grace: grace(
                 responses_left < shard.limits.response_memory_bytes / 4
-                    || shard.answer_budget.is_short(),
+                    || shard.answers.are_short(),
             ),
         };
         for (_, connection) in shard.connections.borrow().iter() {
