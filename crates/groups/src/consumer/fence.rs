@@ -33,13 +33,14 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
         };
         match consumer.soft.due(&member_id, now, member.epoch) {
             Some(reason) if due.len() < FENCED_MAX => due.push((Rc::clone(member), reason)),
-            Some(_) | None => consumer.soft.settle(&member_id, now),
+            Some(_) => consumer.soft.come_up_again(&member_id),
+            None => consumer.soft.settle(&member_id, now),
         }
     }
     let draft = Draft::new(&group.id, &consumer.state, &consumer.soft.looked, turn);
     // The rest is due still, and so comes next.
     for (member, _) in due.split_off(fitting(&draft, turn, &due)) {
-        consumer.soft.settle(&member.member_id, now);
+        consumer.soft.come_up_again(&member.member_id);
     }
     consumer.note_deadline(turn);
     if due.is_empty() {

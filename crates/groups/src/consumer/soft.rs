@@ -160,7 +160,7 @@ impl Soft {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes the members whose noted deadline has come. Each is to be forgotten, or settled.
+    /// Takes the members whose noted deadline has come. Each is to be forgotten, settled, or to come up again.
     pub(super) fn come_up(&mut self, now: Instant) -> Vec<Str> {
         let mut members = Vec::new();
         while self.deadlines.first().is_some_and(|(at, _)| *at <= now) {
@@ -181,6 +181,11 @@ impl Soft {
         self.change(member_id, |timers| {
             timers.rebalance = timers.rebalance.filter(|(at, _)| *at > now);
         });
+    }
+
+    /// Lets a member come up again at once that came up.
+    pub(super) fn come_up_again(&mut self, member_id: &Str) {
+        self.change(member_id, |_timers| {});
     }
 
     /// Moves the deadlines of a member that have passed on to `until`.

@@ -90,6 +90,44 @@ fn members_whose_removal_exceeds_a_batch_are_given_up_in_several() {
 }
 
 #[test]
+fn members_whose_rebalance_timeouts_exceed_a_batch_are_given_up_in_several() {
+    const MEMBERS: usize = 40;
+    let mut config = GroupConfig {
+        batch_len_max_bytes: 16 * 1024,
+        ..GroupConfig::default()
+    };
+    config.consumer.assignment_interval = Duration::ZERO;
+    config.consumer.session_timeout = Duration::from_secs(600);
+    let mut world = World::with(config);
+    world.topic("orders", 40);
+    world.topic("other", 40);
+    let mut members: Vec<Consumer> = (0..MEMBERS)
+        .map(|number| Consumer::new(&format!("{number:01000}"), &["orders"]))
+        .collect();
+    settle(&mut world, &mut members.iter_mut().collect::<Vec<_>>(), 100);
+    // Each is to give its partition away, and keeps it.
+    for member in &mut members {
+        assert_eq!(member.owned.len(), 1);
+        let mut change = beat(&member.member_id, member.epoch);
+        change.subscribed_topic_names = Some(vec!["other".into()]);
+        assert_eq!(world.error(change), ErrorCode::None);
+    }
+    world.pass(Duration::from_millis(59_999));
+    assert_eq!(world.describe().members.len(), MEMBERS);
+    world.due();
+    let rest = world.describe().members.len();
+    assert!(
+        (1..MEMBERS).contains(&rest),
+        "one batch has room for some of them, not {rest}"
+    );
+    world.pass(Duration::from_secs(1));
+    assert!(world.describe().members.is_empty());
+    let missed = world.coordinator.counters().consumer_rebalances_missed;
+    assert_eq!(missed, MEMBERS as u64);
+    world.check_replay();
+}
+
+#[test]
 fn a_member_that_cannot_be_removed_holds_nobody_up() {
     let mut world = World::new();
     world.topic("orders", 1);
