@@ -157,7 +157,10 @@ fn stay(
         assignment: is_told.then(|| assignment_of(&after)),
         ..ConsumerGroupHeartbeatResponse::default()
     };
-    let has_moved = !draft.records.is_empty();
+    // What else a member says, or others do, gives it no more time to let go.
+    let has_moved = replaced.is_some()
+        || (before.state, before.epoch) != (after.state, after.epoch)
+        || before.revoking != after.revoking;
     let consumer = commit(draft, group, turn)?;
     if let Some(replaced) = replaced {
         consumer.soft.forget(&replaced);

@@ -201,6 +201,56 @@ fn who_does_not_give_partitions_away_in_time_is_given_up() {
     assert_eq!(assigned(&world.heartbeat(beat("b", 3))), Some(vec![0, 1]));
 }
 
+/// A group in which `a` has to give partition 1 of `orders` away to `b`, within 60 seconds, and has all of `other`.
+fn stuck() -> World {
+    let mut config = GroupConfig::default();
+    config.consumer.assignment_interval = Duration::ZERO;
+    config.consumer.session_timeout = Duration::from_secs(600);
+    let mut world = World::with(config);
+    world.topic("orders", 2);
+    world.topic("other", 1);
+    world.heartbeat(join("a", &["orders", "other"]));
+    world.heartbeat(join("b", &["orders"]));
+    let told = assigned(&world.heartbeat(beat("a", 2)));
+    assert_eq!(told.map(|told| told.len()), Some(2));
+    world
+}
+
+#[test]
+fn whatever_a_member_says_it_gets_no_more_time_to_give_partitions_away() {
+    let mut world = stuck();
+    for number in 0..6 {
+        world.pass(Duration::from_millis(9_999));
+        let mut again = beat("a", 2);
+        again.rack_id = Some(format!("rack-{number}").as_str().into());
+        world.client_id = format!("client-{number}").as_str().into();
+        assert_eq!(world.error(again), ErrorCode::None);
+        // Nor do others gain it any.
+        world.topic("other", 2 + number);
+        let epoch = world.describe().members[1].member_epoch;
+        assert_eq!(world.error(beat("b", epoch)), ErrorCode::None);
+    }
+    world.pass(Duration::from_millis(6));
+    assert_eq!(world.error(beat("a", 2)), ErrorCode::UnknownMemberId);
+    assert_eq!(world.coordinator.counters().consumer_rebalances_missed, 1);
+    let epoch = world.describe().members[0].member_epoch;
+    let told = assigned(&world.heartbeat(beat("b", epoch)));
+    assert_eq!(told, Some(vec![0, 1]));
+}
+
+#[test]
+fn a_member_that_has_more_to_give_away_has_its_time_for_that() {
+    let mut world = stuck();
+    world.pass(Duration::from_secs(50));
+    let mut change = beat("a", 2);
+    change.subscribed_topic_names = Some(vec!["orders".into()]);
+    assert_eq!(world.error(change), ErrorCode::None);
+    world.pass(Duration::from_millis(59_999));
+    assert_eq!(world.describe().members.len(), 2);
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.describe().members.len(), 1);
+}
+
 #[test]
 fn the_time_to_give_partitions_away_begins_anew_when_the_broker_returns() {
     let mut config = GroupConfig::default();
