@@ -360,7 +360,7 @@ fn session_end(turn: &Turn<'_>, span: Duration) -> Instant {
 }
 
 /// How many members a group may have.
-fn members_max(turn: &Turn<'_>) -> usize {
+pub(crate) fn members_max(turn: &Turn<'_>) -> usize {
     turn.config.classic_members_max.min(MEMBERS_MAX)
 }
 

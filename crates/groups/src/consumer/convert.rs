@@ -30,7 +30,7 @@ use super::state::State;
 use super::subscription::{self, NAMES_MAX};
 use super::{Refusal, consumer_of, target};
 use crate::assignor::Assignment;
-use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup};
+use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup, members_max};
 use crate::context::Topics;
 use crate::group::{Group, GroupKind, Turn};
 use crate::record::GroupRecord;
@@ -272,7 +272,7 @@ fn can_downgrade(state: &State, leaving: &[Rc<Member>], turn: &Turn<'_>) -> bool
     remaining > 0
         && state.classic_members.saturating_sub(leaving_classic) == remaining
         && turn.config.consumer.migration.allows_downgrade()
-        && remaining <= turn.config.classic_members_max
+        && remaining <= members_max(turn)
 }
 
 /// Whether the members of a group that was downgraded have to agree anew.

@@ -55,8 +55,7 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
             }
         }
     } else if let GroupKind::Consumer(consumer) = &mut group.kind {
-        // What the group becomes does not fit a batch, or one member with enormous ids does not. Perhaps it does when
-        // the topic's configuration has changed, or others have left.
+        // One member with enormous ids does not fit a batch. Perhaps it does when the topic's configuration has changed.
         for member in given_up {
             consumer
                 .soft

@@ -32,6 +32,8 @@ struct Classic {
     generation: i32,
     owned: Vec<i32>,
     protocols: Vec<&'static str>,
+    /// What its assignor says beside.
+    user_data: Bytes,
 }
 
 impl Classic {
@@ -50,6 +52,7 @@ impl Classic {
                 topic: Str::from_static("orders"),
                 partitions: self.owned.clone(),
             }],
+            user_data: Some(self.user_data.clone()),
             ..ConsumerProtocolSubscription::default()
         };
         let metadata = embed(&subscription, 1);
@@ -343,6 +346,51 @@ fn the_last_consumer_member_that_crashes_downgrades_the_group_too() {
     }
     assert_eq!(group_type(&world), "classic");
     assert_eq!(classic.beat(&mut world), ErrorCode::RebalanceInProgress);
+}
+
+#[test]
+fn a_group_that_would_not_fit_a_batch_as_a_classic_one_stays_a_consumer_group() {
+    for crashes in [false, true] {
+        let mut config = at_once();
+        config.batch_len_max_bytes = 8_000;
+        let mut world = World::with(config);
+        world.topic("orders", 24);
+        let joined = world.heartbeat(join("new", &["orders"]));
+        let mut rest: Vec<Classic> = (0..3)
+            .map(|_| Classic {
+                protocols: vec!["range"],
+                user_data: Bytes::from(vec![1; 3_000]),
+                ..Classic::new()
+            })
+            .collect();
+        for classic in &mut rest {
+            assert_eq!(classic.join(&mut world), ErrorCode::None);
+            assert_eq!(classic.sync(&mut world), ErrorCode::None);
+        }
+        if !crashes {
+            let leave = beat("new", -1);
+            assert!(joined.member_epoch > 0);
+            assert_eq!(world.error(leave), ErrorCode::None);
+        }
+        for _ in 0..20 {
+            world.pass(Duration::from_secs(3));
+            for classic in &mut rest {
+                classic.follow(&mut world);
+            }
+        }
+        assert_eq!(group_type(&world), "consumer");
+        assert_eq!(world.describe().members.len(), 3);
+        let counters = world.coordinator.counters();
+        assert_eq!(counters.consumer_sessions_expired, u64::from(crashes));
+        let mut owned: Vec<i32> = rest.iter().flat_map(|it| it.owned.clone()).collect();
+        owned.sort_unstable();
+        assert_eq!(owned, (0..24).collect::<Vec<_>>());
+        // When one more has left, the others fit.
+        let last = rest.pop().expect("three");
+        assert_eq!(last.leave(&mut world), ErrorCode::None);
+        assert_eq!(group_type(&world), "classic");
+        world.check_replay();
+    }
 }
 
 #[test]
