@@ -42,7 +42,10 @@ pub(crate) fn join(
         caller,
         request,
     };
-    let is_first = group.is_vacant();
+    let first = group.is_vacant().then(|| {
+        let now = turn.context.wall_clock;
+        first_record(group, group_id, now)
+    });
     match join.check(group, turn) {
         Ok(()) if request.member_id.is_empty() => join.newcomer(group, turn),
         Ok(()) => join.known(group, turn),
@@ -50,8 +53,8 @@ pub(crate) fn join(
     }
     // Groups that have made way for it have left records, too.
     let is_written = turn.out.records.iter().any(|it| it.group_id() == group_id);
-    if is_first && !group.is_vacant() && !is_written {
-        turn.write(first_record(group_id, turn.context.wall_clock));
+    if let Some(first) = first.filter(|_| !group.is_vacant() && !is_written) {
+        turn.write(first);
     }
 }
 
@@ -254,10 +257,4 @@ impl Join<'_> {
         let response = in_version(response, self.caller.version);
         turn.reply(self.caller, Reply::JoinGroup(response));
     }
-}
-
-/// The response to a JoinGroup under a member id that the group does not have.
-pub(crate) fn unknown_member(request: &JoinGroupRequest, caller: &Caller) -> JoinGroupResponse {
-    let response = refusal(request.member_id.clone(), ErrorCode::UnknownMemberId);
-    in_version(response, caller.version)
 }

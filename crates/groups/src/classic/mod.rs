@@ -40,7 +40,7 @@ use crate::memory::ITEM_BYTES;
 use crate::record::GroupRecord;
 
 pub(crate) use heartbeat::heartbeat;
-pub(crate) use join::{KNOWN_MEMBER_ID_VERSION, join, unknown_member};
+pub(crate) use join::{KNOWN_MEMBER_ID_VERSION, join};
 pub(crate) use leave::{BATCHED_LEAVE_VERSION, leave, respond as respond_to_leave};
 use member::Member;
 pub use member::join_group_error;
@@ -364,12 +364,14 @@ pub(crate) fn members_max(turn: &Turn<'_>) -> usize {
     turn.config.classic_members_max.min(MEMBERS_MAX)
 }
 
-/// The record that brings a group into the log before it has members.
-fn first_record(group_id: &Str, now: TimestampMs) -> GroupRecord {
+/// The record that brings a group into the log before it has members. One that [takes the place of
+/// another](ClassicGroup::after) goes on being empty since then.
+fn first_record(group: &ClassicGroup, group_id: &Str, now: TimestampMs) -> GroupRecord {
     let value = GroupMetadataValue {
+        protocol_type: group.protocol_type.clone().unwrap_or_default(),
         protocol: None,
         leader: None,
-        current_state_timestamp: now.0,
+        current_state_timestamp: group.state_since.unwrap_or(now).0,
         ..GroupMetadataValue::default()
     };
     metadata_record(group_id, Some(value))

@@ -4,7 +4,7 @@ use protocol::Str;
 use protocol::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
 use types::{ErrorCode, TimestampMs};
 
-use super::{ClassicGroup, State};
+use super::{CONSUMER_PROTOCOL_TYPE, ClassicGroup, State};
 
 /// From when on the retention of a group's offsets counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,18 @@ pub(crate) enum RetentionFrom {
 }
 
 impl ClassicGroup {
+    /// A group of consumers without members that takes the place of one of the other protocol, which has been empty
+    /// since then. Nothing is known of it until somebody joins.
+    pub(crate) fn after(empty_since: Option<TimestampMs>) -> Self {
+        let mut group = Self {
+            protocol_type: Some(Str::from_static(CONSUMER_PROTOCOL_TYPE)),
+            state_since: empty_since,
+            ..Self::default()
+        };
+        group.update_subscribed_topics();
+        group
+    }
+
     /// Kafka's name of its state.
     pub(crate) fn state_name(&self) -> &'static str {
         self.state.name()

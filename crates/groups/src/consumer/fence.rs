@@ -55,7 +55,8 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
             }
         }
     } else if let GroupKind::Consumer(consumer) = &mut group.kind {
-        // One member with enormous ids does not fit a batch. Perhaps it does when the topic's configuration has changed.
+        // One member with enormous ids does not fit a batch. Perhaps it does when the topic's configuration has
+        // changed.
         for member in given_up {
             consumer
                 .soft

@@ -40,7 +40,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use protocol::Str;
-use types::ErrorCode;
+use types::{ErrorCode, TimestampMs};
 
 use self::draft::Draft;
 use self::member::{Member, MemberState};
@@ -75,9 +75,14 @@ impl ConsumerGroup {
         self.state.members.is_empty()
     }
 
+    /// Since when it has no members; of one that was loaded without any, since its loading.
+    pub(crate) fn empty_since(&self) -> Option<TimestampMs> {
+        self.soft.empty_since.filter(|_| self.is_empty())
+    }
+
     /// From when on offsets of topics that nobody subscribes to are kept for the retention time.
     pub(crate) fn retention_from(&self) -> RetentionFrom {
-        let since = self.soft.empty_since.filter(|_| self.is_empty());
+        let since = self.empty_since();
         since.map_or(RetentionFrom::Commit, RetentionFrom::Since)
     }
 

@@ -10,6 +10,7 @@ use protocol::messages::{
 use types::ErrorCode;
 
 use super::GroupCoordinator;
+use crate::classic::ClassicGroup;
 use crate::context::{Caller, Context};
 use crate::decision::{Decision, Reply, Request};
 use crate::group::{Group, GroupKind, Turn};
@@ -198,23 +199,25 @@ impl GroupCoordinator {
     }
 }
 
-/// JoinGroup, once the group is found or made. An empty consumer group becomes a classic one.
+/// JoinGroup, once the group is found or made. An empty consumer group becomes a classic one, unless who joins is
+/// refused.
 fn join_group(group: &mut Group, turn: &mut Turn<'_>, caller: &Caller, request: &JoinGroupRequest) {
     if let GroupKind::Consumer(members) = &group.kind {
         if !members.is_empty() {
             consumer::join_classic(group, turn, caller, request);
             return;
         }
-        if !request.member_id.is_empty() {
-            // A member that this group does not have, whatever it becomes.
-            turn.reply(
-                caller,
-                Reply::JoinGroup(classic::unknown_member(request, caller)),
-            );
-            return;
+        // The group changes when the member is taken, and what it was goes before what is written of it.
+        let mut classic = ClassicGroup::after(members.empty_since());
+        let mut tombstones = Vec::new();
+        members.tombstones(&group.id, &mut tombstones);
+        let written = turn.out.records.len();
+        classic::join(&mut classic, &group.id, turn, caller, request);
+        if !classic.is_vacant() {
+            turn.out.records.splice(written..written, tombstones);
+            group.kind = GroupKind::Classic(classic);
         }
-        members.tombstones(&group.id, &mut turn.out.records);
-        group.kind = GroupKind::default();
+        return;
     }
     let id = group.id.clone();
     if let GroupKind::Classic(classic) = &mut group.kind {

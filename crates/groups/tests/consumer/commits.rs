@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use groups::{GroupConfig, GroupRecord, Reply, Request};
 use protocol::Str;
-use protocol::messages::OffsetCommitRequest;
+use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use protocol::messages::{JoinGroupRequest, OffsetCommitRequest};
 use types::ErrorCode;
 
 use super::world::{GROUP, World, beat, code, join, owned};
@@ -168,4 +169,101 @@ fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
     assert!(!expired(&world));
     world.pass(Duration::from_secs(50));
     assert!(expired(&world));
+}
+
+/// A group whose only member has left 10 seconds ago, 110 seconds after it committed; offsets are kept for 60.
+fn left_a_moment_ago() -> World {
+    let config = GroupConfig {
+        offsets_retention: Duration::from_secs(60),
+        offsets_retention_check_interval: Duration::from_secs(1),
+        ..GroupConfig::default()
+    };
+    let mut world = World::with(config);
+    world.topic("orders", 1);
+    world.restart();
+    world.heartbeat(join("a", &["orders"]));
+    assert_eq!(commit(&mut world, 9, "a", 2, 0), ErrorCode::None);
+    for _ in 0..10 {
+        world.pass(Duration::from_secs(10));
+        world.heartbeat(beat("a", 2));
+    }
+    assert_eq!(world.error(beat("a", -1)), ErrorCode::None);
+    world.pass(Duration::from_secs(10));
+    world
+}
+
+fn has_expired(world: &World) -> bool {
+    let mut log = world.log.iter();
+    log.any(|record| matches!(record, GroupRecord::OffsetCommit { value: None, .. }))
+}
+
+/// A JoinGroup in a version that is told its id first.
+fn classic_join(world: &mut World, request: JoinGroupRequest) -> ErrorCode {
+    let request = JoinGroupRequest {
+        group_id: Str::from_static(GROUP),
+        session_timeout_ms: 10_000,
+        rebalance_timeout_ms: 10_000,
+        protocol_type: Str::from_static("consumer"),
+        ..request
+    };
+    match world.ask(4, Request::JoinGroup(request)) {
+        Reply::JoinGroup(response) => code(response.error_code),
+        other => unreachable!("a join is answered as such, not {other:?}"),
+    }
+}
+
+fn range() -> Vec<JoinGroupRequestProtocol> {
+    vec![JoinGroupRequestProtocol {
+        name: Str::from_static("range"),
+        ..JoinGroupRequestProtocol::default()
+    }]
+}
+
+#[test]
+fn a_join_that_is_refused_leaves_an_empty_consumer_group_as_it_is() {
+    let mut world = left_a_moment_ago();
+    let before = (world.log.len(), world.coordinator.memory_bytes());
+    let without_protocols = JoinGroupRequest::default();
+    assert_eq!(
+        classic_join(&mut world, without_protocols),
+        ErrorCode::InconsistentGroupProtocol
+    );
+    let unknown = JoinGroupRequest {
+        member_id: Str::from_static("a"),
+        protocols: range(),
+        ..JoinGroupRequest::default()
+    };
+    assert_eq!(
+        classic_join(&mut world, unknown),
+        ErrorCode::UnknownMemberId
+    );
+    assert_eq!(world.state(), "Empty");
+    let after = (world.log.len(), world.coordinator.memory_bytes());
+    assert_eq!(after, before);
+    world.pass(Duration::from_secs(40));
+    assert!(!has_expired(&world), "its members left 50 seconds ago");
+    world.pass(Duration::from_secs(11));
+    assert!(has_expired(&world));
+    world.check_replay();
+}
+
+#[test]
+fn who_was_given_an_id_and_does_not_come_back_takes_no_offsets_of_an_empty_consumer_group() {
+    for restarts in [false, true] {
+        let mut world = left_a_moment_ago();
+        let new = JoinGroupRequest {
+            protocols: range(),
+            ..JoinGroupRequest::default()
+        };
+        assert_eq!(classic_join(&mut world, new), ErrorCode::MemberIdRequired);
+        world.check_replay();
+        if restarts {
+            world.restart();
+        }
+        world.pass(Duration::from_secs(40));
+        assert!(!has_expired(&world), "its members left 50 seconds ago");
+        world.pass(Duration::from_secs(11));
+        assert!(has_expired(&world));
+        world.check_replay();
+    }
 }
