@@ -68,7 +68,8 @@ started()
 consumer = KafkaConsumer(
     bootstrap_servers=args.bootstrap, group_id=args.group, auto_offset_reset="earliest", enable_auto_commit=False,
     session_timeout_ms=args.session_ms, heartbeat_interval_ms=args.heartbeat_ms, reconnect_backoff_max_ms=500,
-    partition_assignment_strategy=assignors, **more)
+    # A broker may be away when it begins, and on a busy machine for longer than the 30 s that it waits otherwise.
+    bootstrap_timeout_ms=120_000, partition_assignment_strategy=assignors, **more)
 consumer.subscribe([args.topic], listener=Listener())
 # A commit is refused while partitions are assigned anew: who is asked to end then goes on until it has committed.
 while running or positions:
