@@ -258,3 +258,13 @@ impl Join<'_> {
         turn.reply(self.caller, Reply::JoinGroup(response));
     }
 }
+
+/// The response to a JoinGroup that is refused without a look at its group.
+pub(crate) fn refused(
+    request: &JoinGroupRequest,
+    error: ErrorCode,
+    caller: &Caller,
+) -> JoinGroupResponse {
+    let response = refusal(request.member_id.clone(), error);
+    in_version(response, caller.version)
+}

@@ -40,7 +40,7 @@ use crate::memory::ITEM_BYTES;
 use crate::record::GroupRecord;
 
 pub(crate) use heartbeat::heartbeat;
-pub(crate) use join::{KNOWN_MEMBER_ID_VERSION, join};
+pub(crate) use join::{KNOWN_MEMBER_ID_VERSION, join, refused};
 pub(crate) use leave::{BATCHED_LEAVE_VERSION, leave, respond as respond_to_leave};
 use member::Member;
 pub use member::join_group_error;
@@ -233,8 +233,16 @@ impl ClassicGroup {
         let protocol = value.protocol.clone().unwrap_or_default();
         for metadata in &value.members {
             let member = Member::restored(metadata, &protocol);
+            // A log may name one twice that no coordinator of ours has written. As in Kafka, the last one is it.
+            self.make_place(&member, turn);
             self.insert(member);
         }
+        let leads = |leader: &Str| self.members.contains_key(leader);
+        self.leader = value.leader.clone().filter(leads);
+        self.leader = self
+            .leader
+            .take()
+            .or_else(|| self.members.keys().next().cloned());
         if !self.members.is_empty() {
             self.state = State::Stable;
         }

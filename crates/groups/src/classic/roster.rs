@@ -5,6 +5,7 @@ use protocol::messages::{JoinGroupRequest, JoinGroupResponse, SyncGroupResponse}
 use types::ErrorCode;
 
 use super::member::{AwaitingJoin, Member, in_version};
+use super::pending::PendingIds;
 use super::{ClassicGroup, State};
 use crate::decision::Reply;
 use crate::group::Turn;
@@ -29,6 +30,21 @@ impl ClassicGroup {
         self.count(&member);
         let before = self.members.insert(member.id.clone(), member);
         assert!(before.is_none(), "two members of one id");
+    }
+
+    /// Takes the ids back that were given out and not used.
+    pub(crate) fn forget_ids_given_out(&mut self) {
+        self.pending = PendingIds::default();
+    }
+
+    /// Removes whoever has the id or the instance id of this member.
+    pub(super) fn make_place(&mut self, member: &Member, turn: &mut Turn<'_>) {
+        self.remove(&member.id, turn);
+        let instance_id = member.instance_id.as_ref();
+        let same = instance_id.and_then(|id| self.static_members.get(id).cloned());
+        if let Some(id) = same {
+            self.remove(&id, turn);
+        }
     }
 
     /// Removes a member or an id that was given out; one that waits is told that it is unknown, and may join anew.

@@ -74,6 +74,9 @@ impl GroupCoordinator {
             group.check_delete()?;
             group.offsets.tombstones(&group.id, &mut turn.out.records);
             group.tombstones(&mut turn.out.records);
+            if let GroupKind::Classic(classic) = &mut group.kind {
+                classic.forget_ids_given_out();
+            }
             Ok(())
         });
         let error = deleted.unwrap_or(Err(ErrorCode::GroupIdNotFound)).err();

@@ -3,7 +3,7 @@
 use protocol::Str;
 use protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    HeartbeatResponse, JoinGroupRequest, LeaveGroupRequest, LeaveGroupResponse,
     OffsetCommitRequest, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest,
     SyncGroupResponse,
 };
@@ -108,11 +108,7 @@ impl GroupCoordinator {
             joined.is_none().then_some(ErrorCode::GroupMaxSizeReached)
         };
         if let Some(error) = error {
-            let response = JoinGroupResponse {
-                error_code: error.code(),
-                member_id: request.member_id.clone(),
-                ..JoinGroupResponse::default()
-            };
+            let response = classic::refused(request, error, caller);
             out.reply(caller.ticket, Reply::JoinGroup(response));
         }
     }

@@ -6,6 +6,7 @@ mod memory;
 mod metrics;
 mod properties;
 mod records;
+mod restoring;
 mod script;
 mod scripts;
 mod show;

@@ -37,4 +37,5 @@ scripts! {
     commits_are_checked_partition_by_partition
     a_lost_response_is_repeated
     groups_are_listed_by_state_and_type
+    ids_that_were_given_out_go_with_their_group
 }
