@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use records::{BatchBuilder, BatchHeader, Compression, NewRecord, ValidBatch};
-use runtime::{CoreChoice, CorePlan, GlommioIo, Shards, Supervisor, Topology};
+use runtime::{CorePlan, GlommioIo, Shards, Supervisor};
 use storage::{Log, LogConfig, LogIdentity, ReadRequest, ShardStorage, StorageConfig};
 use types::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
 
@@ -34,7 +34,7 @@ struct Worker {
 impl Worker {
     fn start() -> Self {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-        let plan = CorePlan::new(&CoreChoice::Count(1), &Topology::detect()).expect("a plan");
+        let plan = CorePlan::first_cpus(1);
         let (work, jobs) = flume::bounded::<Work>(1);
         let (done, measured) = flume::bounded(1);
         let seeds = vec![(directory.path().to_path_buf(), jobs, done)];

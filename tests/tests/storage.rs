@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use io::Io as _;
 use records::{BatchBuilder, BatchHeader, BatchIter, Compression, NewRecord, ValidBatch};
-use runtime::{CoreChoice, CorePlan, GlommioIo, Shards, Supervisor, Topology};
+use runtime::{CorePlan, GlommioIo, Shards, Supervisor};
 use storage::{
     Cleaner, CleanerConfig, LastKnown, Log, LogConfig, LogIdentity, ReadRequest, ShardStorage,
     StorageConfig,
@@ -26,7 +26,7 @@ fn on_shard<F: Future<Output = ()> + 'static>(
     after: impl FnOnce(&Path),
 ) {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let plan = CorePlan::new(&CoreChoice::Count(1), &Topology::detect()).expect("a plan");
+    let plan = CorePlan::first_cpus(1);
     let supervisor = Supervisor::without_signals();
     let (passed, verdict) = flume::bounded(1);
     let seeds = vec![(directory.path().to_path_buf(), passed)];

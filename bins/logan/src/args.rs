@@ -15,6 +15,8 @@ Examples:
       A broker as the file says; keys and values are Kafka's, and a Kafka 4.3 broker's file works as it is.
   logan config check server.properties
       Everything that is wrong with the file, without starting anything.
+  logan topology --config server.properties
+      The machine, where the broker's threads would run on it, and why.
   logan --override listeners=PLAINTEXT://127.0.0.1:0 --override log.dirs=/tmp/logan
       The built-in configuration with two other values, on any free port.
   LOGAN_SHARD_CORES=4 LOGAN_NUM_PARTITIONS=8 logan --config server.properties
@@ -75,6 +77,24 @@ Examples:
   logan config docs | less
   logan config docs > configuration.md";
 
+const TOPOLOGY: &str = "\
+Nothing is started, and nothing on the machine is changed.
+
+Examples:
+  logan topology
+  logan topology --config server.properties
+  logan topology --override shard.cores=nodes:0                 what would be, otherwise
+  logan topology --output json | jq -c '.plan.shards[]'
+  logan topology --root ./copy-of-another-machine               with its /sys and /proc in it
+
+Exit codes:
+  0  shown
+  2  the configuration is wrong, or asks for CPUs that are not there";
+
+const MAN: &str = "\
+Examples:
+  logan man ~/.local/share/man/man1                             then: man logan-config-check";
+
 /// A message broker that Kafka clients talk to.
 #[derive(Debug, Parser)]
 #[command(name = "logan", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
@@ -107,6 +127,30 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Show the machine, where the broker's threads would run on it, and why.
+    #[command(after_help = TOPOLOGY)]
+    Topology(TopologyArgs),
+    /// Write the manual pages of logan.
+    #[command(after_help = MAN)]
+    Man {
+        /// An existing directory that gets a page for each command.
+        directory: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TopologyArgs {
+    #[command(flatten)]
+    pub(crate) written: WrittenArgs,
+    /// Look at the `sys` and `proc` below this directory instead of this machine's.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) root: Option<PathBuf>,
+    /// How it is written.
+    #[arg(short, long, value_enum, default_value_t = OutputFormat::Table)]
+    pub(crate) output: OutputFormat,
+    /// When to use colours; NO_COLOR turns them off, too.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorWhen::Auto)]
+    pub(crate) color: ColorWhen,
 }
 
 #[derive(Debug, Subcommand)]

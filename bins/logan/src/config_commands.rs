@@ -1,15 +1,19 @@
 //! `logan config`: checks, prints and explains configurations. Nothing is started, and no directory is touched.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use command_line::{ColorWhen, Column, Failure, Output, OutputFormat, Tabular, or_dash};
 use config::{BrokerConfig, ConfigError, Effective, Origin, Sources};
 use serde::Serialize;
+use topology::Root;
 
-use crate::args::{ConfigCommand, WrittenArgs};
+use crate::EXIT_CODE_USAGE;
+use crate::args::{Args, ConfigCommand, WrittenArgs};
+use crate::cores::Cores;
 use crate::written::Written;
-use crate::{EXIT_CODE_USAGE, plan_cores};
 
 /// Carries out a command.
 pub(crate) fn run(command: &ConfigCommand) -> ExitCode {
@@ -43,7 +47,17 @@ pub(crate) fn run(command: &ConfigCommand) -> ExitCode {
     }
 }
 
-fn ended(outcome: Result<(), Failure>, output: &Output) -> ExitCode {
+/// Writes a manual page for the program and for each of its commands.
+pub(crate) fn write_man_pages(directory: &Path) -> ExitCode {
+    let output = Output::local(OutputFormat::Table, ColorWhen::Auto);
+    ended(
+        command_line::write_man_pages(Args::command(), directory),
+        &output,
+    )
+}
+
+/// Reports what went wrong, if anything.
+pub(crate) fn ended(outcome: Result<(), Failure>, output: &Output) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -119,7 +133,7 @@ fn examine(sources: &Sources, is_strict: bool) -> Findings {
         Ok(config) => {
             let mut findings = Findings::default();
             // Another machine may have other cores: this one's say nothing for sure.
-            if let Err(problem) = plan_cores(&config) {
+            if let Err(problem) = Cores::plan(&config, &Root::system()) {
                 let problem = format!("{problem:#}").replace('\n', "; ");
                 findings
                     .warnings

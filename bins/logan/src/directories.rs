@@ -11,9 +11,8 @@ use broker::LogDirectory;
 use storage::checkpoint::{
     CLEAN_SHUTDOWN_FILE, META_PROPERTIES_FILE, MetaProperties, PARTITION_METADATA_FILE,
 };
+use topology::{DataDirectory, Root};
 use types::{NodeId, Uuid};
-
-use crate::device;
 
 /// Kafka's name for the file whose lock a running broker holds.
 const LOCK_FILE: &str = ".lock";
@@ -70,7 +69,7 @@ impl Directories {
                 path: path.clone(),
                 is_clean: id.is_ok() && path.join(CLEAN_SHUTDOWN_FILE).exists(),
                 failure: id.as_ref().err().cloned(),
-                numa_node: device::numa_node(path),
+                numa_node: numa_node(path),
                 id: id.unwrap_or(Uuid::ZERO),
             };
             announce(&directory);
@@ -270,4 +269,10 @@ fn random_id() -> Result<Uuid> {
     let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     read.context("cannot read random bytes")?;
     Ok(Uuid::from_random(bytes))
+}
+
+/// The node of the disk that holds a directory, or -1, as the kernel writes it.
+fn numa_node(path: &Path) -> i32 {
+    let node = DataDirectory::find(&Root::system(), path).node;
+    node.and_then(|node| i32::try_from(node).ok()).unwrap_or(-1)
 }

@@ -3,11 +3,13 @@
 
 mod args;
 mod config_commands;
-mod device;
+mod cores;
 mod directories;
 mod listen;
 mod metrics;
 mod reload;
+mod service;
+mod topology_command;
 mod watch;
 mod written;
 
@@ -20,15 +22,17 @@ use anyhow::{Context as _, Result, bail};
 use args::{Args, Command};
 use broker::{Advertise, OnChange, ShardCommand, ShardEvent, ShardSeed, ShardSetup};
 use clap::{CommandFactory as _, Parser as _};
-use config::{BrokerConfig, ConfigError, ShardCores};
+use config::{BrokerConfig, ConfigError};
+use cores::Cores;
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
 use metrics::ShardMetrics;
 use reload::Reloader;
 use runtime::{
-    CoreChoice, CorePlan, Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender,
-    Shards, Supervisor, Topology,
+    Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender, Shards, Supervisor,
 };
+use service::Service;
+use topology::Root;
 use tracing_subscriber::EnvFilter;
 use written::{Written, log_warnings};
 
@@ -53,8 +57,11 @@ fn main() -> ExitCode {
         clap_complete::generate(shell, &mut Args::command(), "logan", &mut std::io::stdout());
         return ExitCode::SUCCESS;
     }
-    if let Some(Command::Config { command }) = &args.command {
-        return config_commands::run(command);
+    match &args.command {
+        Some(Command::Config { command }) => return config_commands::run(command),
+        Some(Command::Topology(args)) => return topology_command::run(args),
+        Some(Command::Man { directory }) => return config_commands::write_man_pages(directory),
+        None => {}
     }
     begin_logging();
     let written = Written::new(&args.written);
@@ -63,12 +70,12 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error, EXIT_CODE_USAGE),
     };
     log_warnings(&config.warnings);
-    let plan = match plan_cores(&config) {
-        Ok(plan) => plan,
+    let cores = match Cores::plan(&config, &Root::system()) {
+        Ok(cores) => cores,
         Err(error) => return fail(&format!("{error:#}"), EXIT_CODE_USAGE),
     };
-    let reloader = Reloader::new(written, text, config.clone(), plan.shards.len());
-    match run(config, &plan, reloader) {
+    let reloader = Reloader::new(written, text, config.clone(), cores.shard_count());
+    match run(config, &cores, reloader) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 1),
     }
@@ -100,38 +107,33 @@ fn configure(written: &Written) -> Result<(BrokerConfig, Option<String>), Config
     Ok((BrokerConfig::from_sources(&sources)?, text))
 }
 
-/// Which cores run a shard: what the configuration asks for, if this machine has it.
-fn plan_cores(config: &BrokerConfig) -> Result<CorePlan> {
-    let choice = core_choice(&config.values.shard_cores);
-    let plan = CorePlan::new(&choice, &Topology::detect()).context("shard.cores")?;
-    config.check_shards(plan.shards.len())?;
-    Ok(plan)
-}
-
 /// The broker's life.
-fn run(config: BrokerConfig, plan: &CorePlan, mut reloader: Reloader) -> Result<()> {
+fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader) -> Result<()> {
     let descriptors_max =
         runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
-    let shard_count = plan.shards.len();
+    let shard_count = cores.shard_count();
     let descriptors_left = connections_max(descriptors_max, shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let metrics_listener = metrics::open(&config)?;
     let limits = listen::connection_limits(&config, descriptors_left);
-    let (settings, setter) = RouterSettings::changeable(limits);
+    let (mut settings, setter) = RouterSettings::changeable(limits);
+    settings.cpus.clone_from(&cores.plan.router);
     let on_change = OnChange::call(move |config| {
         setter.set(listen::connection_limits(config, descriptors_left));
     });
+    cores.settle();
+    let service = Service::begin();
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (mut machine, seeds) = prepare(
         config,
         descriptors_max,
         &directories,
         &listeners,
-        (shard_count, on_change),
+        (cores, on_change),
     );
     let shards = Shards::start(
-        plan,
+        &cores.seats(),
         &supervisor,
         seeds,
         |io: GlommioIo, mut seed: ShardSeed<GlommioIo>| async move {
@@ -146,16 +148,19 @@ fn run(config: BrokerConfig, plan: &CorePlan, mut reloader: Reloader) -> Result<
             broker::run_shard(io, seed).await;
         },
     )?;
+    service.watch(shards.delays());
     await_ready(&machine, &supervisor)?;
     let _control = metrics::serve(metrics_listener, std::mem::take(&mut machine.metrics))?;
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
     announce(&ready_line);
+    service.ready(&ready_line);
     let ends = reload::Shards {
         commands: &machine.commands,
         events: &machine.events,
     };
     await_end(&supervisor, &mut reloader, ends)?;
+    service.stopping();
     tracing::info!("stopping: finishing requests and closing logs");
     drop(router);
     drain(
@@ -227,16 +232,17 @@ fn prepare(
     descriptors_max: u64,
     directories: &Directories,
     listeners: &Listeners,
-    (shard_count, on_change): (usize, OnChange),
+    (cores, on_change): (&Cores, OnChange),
 ) -> (Machine, Vec<ShardSeed<GlommioIo>>) {
     let ports: Vec<u16> = listeners
         .addresses()
         .iter()
         .map(std::net::SocketAddr::port)
         .collect();
+    let shard_count = cores.shard_count();
     let count = u16::try_from(shard_count).expect("a core plan has at most 65,535 shards");
     let cache_bytes =
-        usize::try_from(config.cache_bytes(machine_memory_bytes())).unwrap_or(usize::MAX);
+        usize::try_from(config.cache_bytes(cores.memory_bytes())).unwrap_or(usize::MAX);
     let credits = broker::mesh_credits(&config, shard_count);
     let advertise = Advertise::new(&config, &ports, &listen::host_name(), count);
     let setup = Arc::new(ShardSetup {
@@ -307,22 +313,6 @@ async fn prepare_disks(io: &GlommioIo, setup: &ShardSetup) -> Result<Vec<(usize,
         failed.push((index, problem));
     }
     Ok(failed)
-}
-
-fn core_choice(cores: &ShardCores) -> CoreChoice {
-    match cores {
-        ShardCores::Auto => CoreChoice::Auto,
-        ShardCores::Count(count) => CoreChoice::Count(*count),
-        ShardCores::List(list) => CoreChoice::List(list.clone()),
-    }
-}
-
-/// Memory of the machine, from which the default cache is sized.
-fn machine_memory_bytes() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kib = total.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-    kib.unwrap_or(1 << 20) * 1024
 }
 
 fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {

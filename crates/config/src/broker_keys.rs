@@ -172,7 +172,7 @@ keys! {
     "logan.balancer.threshold.percent" => logan_balancer_threshold_percent: i32 = Some("20"), between(1, 1000), Dynamic, Honoured,
         [], "How far the busiest and the least busy shard may differ before the balancer moves anything, in percent of an average shard's work.";
     "logan.cache.bytes" => logan_cache_bytes: i64 = Some("-1"), at_least(-1), Restart, Honoured,
-        [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory.";
+        [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory, or of what a control group leaves of it.";
     "logan.delete.bytes.per.second" => logan_delete_bytes_per_second: i64 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         [], "How fast the files of deleted segments and topics are removed, over all shards; a small file counts as 1 MiB.";
     "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Dynamic, Honoured,
@@ -248,7 +248,7 @@ keys! {
     "shard.advertise" => shard_advertise: ShardAdvertise = Some("per-shard"), OneOf(SHARD_ADVERTISE), Restart, Honoured,
         [], "How clients see the shards: `single`, as one node; `per-shard`, each as a node of its own at the one port (clients not known to keep a connection for each node see one node); `per-shard-port`, each at a port of its own, counted up from the listener's.";
     "shard.cores" => shard_cores: ShardCores = Some("auto"), Custom(ShardCores::check), Restart, Honoured,
-        [], "The cores that run a shard each: `auto`, a number of them, or a list such as 0-3,6.";
+        [], "The cores that run a shard each: `auto`, every physical core that the process may use, or as many as a CPU quota pays for; a number of them; a list such as 0-3,6; or those of NUMA nodes, such as nodes:0-1. `logan topology` shows the plan.";
     "socket.listen.backlog.size" => socket_listen_backlog_size: i32 = Some("50"), at_least(1), Restart, Honoured,
         [], "The connections that wait to be accepted.";
     "socket.receive.buffer.bytes" => socket_receive_buffer_bytes: i32 = Some("102400"), at_least(-1), Restart, Stored,

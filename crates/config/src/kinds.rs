@@ -117,6 +117,8 @@ pub enum ShardCores {
     Count(usize),
     /// `0-3,6`: these ones, numbered as the kernel does, ascending, each once; a single core is written `6-6`.
     List(Vec<usize>),
+    /// `nodes:0-1`: one core for each physical core of these NUMA nodes, ascending, each once.
+    Nodes(Vec<usize>),
 }
 
 /// The highest number of shards that a broker may have.
@@ -126,7 +128,7 @@ impl ShardCores {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "must be auto, a number of shards from 1 to {SHARDS_MAX}, or a list of cores such as 0-3,6 (a single core: 6-6)"
+                "must be auto, a number of shards from 1 to {SHARDS_MAX}, a list of cores such as 0-3,6 (a single core: 6-6), or NUMA nodes such as nodes:0-1"
             )
         };
         if text == "auto" {
@@ -139,22 +141,13 @@ impl ShardCores {
                 Err(wrong())
             };
         }
-        let mut cores = Vec::new();
-        for part in text.split(',') {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let first = first.trim().parse::<usize>().ok().ok_or_else(wrong)?;
-            let last = last.trim().parse::<usize>().ok().ok_or_else(wrong)?;
-            if first > last || last - first >= SHARDS_MAX || cores.len() >= SHARDS_MAX {
-                return Err(wrong());
-            }
-            cores.extend(first..=last);
-        }
-        cores.sort_unstable();
-        let unique = cores.windows(2).all(|pair| pair[0] != pair[1]);
-        if unique {
-            Ok(Self::List(cores))
-        } else {
-            Err("must name a core once only".to_owned())
+        match text.strip_prefix("nodes:") {
+            Some(nodes) => Ok(Self::Nodes(
+                numbers(nodes, "node").map_err(|it| it.unwrap_or_else(wrong))?,
+            )),
+            None => Ok(Self::List(
+                numbers(text, "core").map_err(|it| it.unwrap_or_else(wrong))?,
+            )),
         }
     }
 
@@ -162,6 +155,28 @@ impl ShardCores {
     pub(crate) fn check(value: &Value) -> Result<(), String> {
         Self::parse(&value.to_string()).map(drop)
     }
+}
+
+/// The numbers of a list such as `0-3,6`, ascending.
+///
+/// # Errors
+/// What is wrong with a list that can be read, or nothing.
+fn numbers(text: &str, what: &str) -> Result<Vec<usize>, Option<String>> {
+    let mut numbers = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let first = first.trim().parse::<usize>().ok().ok_or(None)?;
+        let last = last.trim().parse::<usize>().ok().ok_or(None)?;
+        if first > last || last - first >= SHARDS_MAX || numbers.len() >= SHARDS_MAX {
+            return Err(None);
+        }
+        numbers.extend(first..=last);
+    }
+    numbers.sort_unstable();
+    let is_unique = numbers.windows(2).all(|pair| pair[0] != pair[1]);
+    is_unique
+        .then_some(numbers)
+        .ok_or_else(|| Some(format!("must name a {what} once only")))
 }
 
 impl FromValue for ShardCores {
@@ -261,6 +276,8 @@ mod tests {
             ("0-3,6", ShardCores::List(vec![0, 1, 2, 3, 6])),
             ("6, 2", ShardCores::List(vec![2, 6])),
             ("6-6", ShardCores::List(vec![6])),
+            ("nodes:1", ShardCores::Nodes(vec![1])),
+            ("nodes:2,0-1", ShardCores::Nodes(vec![0, 1, 2])),
         ] {
             assert_eq!(ShardCores::parse(text), Ok(cores), "{text}");
         }

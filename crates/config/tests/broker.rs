@@ -149,7 +149,7 @@ fn impossible_values_name_key_value_place_and_remedy() {
         ),
         (
             "shard.cores=none",
-            "Invalid value none for configuration shard.cores: shard.cores must be auto, a number of shards from 1 to 1024, or a list of cores such as 0-3,6 (a single core: 6-6)",
+            "Invalid value none for configuration shard.cores: shard.cores must be auto, a number of shards from 1 to 1024, a list of cores such as 0-3,6 (a single core: 6-6), or NUMA nodes such as nodes:0-1",
         ),
         (
             "logan.durability=fast",

@@ -1,245 +1,173 @@
-//! Which cores the shards run on.
+//! Where threads run: what a plan says, and the calls that make it so.
 //!
-//! Plain decisions over what the operating system reports; nothing is pinned here.
+//! What is a good plan for a machine is decided elsewhere; here it is carried out.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+#![expect(unsafe_code, reason = "the affinity and memory policy of threads")]
 
-use thiserror::Error;
+use std::io::{Error, Result};
 
-/// What the configuration asks for.
+/// Bits of one word of a mask of CPUs or nodes.
+const WORD_BITS: usize = u64::BITS as usize;
+/// The kernel's `MPOL_PREFERRED`: memory of this node first, of others when it has none left.
+const PREFERRED: libc::c_int = 1;
+
+/// Where a shard runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// The CPU that it is pinned to; `None` for a shard that is not pinned.
+    pub cpu: Option<usize>,
+    /// The NUMA node whose memory it takes first; `None` where it does not matter.
+    pub memory_node: Option<usize>,
+}
+
+/// Where shards and the threads beside them run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CoreChoice {
-    /// One shard for each physical core that the process may use.
-    #[default]
-    Auto,
-    /// So many shards; on physical cores first, then on their other hardware threads, unpinned if there are more.
-    Count(usize),
-    /// One shard on each of these logical CPUs.
-    List(Vec<usize>),
-}
-
-/// The logical CPUs that the process may use, each with the physical core that it is a hardware thread of.
-///
-/// A physical core is named by its lowest hardware thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Topology {
-    core_of_cpu: BTreeMap<usize, usize>,
-}
-
-/// Where shards and helper threads run.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorePlan {
-    /// The CPU of each shard, by shard index; `None` for a shard that is not pinned.
-    pub shards: Vec<Option<usize>>,
-    /// CPUs that the process may use and that no shard is pinned to.
-    pub spare: Vec<usize>,
-}
-
-/// A choice that cannot be followed.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum CorePlanError {
-    /// No shard at all.
-    #[error("at least one shard is needed")]
-    NoShard,
-    /// More than shard ids go.
-    #[error("{0} shards are more than {max}", max = u16::MAX)]
-    TooManyShards(usize),
-    /// A CPU that does not exist, or that the affinity mask or cpuset of the process leaves out.
-    #[error("CPU {cpu} is not among those that this process may use: {allowed:?}")]
-    NotAllowed {
-        /// The CPU that was asked for.
-        cpu: usize,
-        /// What would be right.
-        allowed: Vec<usize>,
-    },
-    /// A CPU that is listed twice.
-    #[error("CPU {0} is listed twice; shards share no CPU")]
-    Repeated(usize),
-}
-
-impl Topology {
-    /// Reads the affinity mask of the process and the hardware threads in sysfs. Where sysfs is missing every CPU
-    /// counts as a core of its own.
-    #[must_use]
-    pub fn detect() -> Self {
-        let allowed = core_affinity::get_core_ids().unwrap_or_default();
-        let pairs = allowed.into_iter().map(|core| {
-            let path = format!(
-                "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list",
-                core.id
-            );
-            let first = fs::read_to_string(path)
-                .ok()
-                .and_then(|siblings| lowest_cpu(&siblings));
-            (core.id, first.unwrap_or(core.id))
-        });
-        Self::new(pairs)
-    }
-
-    /// Makes one of pairs of a logical CPU and its physical core.
-    pub fn new(core_of_cpu: impl IntoIterator<Item = (usize, usize)>) -> Self {
-        Self {
-            core_of_cpu: core_of_cpu.into_iter().collect(),
-        }
-    }
-
-    fn cpus(&self) -> Vec<usize> {
-        self.core_of_cpu.keys().copied().collect()
-    }
-
-    /// One hardware thread of each physical core, then the others.
-    fn physical_first(&self) -> (Vec<usize>, Vec<usize>) {
-        let mut cores_seen = BTreeSet::new();
-        let (first, others): (Vec<_>, Vec<_>) = self
-            .core_of_cpu
-            .iter()
-            .partition(|&(_, core)| cores_seen.insert(*core));
-        let cpus = |pairs: Vec<(&usize, &usize)>| pairs.into_iter().map(|(&cpu, _)| cpu).collect();
-        (cpus(first), cpus(others))
-    }
+    /// The shards, by their index.
+    pub shards: Vec<Seat>,
+    /// The CPUs of the other threads; none if they may run anywhere.
+    pub beside: Vec<usize>,
 }
 
 impl CorePlan {
-    /// Decides where shards run.
-    ///
-    /// # Errors
-    /// When the choice names CPUs that may not be used, or no shard.
-    pub fn new(choice: &CoreChoice, topology: &Topology) -> Result<Self, CorePlanError> {
-        let (physical, others) = topology.physical_first();
-        let shards = match choice {
-            CoreChoice::Auto if physical.is_empty() => vec![None],
-            CoreChoice::Auto => physical.into_iter().map(Some).collect(),
-            CoreChoice::Count(count) if *count > physical.len() + others.len() => {
-                vec![None; *count]
-            }
-            CoreChoice::Count(count) => physical
-                .into_iter()
-                .chain(others)
-                .take(*count)
-                .map(Some)
-                .collect(),
-            CoreChoice::List(cpus) => pinned_to(cpus, topology)?,
+    /// So many shards on the first CPUs that the process may use, or pinned nowhere if there are more of them than CPUs. For
+    /// tests and measurements; a broker looks at the machine first.
+    #[must_use]
+    pub fn first_cpus(count: usize) -> Self {
+        let cpus = core_affinity::get_core_ids().unwrap_or_default();
+        let mut cpus = cpus.into_iter().map(|core| core.id);
+        let is_pinned = cpus.len() >= count;
+        let seat = || Seat {
+            cpu: cpus.next().filter(|_| is_pinned),
+            memory_node: None,
         };
-        match shards.len() {
-            0 => return Err(CorePlanError::NoShard),
-            count if count > usize::from(u16::MAX) => {
-                return Err(CorePlanError::TooManyShards(count));
-            }
-            _ => {}
+        Self {
+            shards: std::iter::repeat_with(seat).take(count).collect(),
+            beside: Vec::new(),
         }
-        let spare = topology
-            .cpus()
-            .into_iter()
-            .filter(|&cpu| !shards.contains(&Some(cpu)))
-            .collect();
-        Ok(Self { shards, spare })
     }
 }
 
-fn pinned_to(cpus: &[usize], topology: &Topology) -> Result<Vec<Option<usize>>, CorePlanError> {
-    let mut shards = Vec::with_capacity(cpus.len());
-    for &cpu in cpus {
-        if !topology.core_of_cpu.contains_key(&cpu) {
-            return Err(CorePlanError::NotAllowed {
-                cpu,
-                allowed: topology.cpus(),
-            });
-        }
-        if shards.contains(&Some(cpu)) {
-            return Err(CorePlanError::Repeated(cpu));
-        }
-        shards.push(Some(cpu));
-    }
-    Ok(shards)
+/// Lets the calling thread, and all that it starts from now on, run on these CPUs only.
+///
+/// # Errors
+/// When the process may use none of them, or the system does not allow it.
+pub fn stay_on(cpus: &[usize]) -> Result<()> {
+    let mask = mask(cpus);
+    // SAFETY: the kernel reads as many bytes as the mask has.
+    let outcome =
+        unsafe { libc::sched_setaffinity(0, size_of_val(mask.as_slice()), mask.as_ptr().cast()) };
+    succeeded(outcome.into())
 }
 
-/// The first number of a sysfs CPU list such as `0,64` or `2-3`; lists are sorted.
-fn lowest_cpu(list: &str) -> Option<usize> {
-    let digits = list
-        .trim_start()
-        .split(|c: char| !c.is_ascii_digit())
-        .next()?;
-    digits.parse().ok()
+/// Lets the calling thread take memory of this NUMA node first. It is a preference: a full node is no reason to die while
+/// others have room.
+///
+/// # Errors
+/// When there is no such node, or the system does not allow it (Docker's default profile does not).
+pub(crate) fn prefer_memory_of(node: usize) -> Result<()> {
+    let mask = mask(&[node]);
+    // The kernel takes the count for one more than there are.
+    let bits = mask.len() * WORD_BITS + 1;
+    // SAFETY: the kernel reads as many bits of the mask as it is told, less one.
+    let outcome = unsafe { libc::syscall(libc::SYS_set_mempolicy, PREFERRED, mask.as_ptr(), bits) };
+    succeeded(outcome)
+}
+
+/// A bit for each number.
+fn mask(numbers: &[usize]) -> Vec<u64> {
+    let highest = numbers.iter().max().copied().unwrap_or(0);
+    let mut mask = vec![0; highest / WORD_BITS + 1];
+    for number in numbers {
+        mask[number / WORD_BITS] |= 1 << (number % WORD_BITS);
+    }
+    mask
+}
+
+fn succeeded(outcome: libc::c_long) -> Result<()> {
+    match outcome {
+        0 => Ok(()),
+        _ => Err(Error::last_os_error()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
-    /// Four CPUs on two cores; 0 and 2 are the first hardware threads.
-    fn two_cores() -> Topology {
-        Topology::new([(0, 0), (1, 0), (2, 2), (3, 2)])
-    }
-
-    fn plan(choice: &CoreChoice, topology: &Topology) -> (Vec<Option<usize>>, Vec<usize>) {
-        let plan = CorePlan::new(choice, topology).expect("a plan");
-        (plan.shards, plan.spare)
+    fn allowed() -> Vec<usize> {
+        let cpus = core_affinity::get_core_ids().expect("Linux has them");
+        cpus.into_iter().map(|core| core.id).collect()
     }
 
     #[test]
-    fn auto_takes_one_hardware_thread_of_each_core() {
-        let (shards, spare) = plan(&CoreChoice::Auto, &two_cores());
-        assert_eq!(shards, [Some(0), Some(2)]);
-        assert_eq!(spare, [1, 3]);
+    fn a_thread_and_its_children_stay_where_they_are_told() {
+        let last = *allowed().last().expect("there is one");
+        let (here, child) = thread::spawn(move || {
+            stay_on(&[last]).expect("it is allowed");
+            (allowed(), thread::spawn(allowed).join().expect("no panic"))
+        })
+        .join()
+        .expect("no panic");
+        assert_eq!((here, child), (vec![last], vec![last]));
     }
 
     #[test]
-    fn auto_respects_an_affinity_mask_without_the_first_thread() {
-        let (shards, spare) = plan(&CoreChoice::Auto, &Topology::new([(1, 0), (2, 2), (3, 2)]));
-        assert_eq!(shards, [Some(1), Some(2)]);
-        assert_eq!(spare, [3]);
-    }
-
-    #[test]
-    fn auto_runs_one_unpinned_shard_where_nothing_is_known() {
-        let (shards, _) = plan(&CoreChoice::Auto, &Topology::new([]));
-        assert_eq!(shards, [None]);
-    }
-
-    #[test]
-    fn a_count_fills_physical_cores_first() {
-        let (shards, spare) = plan(&CoreChoice::Count(3), &two_cores());
-        assert_eq!(shards, [Some(0), Some(2), Some(1)]);
-        assert_eq!(spare, [3]);
-    }
-
-    #[test]
-    fn more_shards_than_cpus_are_unpinned() {
-        let (shards, spare) = plan(&CoreChoice::Count(5), &two_cores());
-        assert_eq!(shards, [None; 5]);
-        assert_eq!(spare, [0, 1, 2, 3]);
-    }
-
-    #[test]
-    fn impossible_choices_are_refused() {
-        let error = |choice| CorePlan::new(&choice, &two_cores()).expect_err("impossible");
-        assert_eq!(error(CoreChoice::Count(0)), CorePlanError::NoShard);
-        assert_eq!(error(CoreChoice::List(vec![])), CorePlanError::NoShard);
-        assert_eq!(
-            error(CoreChoice::List(vec![1, 1])),
-            CorePlanError::Repeated(1)
-        );
-        assert_eq!(
-            error(CoreChoice::List(vec![9])).to_string(),
-            "CPU 9 is not among those that this process may use: [0, 1, 2, 3]"
-        );
-        assert_eq!(
-            error(CoreChoice::Count(70_000)),
-            CorePlanError::TooManyShards(70_000)
+    fn cpus_that_do_not_exist_are_refused() {
+        let refused = thread::spawn(|| stay_on(&[60_000]).is_err());
+        assert!(refused.join().expect("no panic"));
+        assert!(
+            thread::spawn(|| stay_on(&[]).is_err())
+                .join()
+                .expect("no panic")
         );
     }
 
     #[test]
-    fn sysfs_lists_are_read() {
-        assert_eq!(lowest_cpu("0,64\n"), Some(0));
-        assert_eq!(lowest_cpu("12-13\n"), Some(12));
-        assert_eq!(lowest_cpu(""), None);
+    fn memory_is_preferred_from_a_node_that_exists() {
+        let (known, unknown) = thread::spawn(|| {
+            (
+                prefer_memory_of(0).map(|()| policy()),
+                prefer_memory_of(900),
+            )
+        })
+        .join()
+        .expect("no panic");
+        match known {
+            Ok(policy) => assert_eq!(policy, (PREFERRED, 1)),
+            // A container may not be allowed to.
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EPERM)),
+        }
+        assert!(unknown.is_err());
+    }
+
+    /// The policy of the calling thread, and the first word of its nodes.
+    fn policy() -> (libc::c_int, u64) {
+        let mut mode: libc::c_int = -1;
+        let mut mask = [0_u64; 16];
+        // SAFETY: the kernel writes one number, and as many bits of the mask as it is told.
+        let outcome = unsafe {
+            libc::syscall(
+                libc::SYS_get_mempolicy,
+                &raw mut mode,
+                mask.as_mut_ptr(),
+                mask.len() * WORD_BITS,
+                0,
+                0,
+            )
+        };
+        succeeded(outcome).expect("it is told");
+        (mode, mask[0])
     }
 
     #[test]
-    fn this_machine_has_a_cpu() {
-        let plan = CorePlan::new(&CoreChoice::Auto, &Topology::detect()).expect("a plan");
-        assert!(!plan.shards.is_empty());
+    fn shards_are_pinned_as_long_as_there_are_cpus() {
+        let count = allowed().len();
+        let plan = CorePlan::first_cpus(count);
+        assert!(plan.shards.iter().all(|seat| seat.cpu.is_some()));
+        let plan = CorePlan::first_cpus(count + 1);
+        assert_eq!(plan.shards, vec![Seat::default(); count + 1]);
     }
 }

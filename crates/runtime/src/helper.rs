@@ -8,7 +8,7 @@ use std::io::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use core_affinity::CoreId;
+use crate::cores::stay_on;
 
 /// They nearly always wait for the disk: syncs of directories that wait together share one commit of the file system's
 /// journal, which is what makes creating and opening thousands of partitions quick.
@@ -25,24 +25,22 @@ pub struct Helper {
 }
 
 impl Helper {
-    /// Starts the threads, pinned to `spare_cores` in turn, or left where the process may run if there are none.
+    /// Starts the threads on the CPUs `beside` the shards, or where the calling thread may run if there are none.
     ///
     /// # Errors
     /// The operating system's, when a thread cannot be started.
-    pub fn start(spare_cores: &[usize]) -> Result<Self> {
+    pub fn start(beside: &[usize]) -> Result<Self> {
         let (jobs, queue) = flume::bounded::<Job>(JOBS_MAX);
         for index in 0..THREADS {
             let queue = queue.clone();
-            let core = spare_cores
-                .get(index % spare_cores.len().max(1))
-                .map(|&id| CoreId { id });
+            let cpus = beside.to_vec();
             thread::Builder::new()
                 .name(format!("helper-{index}"))
                 .spawn(move || {
-                    if let Some(core) = core
-                        && !core_affinity::set_for_current(core)
+                    if !cpus.is_empty()
+                        && let Err(error) = stay_on(&cpus)
                     {
-                        tracing::warn!(core = core.id, "helper thread stays unpinned");
+                        tracing::warn!(%error, "helper thread stays unpinned");
                     }
                     serve(&queue);
                 })?;

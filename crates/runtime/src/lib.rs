@@ -36,7 +36,7 @@ mod task;
 mod watchdog;
 
 pub use buffer::Buffer;
-pub use cores::{CoreChoice, CorePlan, CorePlanError, Topology};
+pub use cores::{CorePlan, Seat, stay_on};
 pub use file::File;
 pub use helper::Helper;
 pub use host::{Facts, HostError, raise_descriptor_limit};

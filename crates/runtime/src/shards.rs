@@ -15,7 +15,7 @@ use io::{Io as _, Task as _, TaskClass};
 use thiserror::Error;
 use types::ShardId;
 
-use crate::cores::CorePlan;
+use crate::cores::{CorePlan, Seat, prefer_memory_of};
 use crate::helper::Helper;
 use crate::host::{Facts, HostError};
 use crate::panics;
@@ -84,13 +84,13 @@ impl Shards {
         assert!(seeds.len() == plan.shards.len(), "one seed for each shard");
         Facts::gather().judge()?;
         panics::install_hook();
-        let helper = Helper::start(&plan.spare)?;
+        let helper = Helper::start(&plan.beside)?;
         let pulses: Arc<[Arc<Pulse>]> = plan.shards.iter().map(|_| Arc::default()).collect();
         let activity = Arc::<Activity>::default();
         let watchdog = Watchdog::start(Arc::clone(&pulses), Arc::clone(&activity))?;
         let mut handles = Vec::with_capacity(seeds.len());
         let (sender, ended) = flume::bounded(seeds.len());
-        for (((id, &core), seed), pulse) in (0..).zip(&plan.shards).zip(seeds).zip(pulses.iter()) {
+        for (((id, &seat), seed), pulse) in (0..).zip(&plan.shards).zip(seeds).zip(pulses.iter()) {
             let birth = Birth {
                 shard: ShardId(id),
                 helper: helper.clone(),
@@ -99,7 +99,7 @@ impl Shards {
                 ended: sender.clone(),
                 supervisor: supervisor.clone_sender(),
             };
-            handles.push(birth.start(core, seed, main.clone())?);
+            handles.push(birth.start(seat, seed, main.clone())?);
         }
         Ok(Self {
             handles,
@@ -157,7 +157,7 @@ struct Birth {
 impl Birth {
     fn start<S, M, F>(
         self,
-        core: Option<usize>,
+        seat: Seat,
         seed: S,
         main: M,
     ) -> Result<ExecutorJoinHandle<()>, StartError>
@@ -172,9 +172,10 @@ impl Birth {
             shard,
             reason: error.to_string(),
         };
-        let handle = builder(shard, core)
+        let handle = builder(shard, seat.cpu)
             .spawn(move || async move {
                 panics::mark_vital("a shard");
+                settle(shard, seat);
                 let io = GlommioIo::new(shard, self.helper, self.activity);
                 let pulse = io.spawn(TaskClass::Control, Arc::clone(&self.pulse).answer());
                 let main = io.spawn(TaskClass::Foreground, main(io.clone(), seed));
@@ -197,6 +198,15 @@ impl Birth {
             Ok(()) => Err(failed(&"it ended at once")),
             Err(error) => Err(failed(&error)),
         }
+    }
+}
+
+/// The rings are there already; all else that the shard allocates comes after this.
+fn settle(shard: ShardId, seat: Seat) {
+    if let Some(node) = seat.memory_node
+        && let Err(error) = prefer_memory_of(node)
+    {
+        tracing::warn!(%shard, node, %error, "shard takes memory of any node: a preference is refused");
     }
 }
 

@@ -121,6 +121,17 @@ impl Pulse {
         self.ended.store(true, Ordering::Release);
     }
 
+    /// How long the shard has not answered by now; nothing after it has ended in order.
+    fn silence(&self, now: io::Instant) -> Duration {
+        // In this order: an answer to an earlier ping than the one that is looked at must not count for it.
+        let seen = self.seen.load(Ordering::Acquire);
+        let sent_at = self.sent_at.load(Ordering::Acquire);
+        if seen == sent_at || self.ended.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        Duration::from_nanos(now.0.saturating_sub(sent_at))
+    }
+
     fn count(&self, delay_nanos: u64) {
         let micros = delay_nanos / 1000;
         let bucket = usize::try_from(u64::BITS - micros.leading_zeros()).unwrap_or(BUCKETS);
@@ -182,6 +193,14 @@ impl Delays {
     #[must_use]
     pub fn read(&self) -> Vec<ShardDelays> {
         self.pulses.iter().map(|pulse| pulse.delays()).collect()
+    }
+
+    /// How long the shard that has been silent for the longest has not answered: nothing while all of them do.
+    #[must_use]
+    pub fn silence(&self) -> Duration {
+        let now = clock::now();
+        let silences = self.pulses.iter().map(|pulse| pulse.silence(now));
+        silences.max().unwrap_or_default()
     }
 }
 
@@ -360,6 +379,26 @@ mod tests {
         });
         assert_eq!(ticks, 0);
         assert!(clock::now() - began < CALM_INTERVAL);
+    }
+
+    #[test]
+    fn a_shard_is_silent_from_the_ping_on_that_it_does_not_answer() {
+        let pulse = Arc::new(Pulse::default());
+        let at = |seconds: u64| io::Instant(seconds * 1_000_000_000);
+        assert_eq!(pulse.silence(at(9)), Duration::ZERO, "nobody has asked");
+        pulse.sent_at.store(at(10).0, Ordering::Release);
+        assert_eq!(pulse.silence(at(13)), Duration::from_secs(3));
+        pulse.seen.store(at(10).0, Ordering::Release);
+        assert_eq!(pulse.silence(at(13)), Duration::ZERO);
+        pulse.sent_at.store(at(14).0, Ordering::Release);
+        let pulses = Arc::from([Arc::clone(&pulse), Arc::default()]);
+        assert!(Delays::new(pulses).silence() > Duration::ZERO);
+        pulse.end();
+        assert_eq!(
+            pulse.silence(at(20)),
+            Duration::ZERO,
+            "it has ended in order"
+        );
     }
 
     #[test]

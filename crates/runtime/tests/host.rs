@@ -5,7 +5,7 @@
 use std::process::Command;
 use std::thread;
 
-use runtime::{CorePlan, Facts, HostError, Shards, StartError, Supervisor};
+use runtime::{CorePlan, Facts, HostError, Seat, Shards, StartError, Supervisor};
 
 /// Makes system call `number` fail with `errno` on this thread and those that it starts.
 fn refuse_system_call(number: libc::c_long, errno: i32) {
@@ -49,8 +49,8 @@ fn refuse_system_call(number: libc::c_long, errno: i32) {
 
 fn start_error() -> StartError {
     let plan = CorePlan {
-        shards: vec![None],
-        spare: vec![],
+        shards: vec![Seat::default()],
+        beside: vec![],
     };
     let supervisor = Supervisor::without_signals();
     Shards::start(&plan, &supervisor, vec![()], |_io, ()| async {})
@@ -101,8 +101,8 @@ fn default_limits_suffice_for_shards() {
     if std::env::var_os(IS_LIMITED).is_some() {
         assert_eq!(runtime::raise_descriptor_limit().ok(), Some(2048));
         let plan = CorePlan {
-            shards: vec![None; 4],
-            spare: vec![],
+            shards: vec![Seat::default(); 4],
+            beside: vec![],
         };
         let supervisor = Supervisor::without_signals();
         let shards = Shards::start(&plan, &supervisor, vec![(); 4], |_io, ()| async {})

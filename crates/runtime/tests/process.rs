@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use runtime::{CorePlan, EXIT_CODE_PANIC, Event, GlommioIo, Shards, Supervisor};
+use runtime::{CorePlan, EXIT_CODE_PANIC, Event, GlommioIo, Seat, Shards, Supervisor};
 use types::ShardId;
 
 /// Names the part that a copy of this test plays.
@@ -56,8 +56,8 @@ where
     F: Future<Output = ()> + 'static,
 {
     let plan = CorePlan {
-        shards: vec![None],
-        spare: vec![],
+        shards: vec![Seat::default()],
+        beside: vec![],
     };
     Shards::start(&plan, supervisor, vec![()], main).expect("a shard")
 }

@@ -13,8 +13,8 @@ use io::{
     Task as _, TaskClass,
 };
 use runtime::{
-    Accepted, CoreChoice, CorePlan, GlommioIo, ListenAddress, Listeners, Receiver, Router,
-    RouterCounters, RouterSettings, Sender, Shards, Socket, Supervisor, Topology,
+    Accepted, CorePlan, GlommioIo, ListenAddress, Listeners, Receiver, Router, RouterCounters,
+    RouterSettings, Sender, Shards, Socket, Supervisor,
 };
 
 const SOON: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ where
     M: Fn(GlommioIo, S) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + 'static,
 {
-    let plan = CorePlan::new(&CoreChoice::Count(seeds.len()), &Topology::detect()).expect("a plan");
+    let plan = CorePlan::first_cpus(seeds.len());
     Shards::start(&plan, &Supervisor::without_signals(), seeds, main).expect("shards")
 }
 
@@ -275,5 +275,31 @@ fn no_load_parks_a_shard() {
         }
     }
     drop(question);
+    assert_eq!(shards.join(SOON), Ok(()));
+}
+
+#[test]
+fn a_shard_that_hangs_is_silent_until_it_goes_on() {
+    type Seed = (std::sync::mpsc::Receiver<()>, Receiver<()>);
+    let (release, released) = std::sync::mpsc::channel();
+    let (stop, stopped) = GlommioIo::mailbox(1);
+    let seed: Seed = (released, stopped);
+    let shards = start(vec![seed], |_io, (released, stopped): Seed| async move {
+        // What no shard may do: its thread waits.
+        released.recv().expect("the test goes on");
+        stopped.recv().await.expect("the test goes on");
+    });
+    let delays = shards.delays();
+    let until = Instant::now() + SOON;
+    while delays.silence() < Duration::from_millis(100) {
+        assert!(Instant::now() < until, "its silence is noticed");
+        thread::yield_now();
+    }
+    release.send(()).expect("the shard waits for it");
+    while delays.silence() > Duration::ZERO {
+        assert!(Instant::now() < until, "its answer is noticed");
+        thread::yield_now();
+    }
+    assert!(stop.try_send(()).is_ok());
     assert_eq!(shards.join(SOON), Ok(()));
 }

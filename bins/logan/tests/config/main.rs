@@ -135,7 +135,7 @@ fn all_faults_are_told_at_once_beside_what_is_unknown() {
         ),
         "error: Invalid value -1 for configuration node.id: Value must be at least 0 (--override)"
             .to_owned(),
-        "such as 0-3,6 (a single core: 6-6) (environment variable LOGAN_SHARD_CORES)".to_owned(),
+        "such as 0-3,6 (a single core: 6-6), or NUMA nodes such as nodes:0-1 (environment variable LOGAN_SHARD_CORES)".to_owned(),
         format!("warning: no.such.key is no known key ({path}:3)"),
     ] {
         assert!(ended.stderr.contains(&part), "{part}: {}", ended.stderr);

@@ -18,10 +18,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use core_affinity::CoreId;
 use io::Instant;
 use types::ShardId;
 
+use crate::cores::stay_on;
 use crate::lease::{Lease, Notice};
 use crate::stream::Socket;
 use crate::{clock, panics};
@@ -55,8 +55,8 @@ pub struct Accepted {
 pub struct RouterSettings {
     /// Limits of connections.
     pub limits: ConnectionLimits,
-    /// The CPU that the thread is pinned to, if any.
-    pub core: Option<usize>,
+    /// The CPUs that the thread runs on; none if it may run anywhere.
+    pub cpus: Vec<usize>,
     /// Where other limits come from while it runs.
     changes: Option<flume::Receiver<ConnectionLimits>>,
 }
@@ -69,7 +69,7 @@ impl RouterSettings {
         let (sender, changes) = flume::unbounded();
         let settings = Self {
             limits,
-            core: None,
+            cpus: Vec::new(),
             changes: Some(changes),
         };
         (settings, LimitSetter(sender))
@@ -159,7 +159,7 @@ impl Router {
             .name("router".to_owned())
             .spawn(move || {
                 panics::mark_vital("the router");
-                pin(settings.core);
+                pin(&settings.cpus);
                 acceptor.run(&listeners.sockets, &woken, &stopped);
             })?;
         Ok(Self {
@@ -191,11 +191,11 @@ impl Drop for Router {
     }
 }
 
-fn pin(core: Option<usize>) {
-    if let Some(id) = core
-        && !core_affinity::set_for_current(CoreId { id })
+fn pin(cpus: &[usize]) {
+    if !cpus.is_empty()
+        && let Err(error) = stay_on(cpus)
     {
-        tracing::warn!(cpu = id, "router stays unpinned: pinning is refused");
+        tracing::warn!(%error, "router stays unpinned");
     }
 }
 
