@@ -1,5 +1,5 @@
 //! `loganctl`: administration, produce and consume from the command line, for Logan and any other Kafka broker, and the
-//! files of a data directory without any broker.
+//! files of a data directory and the settings of a machine without any broker.
 //!
 //! One thread does the work; `produce` has a second one that reads the input. Nothing is kept between runs.
 //! Every way to end has an exit code of its own, listed in `loganctl --help` and in [`Failure`].
@@ -22,6 +22,7 @@ mod produce;
 mod progress;
 mod record_json;
 mod topics;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Produce(options) => produce::run(connect()?, options, output),
         Command::Consume(options) => consume::run(connect()?, options, output),
         Command::Logs { command } => logs::run(command, output),
+        Command::Tune { command } => tune::run(command, output),
         Command::Completions { shell } => print_completions(Cli::command(), *shell),
         Command::Man { directory } => write_man_pages(Cli::command(), directory),
     }

@@ -9,6 +9,7 @@ Examples:
   loganctl partitions list flights
   loganctl groups describe billing
   loganctl logs verify /var/lib/logan
+  loganctl tune check
   loganctl --bootstrap-server broker-1:9092,broker-2:9092 topics list --output json
 
 Exit codes:
@@ -268,3 +269,37 @@ Examples:
 pub(crate) const MAN: &str = "\
 Examples:
   loganctl man ~/.local/share/man/man1          then: man loganctl-topics-create";
+
+pub(crate) const TUNE: &str = "\
+Examples:
+  loganctl tune check
+  loganctl tune script >tune.sh
+  sudo loganctl tune apply swappiness disk-scheduler";
+
+pub(crate) const TUNE_CHECK: &str = "\
+Tuners: irq-network, irq-disk, disk-scheduler, disk-merges, swappiness, transparent-huge-pages, clocksource, cpu-governor,
+cpu-idle, io-uring, limits, ballast. Ends with 1 when something could be better.
+
+Examples:
+  loganctl tune check
+  loganctl tune check --config /etc/logan/server.properties
+  loganctl tune check clocksource cpu-governor
+  loganctl tune check --output json | jq -r '.[] | select(.verdict != \"fine\").subject'
+  loganctl tune check --root ./copy-of-another-machine";
+
+pub(crate) const TUNE_APPLY: &str = "\
+Does what `tune check` shows, and no more; name tuners to leave others out. What it sets lasts until the machine restarts
+(the ballast stays).
+
+Examples:
+  loganctl tune apply --dry-run
+  sudo loganctl tune apply
+  sudo loganctl tune apply irq-network disk-scheduler disk-merges --config /etc/logan/server.properties";
+
+pub(crate) const TUNE_SCRIPT: &str = "\
+Each change stands below its reason, so that the script can be read, cut and kept.
+
+Examples:
+  loganctl tune script
+  loganctl tune script --config /etc/logan/server.properties >tune.sh
+  loganctl tune script swappiness clocksource";

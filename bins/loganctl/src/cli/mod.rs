@@ -6,6 +6,7 @@ mod groups;
 mod logs;
 mod records;
 mod topics;
+mod tune;
 mod values;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(crate) use records::{
     AcksOption, BytesFormat, CodecOption, ConsumeOptions, Field, InputFormat, ProduceOptions, Start,
 };
 pub(crate) use topics::{AddPartitionsOptions, AlterOptions, CreateOptions, TopicsCommand};
+pub(crate) use tune::{TuneCommand, TuneOptions};
 #[cfg(test)]
 pub(crate) use values::Moment;
 pub(crate) use values::{Assignment, TopicPartitions};
@@ -76,6 +78,12 @@ pub(crate) enum Command {
     Logs {
         #[command(subcommand)]
         command: LogsCommand,
+    },
+    /// Check and change the settings of this machine that matter to a broker
+    #[command(after_help = examples::TUNE)]
+    Tune {
+        #[command(subcommand)]
+        command: TuneCommand,
     },
     /// Send lines of a file or of standard input to a topic
     #[command(after_help = examples::PRODUCE)]

@@ -1,0 +1,48 @@
+//! What can be asked about the machine's settings.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::examples;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TuneCommand {
+    /// Show which settings of this machine could be better for a broker, and why; changes nothing
+    #[command(after_help = examples::TUNE_CHECK)]
+    Check(TuneOptions),
+    /// Change the settings that could be better; needs root
+    #[command(after_help = examples::TUNE_APPLY)]
+    Apply(ApplyOptions),
+    /// Print the changes as a shell script; changes nothing
+    #[command(after_help = examples::TUNE_SCRIPT)]
+    Script(ScriptOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TuneOptions {
+    /// These tuners only
+    #[arg(value_name = "TUNER")]
+    pub(crate) tuners: Vec<String>,
+    /// The broker's file, which says where its data lies and which cores have shards; without it /var/lib/logan and auto
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Look at (and change) the `sys` and `proc` below this directory instead of this machine's
+    #[arg(long, value_name = "DIRECTORY", default_value = "/")]
+    pub(crate) root: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyOptions {
+    #[command(flatten)]
+    pub(crate) tune: TuneOptions,
+    /// Say what would be done and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScriptOptions {
+    #[command(flatten)]
+    pub(crate) tune: TuneOptions,
+}
