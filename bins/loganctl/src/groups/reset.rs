@@ -41,7 +41,7 @@ pub(super) fn run(
     };
     let mut rows = Vec::new();
     let outcome = output.for_each(&groups, |group| {
-        rows.extend(reset(client, options, plan.as_ref(), group)?);
+        rows.extend(reset(client, options, plan.as_ref(), group, output)?);
         Ok(())
     });
     if options.export {
@@ -61,6 +61,7 @@ fn reset(
     options: &ResetOptions,
     plan: Option<&Plan>,
     group: &str,
+    output: &Output,
 ) -> Result<Vec<ResetRow>, Failure> {
     let committed = client.committed_offsets(group)?;
     let planned = plan.map(|plan| plan.get(group).cloned().unwrap_or_default());
@@ -70,6 +71,7 @@ fn reset(
     };
     let mut offsets = BTreeMap::new();
     let mut problems = BTreeMap::new();
+    let mut outside = Vec::new();
     for (topic, partitions) in &places {
         let wanted = Wanted {
             options,
@@ -78,12 +80,27 @@ fn reset(
             group,
         };
         let held = Held::of(client, topic, partitions, options);
-        offsets.extend(wanted.targets(topic, &held)?);
+        for (partition, target) in wanted.targets(topic, &held)? {
+            if target.is_elsewhere() {
+                outside.push((topic.as_str(), partition, target));
+            }
+            offsets.insert((topic.clone(), partition), target.nearest);
+        }
         let unknown = held.problems.into_iter();
         problems.extend(unknown.map(|(partition, it)| ((topic.clone(), partition), it)));
     }
-    if !options.dry_run && !options.export && !offsets.is_empty() {
+    if options.dry_run || options.export {
+        let described = client.describe_group(group);
+        if described.is_ok_and(|it| !it.members.is_empty()) {
+            output.note(&format!(
+                "group {group} has members: its offsets can be moved when they are stopped"
+            ));
+        }
+    } else if !offsets.is_empty() {
         client.commit_offsets(group, &offsets)?;
+    }
+    if let Some(note) = not_held(&outside) {
+        output.note(&note);
     }
     let row = |place: &TopicPartition| ResetRow {
         group: group.to_owned(),
@@ -191,6 +208,36 @@ impl Held {
     }
 }
 
+/// Where a partition goes on.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    /// What was asked for.
+    asked: i64,
+    /// What the partition holds that is nearest to it.
+    nearest: Offset,
+}
+
+impl Target {
+    fn is_elsewhere(self) -> bool {
+        self.nearest != Offset(self.asked)
+    }
+}
+
+/// What there is to say where partitions do not go on from what was asked for: one of them stands for all.
+fn not_held(outside: &[(&str, PartitionIndex, Target)]) -> Option<String> {
+    let ((topic, partition, target), others) = outside.split_first()?;
+    let (asked, nearest) = (target.asked, target.nearest.0);
+    let one = format!(
+        "{topic}-{} holds no offset {asked}, {nearest} is the nearest",
+        partition.0
+    );
+    Some(match others.len() {
+        0 => one,
+        1 => one + "; so it is with another partition",
+        more => one + &format!("; so it is with {more} more partitions"),
+    })
+}
+
 /// What was asked for, for one group.
 struct Wanted<'a> {
     options: &'a ResetOptions,
@@ -205,13 +252,13 @@ impl Wanted<'_> {
         &self,
         topic: &str,
         held: &Held,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, Failure> {
+    ) -> Result<BTreeMap<PartitionIndex, Target>, Failure> {
         let mut targets = BTreeMap::new();
         for (partition, (start, end)) in &held.ranges {
             let timed = held.timed.get(partition).copied();
-            let target = self.target(topic, *partition, (*start, *end), timed)?;
-            let target = Offset(target.clamp(*start, *start.max(end)));
-            targets.insert((topic.to_owned(), *partition), target);
+            let asked = self.target(topic, *partition, (*start, *end), timed)?;
+            let nearest = Offset(asked.clamp(*start, *start.max(end)));
+            targets.insert(*partition, Target { asked, nearest });
         }
         Ok(targets)
     }
@@ -286,5 +333,29 @@ impl Tabular for ResetRow {
             or_dash(self.before),
             or_dash(self.after),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_do_not_hold_what_was_asked_for_are_told_of_in_one_line() {
+        let target = |asked, nearest| Target {
+            asked,
+            nearest: Offset(nearest),
+        };
+        assert!(!target(7, 7).is_elsewhere());
+        assert_eq!(not_held(&[]), None);
+        let one = ("flights", PartitionIndex(1), target(99, 10));
+        let text = not_held(&[one]);
+        let expected = "flights-1 holds no offset 99, 10 is the nearest";
+        assert_eq!(text.as_deref(), Some(expected));
+        let text = not_held(&[one, one, one]).expect("something to say");
+        assert!(
+            text.ends_with("; so it is with 2 more partitions"),
+            "{text}"
+        );
     }
 }

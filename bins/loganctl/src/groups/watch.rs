@@ -140,26 +140,39 @@ fn looked(rows: &[PartitionRow], time: &str, now: Instant, memory: &mut Memory) 
     rows.iter().map(row).collect()
 }
 
-/// A group in one line: its lag, how fast it consumes, and when it will have caught up.
+/// A group in one line: its lag, how fast it consumes, and when it will have caught up. Partitions where it has committed nothing
+/// have no lag and no speed, so that what is written to them counts for nothing here; how many there are is said.
 fn summary(group: &str, rows: &[WatchRow]) -> String {
     let own = || rows.iter().filter(|row| row.group == group);
     let time = own().next().map_or("", |row| row.time.as_str());
     let lag: i64 = own().filter_map(|row| row.lag).sum();
     let mut line = format!("{time} {group}: lag {lag}");
     let mut changes = own().filter_map(|row| row.lag_change).peekable();
-    if changes.peek().is_none() {
-        return line;
+    if changes.peek().is_some() {
+        let change: i64 = changes.sum();
+        line += &format!(" ({change:+}), {}", speed(lag, own()));
     }
-    let change: i64 = changes.sum();
-    let consumed: f64 = own().filter_map(|row| row.consumed_per_second).sum();
-    let written: f64 = own().filter_map(|row| row.written_per_second).sum();
-    line += &format!(" ({change:+}), consumed {consumed:.1}/s, written {written:.1}/s");
+    match own().filter(|row| row.committed.is_none()).count() {
+        0 => line,
+        1 => line + ", nothing committed for 1 partition",
+        unknown => line + &format!(", nothing committed for {unknown} partitions"),
+    }
+}
+
+/// How fast partitions with a lag between them are consumed and written.
+fn speed<'a>(lag: i64, rows: impl Iterator<Item = &'a WatchRow>) -> String {
+    let known: Vec<_> = rows
+        .filter_map(|row| row.consumed_per_second.zip(row.written_per_second))
+        .collect();
+    let consumed: f64 = known.iter().map(|(consumed, _)| consumed).sum();
+    let written: f64 = known.iter().map(|(_, written)| written).sum();
+    let mut text = format!("consumed {consumed:.1}/s, written {written:.1}/s");
     if lag > 0 && consumed > written {
         #[expect(clippy::cast_precision_loss, reason = "an estimate in whole seconds")]
         let seconds = lag as f64 / (consumed - written);
-        line += &format!(", caught up in {seconds:.0} s");
+        text += &format!(", caught up in {seconds:.0} s");
     }
-    line
+    text
 }
 
 impl Tabular for WatchRow {
@@ -237,5 +250,32 @@ mod tests {
         let later = begin + Duration::from_secs(1);
         let rows = looked(&[partition(10, 200)], "later", later, &mut memory);
         assert!(summary("g", &rows).ends_with("consumed 0.0/s, written 100.0/s"));
+    }
+    #[test]
+    fn what_has_no_commit_is_counted_and_not_measured() {
+        let unknown = |end| PartitionRow {
+            partition: 1,
+            committed: None,
+            lag: None,
+            ..partition(0, end)
+        };
+        let mut memory = Memory::new();
+        let begin = Instant::now();
+        let first = looked(&[partition(10, 10), unknown(0)], "now", begin, &mut memory);
+        assert_eq!(
+            summary("g", &first),
+            "now g: lag 0, nothing committed for 1 partition"
+        );
+        let later = begin + Duration::from_secs(1);
+        let second = looked(
+            &[partition(20, 20), unknown(500)],
+            "later",
+            later,
+            &mut memory,
+        );
+        assert_eq!(
+            summary("g", &second),
+            "later g: lag 0 (+0), consumed 10.0/s, written 10.0/s, nothing committed for 1 partition"
+        );
     }
 }

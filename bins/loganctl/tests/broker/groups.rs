@@ -52,6 +52,9 @@ fn offsets_go_where_they_are_sent() {
         reset(&broker, "--shift-by 100 --dry-run"),
         ["0: 4 -> 10", "1: 3 -> 10"]
     );
+    let ended = broker.run("groups reset-offsets billing --shift-by 100 --dry-run", b"");
+    let note = "flights-0 holds no offset 104, 10 is the nearest; so it is with another partition";
+    assert!(ended.stderr.contains(note), "{}", ended.stderr);
     assert_eq!(
         reset(&broker, "--to-current"),
         ["0: 4 -> 4", "1: 3 -> 3"],
