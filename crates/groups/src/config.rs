@@ -4,6 +4,7 @@
 //! changes.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use protocol::Str;
@@ -34,7 +35,7 @@ pub struct GroupConfig {
     /// What consumer groups (KIP-848) are held to, unless [`GroupConfig::groups`] says otherwise.
     pub consumer: ConsumerGroupConfig,
     /// Group configurations by group id; a group that is not named has the values of `consumer`.
-    pub groups: BTreeMap<Str, ConsumerGroupConfig>,
+    pub groups: BTreeMap<Str, Rc<ConsumerGroupConfig>>,
 }
 
 impl Default for GroupConfig {
@@ -59,7 +60,8 @@ impl GroupConfig {
     /// What this consumer group is held to.
     #[must_use]
     pub fn consumer_group(&self, group_id: &str) -> &ConsumerGroupConfig {
-        self.groups.get(group_id).unwrap_or(&self.consumer)
+        let own = self.groups.get(group_id);
+        own.map_or(&self.consumer, |own| own)
     }
 }
 

@@ -59,11 +59,15 @@ impl Group {
 
     /// Bytes that it takes in memory, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let members = match &self.kind {
+        GROUP_BYTES + self.id.len() + self.offsets.memory_bytes() + self.members_bytes()
+    }
+
+    /// Bytes of that which its members take.
+    pub(crate) fn members_bytes(&self) -> usize {
+        match &self.kind {
             GroupKind::Classic(classic) => classic.memory_bytes(),
             GroupKind::Consumer(consumer) => consumer.memory_bytes(),
-        };
-        GROUP_BYTES + self.id.len() + self.offsets.memory_bytes() + members
+        }
     }
 
     /// Whether it has neither members nor offsets, so that nobody misses anything without it.
@@ -98,6 +102,15 @@ impl Group {
             GroupKind::Classic(_) => "classic",
             GroupKind::Consumer(_) => "consumer",
         }
+    }
+
+    /// Its type and, so far as it is known without looking at its members, its state.
+    pub(crate) fn census_kind(&self) -> (&'static str, &'static str) {
+        let state = match &self.kind {
+            GroupKind::Classic(classic) => classic.state_name(),
+            GroupKind::Consumer(consumer) => consumer.census_state_name(),
+        };
+        (self.type_name(), state)
     }
 
     /// Its protocol type; empty if it only has offsets.
@@ -152,8 +165,9 @@ pub(crate) struct Turn<'a> {
     pub(crate) out: &'a mut Decision,
     /// What is counted.
     pub(crate) counters: &'a mut Counters,
-    /// Bytes that the group may take more than it does.
+    /// Bytes that the group may take more than it does, and of those that members have left behind, which are for members.
     pub(crate) room_bytes: usize,
+    pub(crate) left_bytes: usize,
     /// The earliest deadline that this call has set.
     pub(crate) wake_at: Option<Instant>,
 }
@@ -165,10 +179,19 @@ impl Turn<'_> {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
     }
 
-    /// Whether the group may grow by so many bytes. A request whose growth may not be is counted.
+    /// Whether the group may grow by so many bytes, which are taken then. A request whose growth may not be is counted.
     pub(crate) fn has_room_for(&mut self, bytes: usize) -> bool {
-        let fits = bytes <= self.room_bytes || bytes == 0;
-        self.counters.memory_refusals += u64::from(!fits);
+        let left_bytes = self.room_bytes.checked_sub(bytes);
+        self.counters.memory_refusals += u64::from(left_bytes.is_none());
+        self.room_bytes = left_bytes.unwrap_or(self.room_bytes);
+        left_bytes.is_some()
+    }
+
+    /// The same of its members, and what they are assigned: they may have what others have left behind.
+    pub(crate) fn has_room_for_members(&mut self, bytes: usize) -> bool {
+        let left_bytes = self.left_bytes.min(bytes);
+        let fits = self.has_room_for(bytes - left_bytes);
+        self.left_bytes -= if fits { left_bytes } else { 0 };
         fits
     }
 

@@ -3,12 +3,14 @@
 //! Every group knows at any time how many bytes it takes, roughly and rather too many than too few. An [`Account`] has
 //! their sum, which the coordinator compares with [`crate::GroupConfig::memory_max_bytes`] before anything grows. What
 //! was taken once is never taken back: a group that the log brings back goes on, however full the coordinator is, and
-//! whatever does not grow is never refused.
+//! whatever does not grow is never refused. What members leave behind is their group's for a while ([`Left`]), so that who
+//! takes the place of another finds room for it.
 //!
 //! # Who is refused
 //! - Groups that exist may grow up to the bound, new ones come into being in seven eighths of it only. So whoever
 //!   consumes goes on when there is no room for anybody else.
-//! - A group is its maker's: the client address that made it or, if the log brought it back, that used it first since.
+//! - A group is its maker's: the client address that made it or, if the log brought it back, that was the first since to
+//!   have something written about it. Who is refused makes nothing its own.
 //!   The groups of one address never get more than they leave to all others, whether it makes groups or lets them grow:
 //!   half of the bound at most. So no address alone can lock out another one; many together can.
 //! - All coordinators that share the bound count an address once ([`MemoryShares`]).
@@ -34,13 +36,25 @@ pub(crate) const GROUP_BYTES: usize = 1_792;
 pub(crate) const TOPIC_BYTES: usize = 1_536;
 
 /// A committed offset.
-pub(crate) const OFFSET_BYTES: usize = 160;
+pub(crate) const OFFSET_BYTES: usize = 208;
 
 /// A text or bytes in a collection, beyond their own length: the handle, its place, and the allocation.
 pub(crate) const ITEM_BYTES: usize = 100;
 
+/// A classic protocol, beyond its texts: by itself, and among those of its group.
+pub(crate) const PROTOCOL_BYTES: usize = 272;
+
+/// A list of names of topics; a name in it; and a name, beyond its own length, however many lists have it.
+pub(crate) const LIST_BYTES: usize = 256;
+pub(crate) const LISTED_NAME_BYTES: usize = 40;
+pub(crate) const NAME_BYTES: usize = 256;
+
 /// A member, beyond its texts.
 pub(crate) const MEMBER_BYTES: usize = 1_280;
+
+/// The collections in which a group has its members, as soon as it has one: of the classic protocol, and of the other.
+pub(crate) const CLASSIC_MEMBERS_BYTES: usize = 3_584;
+pub(crate) const CONSUMER_MEMBERS_BYTES: usize = 2_048;
 
 /// When a member of a consumer group is given up.
 pub(crate) const TIMERS_BYTES: usize = 256;
@@ -48,9 +62,10 @@ pub(crate) const TIMERS_BYTES: usize = 256;
 /// A partition that a member of a consumer group holds, by itself and among those of the group.
 pub(crate) const HELD_BYTES: usize = 300;
 
-/// A topic, and a partition, in a target assignment.
-pub(crate) const TARGET_TOPIC_BYTES: usize = 100;
-pub(crate) const TARGET_PARTITION_BYTES: usize = 8;
+/// A member's target assignment, and a partition in it, each as if it were the only one of its topic: so that partitions
+/// which change hands take what they took.
+pub(crate) const TARGET_BYTES: usize = 256;
+pub(crate) const TARGET_PARTITION_BYTES: usize = 128;
 
 /// The part of the bound, as a divisor, in which no groups are made any more.
 const RESERVE_DIVISOR: usize = 8;
@@ -87,6 +102,8 @@ impl MemoryShares {
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     used_bytes: usize,
+    /// Whether groups keep what their members leave behind: not those that the log is about to change further.
+    keeps_left: bool,
     shares: MemoryShares,
     /// By client address; the empty one has what came from the log and was not used since. Nobody without groups is in
     /// it.
@@ -94,6 +111,9 @@ pub(crate) struct Account {
     /// Groups with nothing to lose, in the order in which they came to have nothing.
     empty: BTreeMap<u64, Str>,
     next_empty: u64,
+    /// How many groups there are of each kind, and committed offsets.
+    kinds: BTreeMap<Kind, usize>,
+    offsets: usize,
 }
 
 /// What the groups of one address take here.
@@ -108,7 +128,24 @@ struct Maker {
 pub(crate) struct Entry {
     maker: Str,
     used_bytes: usize,
+    /// What of it the members take.
+    members_bytes: usize,
+    left: Left,
+    /// As what it is counted, and for how many committed offsets.
+    kind: Option<Kind>,
+    offsets: usize,
     empty: Option<u64>,
+}
+
+/// A type of groups, and a state, by Kafka's names.
+pub(crate) type Kind = (&'static str, &'static str);
+
+/// What members have left behind that are gone. It counts as if they were there.
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    bytes: usize,
+    /// Whether all of it was there when it was looked at last.
+    is_old: bool,
 }
 
 impl Entry {
@@ -118,6 +155,33 @@ impl Entry {
             maker: maker.clone(),
             ..Self::default()
         }
+    }
+}
+
+impl Entry {
+    /// Bytes that members have left behind.
+    pub(crate) fn left_bytes(&self) -> usize {
+        self.left.bytes
+    }
+
+    /// Called now and then: what has been left behind since the last but one of these calls is given up.
+    pub(crate) fn age(&mut self) {
+        if self.left.is_old {
+            self.left = Left::default();
+        }
+        self.left.is_old = true;
+    }
+
+    /// Takes over what the members take now.
+    fn follow_members(&mut self, members_bytes: usize, keeps_left: bool) {
+        let Left { bytes, is_old } = &mut self.left;
+        if members_bytes >= self.members_bytes {
+            *bytes = bytes.saturating_sub(members_bytes - self.members_bytes);
+        } else if keeps_left {
+            *bytes += self.members_bytes - members_bytes;
+            *is_old = false;
+        }
+        self.members_bytes = members_bytes;
     }
 }
 
@@ -137,25 +201,46 @@ impl Account {
     pub(crate) fn new(shares: MemoryShares) -> Self {
         Self {
             used_bytes: 0,
+            keeps_left: false,
             shares,
             makers: BTreeMap::new(),
             empty: BTreeMap::new(),
             next_empty: 0,
+            kinds: BTreeMap::new(),
+            offsets: 0,
         }
+    }
+
+    /// Groups keep what their members leave behind from now on: the log is read.
+    pub(crate) fn keep_left(&mut self) {
+        self.keeps_left = true;
     }
 
     /// Makes a group this address' that is nobody's.
     pub(crate) fn adopt(&mut self, group: &mut Group, maker: &Str) {
         if group.entry.maker.is_empty() && !maker.is_empty() {
             self.forget(group);
-            group.entry = Entry::of(maker);
+            group.entry = Entry {
+                maker: maker.clone(),
+                used_bytes: 0,
+                empty: None,
+                kind: None,
+                offsets: 0,
+                ..group.entry
+            };
             self.settle(group);
         }
     }
 
-    /// Bytes that a group may take more than it does, with `room_bytes` left up to the bound.
-    pub(crate) fn growth_bytes(&self, entry: &Entry, room_bytes: usize) -> usize {
-        room_bytes.saturating_sub(self.shares.bytes_of(&entry.maker))
+    /// Bytes that a group may take more than it does, with `room_bytes` left up to the bound; one that is nobody's as if
+    /// it were its user's.
+    pub(crate) fn growth_bytes(&self, entry: &Entry, user: &Str, room_bytes: usize) -> usize {
+        let maker = if entry.maker.is_empty() {
+            user
+        } else {
+            &entry.maker
+        };
+        room_bytes.saturating_sub(self.shares.bytes_of(maker))
     }
 
     /// Bytes that all groups take.
@@ -165,9 +250,20 @@ impl Account {
 
     /// Takes over what has become of a group.
     pub(crate) fn settle(&mut self, group: &mut Group) {
+        let members_bytes = group.members_bytes();
         let used_bytes = group.memory_bytes();
         let is_empty = group.has_nothing_to_lose();
+        let kind = group.census_kind();
         let entry = &mut group.entry;
+        entry.follow_members(members_bytes, self.keeps_left);
+        let used_bytes = used_bytes + entry.left.bytes;
+        self.offsets = self.offsets - entry.offsets + group.offsets.len();
+        entry.offsets = group.offsets.len();
+        if entry.kind != Some(kind) {
+            let before = entry.kind.replace(kind);
+            *self.kinds.entry(kind).or_default() += 1;
+            self.discount(before);
+        }
         if used_bytes == entry.used_bytes && is_empty == entry.empty.is_some() {
             return;
         }
@@ -205,9 +301,32 @@ impl Account {
         }
     }
 
+    fn discount(&mut self, kind: Option<Kind>) {
+        if let Some(kind) = kind
+            && let Some(count) = self.kinds.get_mut(&kind)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.kinds.remove(&kind);
+            }
+        }
+    }
+
+    /// How many groups there are of each kind; of those of which there are none nothing is said.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (Kind, usize)> {
+        self.kinds.iter().map(|(kind, count)| (*kind, *count))
+    }
+
+    /// How many offsets are committed.
+    pub(crate) fn offsets(&self) -> usize {
+        self.offsets
+    }
+
     /// Forgets a group.
     pub(crate) fn forget(&mut self, group: &Group) {
         let entry = &group.entry;
+        self.discount(entry.kind);
+        self.offsets -= entry.offsets;
         self.used_bytes -= entry.used_bytes;
         if let Some(number) = entry.empty {
             self.empty.remove(&number);
@@ -228,15 +347,25 @@ impl Account {
 
     /// The group that is to make way for one that exists, if there is one and less is left than half of what is for those;
     /// one of the same address if only that has no more.
-    pub(crate) fn excess(&self, entry: &Entry, room_bytes: usize, max_bytes: usize) -> Option<Str> {
+    pub(crate) fn excess(
+        &self,
+        entry: &Entry,
+        user: &Str,
+        room_bytes: usize,
+        max_bytes: usize,
+    ) -> Option<Str> {
         let enough_bytes = max_bytes / (2 * RESERVE_DIVISOR);
         if room_bytes < enough_bytes {
             return self.empty.values().next().cloned();
         }
-        if self.growth_bytes(entry, room_bytes) >= enough_bytes {
+        if self.growth_bytes(entry, user, room_bytes) >= enough_bytes {
             return None;
         }
-        self.oldest_empty_of(&entry.maker)
+        self.oldest_empty_of(if entry.maker.is_empty() {
+            user
+        } else {
+            &entry.maker
+        })
     }
 
     fn oldest_empty_of(&self, maker: &str) -> Option<Str> {
@@ -321,6 +450,7 @@ mod tests {
 
     #[test]
     fn an_address_has_one_share_of_all_coordinators() {
+        let nobody = Str::default();
         let shares = MemoryShares::default();
         let mut account = Account::new(shares.clone());
         let mut other = Account::new(shares.clone());
@@ -330,14 +460,14 @@ mod tests {
         let refused =
             |account: &Account, room| account.admit("/a", 100, room, MAX) != Admission::Granted;
         assert!(refused(&account, room) && refused(&other, room));
-        assert_eq!(account.growth_bytes(&grown.entry, room), 0);
+        assert_eq!(account.growth_bytes(&grown.entry, &nobody, room), 0);
         assert_eq!(account.admit("/b", 100, room, MAX), Admission::Granted);
         // A coordinator that goes takes its groups with it.
         drop(other);
         let room = MAX - account.used_bytes();
         assert!(!refused(&account, room));
         assert_eq!(
-            account.growth_bytes(&grown.entry, room),
+            account.growth_bytes(&grown.entry, &nobody, room),
             room - account.used_bytes()
         );
         drop(account);
@@ -349,11 +479,15 @@ mod tests {
         let mut account = Account::default();
         let mut loaded = group(&mut account, "", "loaded");
         let used = account.used_bytes();
-        assert_eq!(account.growth_bytes(&loaded.entry, MAX), MAX);
+        let nobody = Str::default();
+        assert_eq!(account.growth_bytes(&loaded.entry, &nobody, MAX), MAX);
         for user in ["", "/a", "/b"] {
             account.adopt(&mut loaded, &Str::from_static(user));
         }
-        assert_eq!(account.growth_bytes(&loaded.entry, MAX), MAX - used);
+        assert_eq!(
+            account.growth_bytes(&loaded.entry, &nobody, MAX),
+            MAX - used
+        );
         assert_eq!(account.shares.bytes_of("/a"), used);
         assert_eq!(account.shares.bytes_of("/b"), 0);
         assert_eq!(account.used_bytes(), used);
@@ -363,15 +497,16 @@ mod tests {
 
     #[test]
     fn empty_groups_of_an_address_make_way_for_its_own_that_exist() {
+        let nobody = Str::default();
         let mut account = Account::default();
         let oldest = group(&mut account, "/a", "oldest");
         let grows = group(&mut account, "/a", &"x".repeat(MAX / 2));
         let fine = group(&mut account, "/b", "fine");
         let room = MAX - account.used_bytes();
-        assert_eq!(account.excess(&fine.entry, room, MAX), None);
-        let way = account.excess(&grows.entry, room, MAX);
+        assert_eq!(account.excess(&fine.entry, &nobody, room, MAX), None);
+        let way = account.excess(&grows.entry, &nobody, room, MAX);
         assert_eq!(way, Some(oldest.id.clone()));
-        let way = account.excess(&fine.entry, 1, MAX);
+        let way = account.excess(&fine.entry, &nobody, 1, MAX);
         assert_eq!(way, Some(oldest.id));
     }
 

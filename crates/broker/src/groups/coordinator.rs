@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use futures_util::future::select;
 use groups::{
-    Caller, Counters, Decision, GroupConfig, GroupCoordinator, GroupFilter, GroupRecord,
+    Caller, Census, Counters, Decision, GroupConfig, GroupCoordinator, GroupFilter, GroupRecord,
     ListedPart, MemoryShares, Ticket,
 };
 use io::sync::{Answer, Notify, Promise, oneshot};
@@ -107,8 +107,13 @@ impl<I: Io> Drop for InHand<I> {
 
 impl<I: Io> Coordinator<I> {
     /// A coordinator that is to be loaded.
-    pub(super) fn new(partition: Rc<Partition<I>>, view: &View, shares: &MemoryShares) -> Rc<Self> {
-        let core = GroupCoordinator::beside(settings::of(view), shares.clone());
+    pub(super) fn new(
+        partition: Rc<Partition<I>>,
+        view: &View,
+        config: &Rc<GroupConfig>,
+        shares: &MemoryShares,
+    ) -> Rc<Self> {
+        let core = GroupCoordinator::beside(Rc::clone(config), shares.clone());
         Rc::new(Self {
             phase: Cell::new(Phase::Loading),
             core: RefCell::new(core),
@@ -135,8 +140,8 @@ impl<I: Io> Coordinator<I> {
     }
 
     /// Takes over another configuration.
-    pub(super) fn configure(&self, config: GroupConfig) {
-        self.core.borrow_mut().configure(config);
+    pub(super) fn configure(&self, config: &Rc<GroupConfig>) {
+        self.core.borrow_mut().configure(Rc::clone(config));
         self.rearm.notify_all();
     }
 
@@ -183,14 +188,19 @@ impl<I: Io> Coordinator<I> {
     }
 
     /// Forgets what was loaded so far.
-    pub(super) fn reset(&self, view: &View) {
-        let empty = GroupCoordinator::beside(settings::of(view), self.shares.clone());
+    pub(super) fn reset(&self, config: &Rc<GroupConfig>) {
+        let empty = GroupCoordinator::beside(Rc::clone(config), self.shares.clone());
         self.core.replace(empty);
     }
 
     /// Counts for its snapshots.
     pub(super) fn due(&self) -> &Due {
         &self.due
+    }
+
+    /// How many groups it has.
+    pub(super) fn census(&self) -> Census {
+        self.core.borrow().census()
     }
 
     /// What it has done.

@@ -64,7 +64,7 @@ pub(super) async fn load<I: Io>(shard: &Rc<Shard<I>>, coordinator: &Rc<Coordinat
     let mut replayed = replay(shard, coordinator, snapshot.as_ref(), end).await;
     if let Ok(Replayed::Compacted(offset)) = replayed {
         tracing::warn!(%dir, offset = offset.0, "the log was compacted behind the snapshot of groups: all of it is read");
-        coordinator.reset(&shard.view());
+        coordinator.reset(&shard.group_config());
         snapshot = None;
         replayed = replay(shard, coordinator, None, end).await;
     }

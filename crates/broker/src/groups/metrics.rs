@@ -3,6 +3,7 @@
 //! Sums over all groups: a number for each group would be as many as clients like to make up. What a coordinator has counted
 //! stays counted when its partition moves to another shard.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use groups::Counters;
@@ -55,10 +56,30 @@ static GROUPS_MADE_WAY: Metric = Metric::counter(
     "logan_group_made_way",
     "Groups with neither members nor offsets that were deleted since others needed their memory.",
 );
+static GROUPS: Metric = Metric::gauge(
+    "logan_groups",
+    "Groups that there are, by their type and state.",
+);
+static OFFSETS: Metric = Metric::gauge(
+    "logan_group_offsets",
+    "Partitions of groups for which an offset is committed now.",
+);
 static MEMORY_BYTES: Metric = Metric::gauge(
     "logan_group_memory_bytes",
     "About how many bytes groups and their committed offsets take in memory.",
 );
+
+/// Types and states that are shown whether or not there are such groups.
+const KINDS: [(&str, &str); 8] = [
+    ("classic", "CompletingRebalance"),
+    ("classic", "Empty"),
+    ("classic", "PreparingRebalance"),
+    ("classic", "Stable"),
+    ("consumer", "Assigning"),
+    ("consumer", "Empty"),
+    ("consumer", "Reconciling"),
+    ("consumer", "Stable"),
+];
 
 impl<I: Io> Shard<I> {
     /// The values of this moment.
@@ -67,10 +88,26 @@ impl<I: Io> Shard<I> {
         for coordinator in self.coordinators.all() {
             sum.add(&coordinator.counters());
         }
+        let mut groups: BTreeMap<(&str, &str), u64> = KINDS.map(|kind| (kind, 0)).into();
+        let mut offsets = 0;
+        for census in self.coordinators.all().iter().map(|it| it.census()) {
+            offsets += census.offsets as u64;
+            let classic = census.classic.into_iter();
+            let classic = classic.map(|(state, count)| (("classic", state), count));
+            let consumer = census.consumer.into_iter();
+            let consumer = consumer.map(|(state, count)| (("consumer", state), count));
+            for (kind, count) in classic.chain(consumer) {
+                *groups.entry(kind).or_default() += count as u64;
+            }
+        }
+        let groups = groups
+            .into_iter()
+            .map(|((kind, state), count)| GROUPS.is(count).with("type", kind).with("state", state));
         let memory_bytes = self.coordinators.memory_bytes();
         let memory_bytes = u64::try_from(memory_bytes).unwrap_or(u64::MAX);
         let samples = samples(&sum).into_iter();
-        samples.chain([MEMORY_BYTES.is(memory_bytes)])
+        let gauges = [OFFSETS.is(offsets), MEMORY_BYTES.is(memory_bytes)];
+        samples.chain(gauges).chain(groups)
     }
 }
 

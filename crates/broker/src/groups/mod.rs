@@ -27,7 +27,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use groups::{Counters, MemoryShares};
+use groups::{Counters, GroupConfig, MemoryShares};
 use io::{Instant, Io, TaskClass};
 use rustc_hash::FxHashMap;
 use types::ErrorCode;
@@ -51,6 +51,8 @@ pub(crate) struct Coordinators<I: Io> {
     refusals: Refusals,
     /// Who takes how much memory for groups.
     shares: MemoryShares,
+    /// What the shard's view holds groups to, for all coordinators; `None` until one is there.
+    config: RefCell<Option<Rc<GroupConfig>>>,
     /// Whether the shard drains: nothing is loaded any more.
     are_closed: Cell<bool>,
 }
@@ -74,6 +76,7 @@ impl<I: Io> Default for Coordinators<I> {
             past: Cell::default(),
             refusals: Refusals::default(),
             shares: MemoryShares::default(),
+            config: RefCell::default(),
             are_closed: Cell::new(false),
         }
     }
@@ -195,7 +198,9 @@ impl<I: Io> Shard<I> {
     }
 
     fn start_coordinator(self: &Rc<Self>, partition: Rc<Partition<I>>) {
-        let coordinator = Coordinator::new(partition, &self.view(), &self.coordinators.shares);
+        let config = self.group_config();
+        let shares = &self.coordinators.shares;
+        let coordinator = Coordinator::new(partition, &self.view(), &config, shares);
         self.coordinators
             .by_partition
             .borrow_mut()
@@ -223,16 +228,25 @@ impl<I: Io> Shard<I> {
         }
     }
 
+    /// What groups are held to: one for all coordinators.
+    fn group_config(&self) -> Rc<GroupConfig> {
+        let mut config = self.coordinators.config.borrow_mut();
+        let config = config.get_or_insert_with(|| Rc::new(settings::of(&self.view())));
+        Rc::clone(config)
+    }
+
     /// Tells the coordinators of new topics and of new configurations.
     pub(crate) fn tell_coordinators(self: &Rc<Self>, before: &View, view: &View) {
-        let is_configured = !Rc::ptr_eq(&before.config, &view.config)
-            || before.image.group_configs() != view.image.group_configs()
-            || settings::batch_len_max(before) != settings::batch_len_max(view);
+        let known = self.coordinators.config.borrow().as_ref().map(Rc::clone);
+        let config = known.and_then(|known| settings::after(&known, before, view));
+        if let Some(config) = config {
+            for coordinator in self.coordinators.all() {
+                coordinator.configure(&config);
+            }
+            self.coordinators.config.replace(Some(config));
+        }
         let has_new_topics = before.image.topics_version() != view.image.topics_version();
         for coordinator in self.coordinators.all() {
-            if is_configured {
-                coordinator.configure(settings::of(view));
-            }
             if has_new_topics {
                 coordinator.topics_changed(self);
             }

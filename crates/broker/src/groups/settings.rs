@@ -1,5 +1,7 @@
 //! The configuration of the cores, as the broker's keys and the groups' own say it.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use config::GroupMigration;
@@ -12,6 +14,37 @@ use crate::topics::View;
 
 /// What groups are held to now.
 pub(super) fn of(view: &View) -> GroupConfig {
+    let own = view.image.group_configs().iter();
+    GroupConfig {
+        groups: own
+            .map(|(group, own)| (group.clone(), Rc::new(own_of(view, own))))
+            .collect(),
+        ..of_all(view)
+    }
+}
+
+/// What groups are held to with another view, if that is anything else. Values of groups are looked at as far as they differ.
+pub(super) fn after(known: &GroupConfig, before: &View, view: &View) -> Option<Rc<GroupConfig>> {
+    if !Rc::ptr_eq(&before.config, &view.config) {
+        return Some(Rc::new(of(view)));
+    }
+    let all = of_all(view);
+    let (old, new) = (before.image.group_configs(), view.image.group_configs());
+    if all.batch_len_max_bytes == known.batch_len_max_bytes && old == new {
+        return None;
+    }
+    let mut groups = known.groups.clone();
+    groups.retain(|group, _| new.contains_key(group));
+    for (group, own) in new {
+        if old.get(group) != Some(own) {
+            groups.insert(group.clone(), Rc::new(own_of(view, own)));
+        }
+    }
+    Some(Rc::new(GroupConfig { groups, ..all }))
+}
+
+/// The same without what groups have of their own.
+fn of_all(view: &View) -> GroupConfig {
     let values = &view.config.values;
     GroupConfig {
         session_timeout_min: millis(values.group_min_session_timeout_ms),
@@ -28,12 +61,7 @@ pub(super) fn of(view: &View) -> GroupConfig {
         batch_len_max_bytes: batch_len_max(view),
         memory_max_bytes: usize::try_from(values.logan_group_memory_bytes).unwrap_or(usize::MAX),
         consumer: consumer(view),
-        groups: view
-            .image
-            .group_configs()
-            .iter()
-            .map(|(group, own)| (group.clone(), own_of(view, own)))
-            .collect(),
+        groups: BTreeMap::new(),
     }
 }
 
@@ -108,15 +136,17 @@ fn count(value: i32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
     use std::sync::Arc;
     use std::time::Duration;
 
     use config::{BrokerConfig, Sources};
     use groups::{GroupConfig, MigrationPolicy};
-    use metadata::MetadataImage;
+    use metadata::record::{ConfigRecord, RESOURCE_GROUP};
+    use metadata::{MetadataImage, MetadataRecord};
     use records::Compression;
 
-    use super::{codec, of};
+    use super::{after, codec, of};
     use crate::topics::View;
 
     fn view(settings: &[(&str, &str)]) -> View {
@@ -134,6 +164,30 @@ mod tests {
     fn a_broker_without_settings_has_kafkas_values() {
         assert_eq!(of(&view(&[])), GroupConfig::default());
         assert_eq!(codec(&view(&[])), Compression::None);
+    }
+
+    #[test]
+    fn a_change_of_one_group_looks_at_no_other() {
+        let with = |before: &View, group: &'static str, value: &'static str| {
+            let mut image = MetadataImage::clone(&before.image);
+            let record = MetadataRecord::Config(ConfigRecord {
+                resource_type: RESOURCE_GROUP,
+                resource_name: group.into(),
+                name: "consumer.session.timeout.ms".into(),
+                value: Some(value.into()),
+            });
+            image.apply(&record).expect("it is possible");
+            View::new(Arc::new(image), Some(before), &before.written)
+        };
+        let none = view(&[]);
+        assert_eq!(after(&of(&none), &none, &none), None);
+        let first = with(&none, "first", "46000");
+        let before = after(&of(&none), &none, &first).expect("a group has changed");
+        assert_eq!(*before, of(&first));
+        let both = with(&first, "second", "47000");
+        let now = after(&before, &first, &both).expect("a group has changed");
+        assert_eq!(*now, of(&both));
+        assert!(Rc::ptr_eq(&now.groups["first"], &before.groups["first"]));
     }
 
     #[test]

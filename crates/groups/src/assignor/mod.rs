@@ -16,6 +16,7 @@ mod range;
 mod uniform;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use protocol::Str;
 use types::Uuid;
@@ -31,7 +32,7 @@ pub(crate) struct MemberSpec<'a> {
     /// Its instance id if it is a static member.
     pub(crate) instance_id: Option<&'a Str>,
     /// Indexes into [`GroupSpec::topics`] of what it subscribes to; ascending, none twice.
-    pub(crate) topics: Vec<usize>,
+    pub(crate) topics: Rc<[usize]>,
     /// What it was to own so far; topics and partitions that are gone may still be in it.
     pub(crate) assigned: Option<&'a Assignment>,
 }
@@ -51,7 +52,7 @@ impl GroupSpec<'_> {
     fn is_homogeneous(&self) -> bool {
         self.members
             .windows(2)
-            .all(|pair| matches!(pair, [a, b] if a.topics == b.topics))
+            .all(|pair| matches!(pair, [a, b] if Rc::ptr_eq(&a.topics, &b.topics) || a.topics == b.topics))
     }
 
     /// The index of a topic.

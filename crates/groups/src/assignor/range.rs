@@ -24,7 +24,7 @@ pub(super) fn assign(group: &GroupSpec<'_>) -> Vec<Assignment> {
         })
         .collect();
     for member in &group.members {
-        for &topic in &member.topics {
+        for &topic in &*member.topics {
             runs[topic].subscribers += 1;
         }
     }
@@ -37,7 +37,7 @@ pub(super) fn assign(group: &GroupSpec<'_>) -> Vec<Assignment> {
     order.sort_by(|a, b| rank(&group.members[*a]).cmp(&rank(&group.members[*b])));
     let mut assignments = vec![Assignment::new(); group.members.len()];
     for index in order {
-        for &topic in &group.members[index].topics {
+        for &topic in &*group.members[index].topics {
             let (id, partitions) = group.topics[topic];
             let run = &mut runs[topic];
             let mut quota = partitions / run.subscribers;

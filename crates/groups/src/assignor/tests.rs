@@ -34,7 +34,7 @@ impl Group {
                 .map(|(member_id, topics)| MemberSpec {
                     member_id,
                     instance_id: None,
-                    topics: topics.clone(),
+                    topics: topics.as_slice().into(),
                     assigned: before.get(member_id),
                 })
                 .collect(),
@@ -273,13 +273,13 @@ fn range_puts_static_members_first_so_that_they_keep_their_runs() {
             MemberSpec {
                 member_id: dynamic,
                 instance_id: None,
-                topics: vec![0],
+                topics: [0].into(),
                 assigned: None,
             },
             MemberSpec {
                 member_id: static_member,
                 instance_id: Some(&instance),
-                topics: vec![0],
+                topics: [0].into(),
                 assigned: None,
             },
         ];

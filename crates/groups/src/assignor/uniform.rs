@@ -6,6 +6,7 @@
 //! then topics are balanced one after the other until no single move helps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::{Assignment, GroupSpec};
 
@@ -39,7 +40,7 @@ pub(super) fn assign(group: &GroupSpec<'_>) -> Vec<Assignment> {
 fn subscribers(group: &GroupSpec<'_>) -> Vec<Vec<usize>> {
     let mut subscribers = vec![Vec::new(); group.topics.len()];
     for (index, member) in group.members.iter().enumerate() {
-        for &topic in &member.topics {
+        for &topic in &*member.topics {
             subscribers[topic].push(index);
         }
     }
@@ -56,9 +57,17 @@ impl Owners {
     /// What members have and may keep. Should two claim one partition, the first does.
     fn of(group: &GroupSpec<'_>) -> Self {
         let mut partitions = vec![Vec::new(); group.topics.len()];
-        for &topic in group.members.iter().flat_map(|member| &member.topics) {
-            let (_, count) = group.topics[topic];
-            partitions[topic].resize(usize::try_from(count).unwrap_or(0), NOBODY);
+        let mut seen: Option<&Rc<[usize]>> = None;
+        for topics in group.members.iter().map(|member| &member.topics) {
+            // Members that subscribe to the same share a list.
+            if seen.is_some_and(|seen| Rc::ptr_eq(seen, topics)) {
+                continue;
+            }
+            seen = Some(topics);
+            for &topic in &**topics {
+                let (_, count) = group.topics[topic];
+                partitions[topic].resize(usize::try_from(count).unwrap_or(0), NOBODY);
+            }
         }
         let mut loads = vec![0; group.members.len()];
         for (index, member) in group.members.iter().enumerate() {

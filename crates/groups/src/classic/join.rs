@@ -14,7 +14,7 @@ use super::{
 use crate::context::Caller;
 use crate::decision::Reply;
 use crate::group::Turn;
-use crate::memory::{ITEM_BYTES, MEMBER_BYTES};
+use crate::memory::{CLASSIC_MEMBERS_BYTES, ITEM_BYTES, MEMBER_BYTES, PROTOCOL_BYTES};
 
 /// The first version in which a dynamic member must come back with the id that it is given (KIP-394).
 pub(crate) const KNOWN_MEMBER_ID_VERSION: i16 = 4;
@@ -58,6 +58,9 @@ pub(crate) fn join(
     }
 }
 
+/// What an id that is given out has beyond what the client calls itself: a dash and a UUID.
+const MEMBER_ID_SUFFIX_BYTES: usize = 37;
+
 /// As many protocols of the length that is known may a member have that the log brought back; clients have one or two.
 const RESTORED_PROTOCOLS: usize = 4;
 
@@ -99,7 +102,7 @@ impl Join<'_> {
         {
             return Err((Str::default(), ErrorCode::GroupMaxSizeReached));
         }
-        if !turn.has_room_for(self.growth_bytes(group, theirs)) {
+        if !turn.has_room_for_members(self.growth_bytes(group, theirs)) {
             return Err((Str::default(), ErrorCode::GroupMaxSizeReached));
         }
         Ok(())
@@ -125,9 +128,26 @@ impl Join<'_> {
             return (2 * protocols_bytes).saturating_sub(2 * times * known.protocols_len_bytes());
         }
         let instance_id_bytes = instance_id.map_or(0, |id| id.len());
-        let texts = 2 * self.caller.client_id.len() + self.caller.client_host.len();
-        2 * (MEMBER_BYTES + request.protocols.len() * ITEM_BYTES)
-            + 2 * (texts + 2 * instance_id_bytes + protocols_bytes)
+        let texts = self.caller.client_id.len() + self.caller.client_host.len();
+        let is_pending = group.pending.contains(&request.member_id);
+        // An id begins with what the client calls itself.
+        let id_bytes = if is_pending {
+            request.member_id.len()
+        } else {
+            MEMBER_ID_SUFFIX_BYTES + instance_id_bytes.max(self.caller.client_id.len())
+        };
+        let first = if group.members.is_empty() {
+            CLASSIC_MEMBERS_BYTES
+        } else {
+            0
+        };
+        let member = first + MEMBER_BYTES + 2 * (id_bytes + instance_id_bytes) + texts;
+        let protocols = request.protocols.len() * PROTOCOL_BYTES + protocols_bytes;
+        // One of them.
+        let metadata = request.protocols.iter().map(|one| one.metadata.len());
+        let durable = id_bytes + instance_id_bytes + texts + metadata.max().unwrap_or(0);
+        let growth = member + protocols + 2 * (ITEM_BYTES + durable);
+        growth - if is_pending { ITEM_BYTES + id_bytes } else { 0 }
     }
 
     /// A member without an id.

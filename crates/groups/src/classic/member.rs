@@ -11,7 +11,10 @@ use protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use types::ErrorCode;
 
 use crate::context::{Caller, Instant, Ticket};
-use crate::memory::{ITEM_BYTES, MEMBER_BYTES};
+use crate::memory::{MEMBER_BYTES, PROTOCOL_BYTES};
+
+/// By so much the name of a protocol may be longer than another's.
+const PROTOCOL_NAME_BYTES: usize = 64;
 
 /// A JoinGroup that waits for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,13 +170,20 @@ impl Member {
     /// Bytes that it takes in memory, roughly, what it is assigned not included.
     pub(crate) fn memory_bytes(&self) -> usize {
         let instance_id = self.instance_id.as_ref().map_or(0, |id| 2 * id.len());
+        let protocols = self.protocols.len() * PROTOCOL_BYTES + self.protocols_len_bytes();
+        // Whoever takes the place of one that the log brought back has perhaps two, as Java's consumers have.
+        let others = if self.is_restored {
+            protocols + PROTOCOL_NAME_BYTES
+        } else {
+            0
+        };
         MEMBER_BYTES
             + 2 * self.id.len()
             + instance_id
             + self.client_id.len()
             + self.client_host.len()
-            + self.protocols.len() * ITEM_BYTES
-            + self.protocols_len_bytes()
+            + protocols
+            + others
     }
 
     /// Bytes that its protocols take.

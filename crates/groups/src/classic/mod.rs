@@ -36,7 +36,7 @@ use types::{ErrorCode, TimestampMs};
 
 use crate::context::{Caller, Instant};
 use crate::group::Turn;
-use crate::memory::ITEM_BYTES;
+use crate::memory::{CLASSIC_MEMBERS_BYTES, ITEM_BYTES};
 use crate::record::GroupRecord;
 
 pub(crate) use heartbeat::heartbeat;
@@ -179,7 +179,12 @@ impl ClassicGroup {
 
     /// Bytes that it takes in memory, roughly. Members have what the log says that they are assigned.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.members_bytes
+        let some = if self.members.is_empty() {
+            0
+        } else {
+            CLASSIC_MEMBERS_BYTES
+        };
+        some + self.members_bytes
             + 2 * self.durable_bytes
             + self.subscribed_bytes
             + self.pending.memory_bytes()

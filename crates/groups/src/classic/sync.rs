@@ -103,7 +103,7 @@ fn assign(
         owned.get(&member.id).cloned().unwrap_or_default()
     });
     if record.len_bytes_bound() > turn.config.batch_len_max_bytes
-        || !turn.has_room_for(group.growth_bytes(&record))
+        || !turn.has_room_for_members(group.growth_bytes(&record))
     {
         refuse_syncs(group, ErrorCode::UnknownServerError, turn);
         prepare(group, group_id, turn);

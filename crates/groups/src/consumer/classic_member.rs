@@ -27,6 +27,7 @@ use super::convert::{self, Purpose, Rebalance, classic_protocols};
 use super::draft::Draft;
 use super::heartbeat::{reconcile, refuse_if_full};
 use super::member::{Member, MemberState};
+use super::names::Names;
 use super::state::State;
 use super::subscription::{self, Change};
 use super::{Refusal, commit, fence, millis, target};
@@ -200,7 +201,7 @@ fn take_over(
         member.rack_id = Some(rack_id.detached());
     }
     member.rebalance_timeout_ms = rebalance_timeout_ms(request);
-    member.names = subscription.topics.iter().map(Str::detached).collect();
+    member.names = Names::of(&subscription.topics);
     member.client_id = caller.client_id.detached();
     member.client_host = caller.client_host.detached();
     member.classic = Some(ClassicMemberMetadata {

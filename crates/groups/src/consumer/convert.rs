@@ -24,15 +24,17 @@ use types::{ErrorCode, Uuid};
 
 use super::draft::Draft;
 use super::member::{Member, PartitionEpochs};
+use super::names::Names;
 use super::records::{epoch_record, target_epoch_record, target_record};
 use super::soft::Looked;
 use super::state::State;
-use super::subscription::{self, NAMES_MAX};
+use super::subscription::{self, NAMES_MAX, NO_ROOM};
 use super::{Refusal, consumer_of, target};
 use crate::assignor::Assignment;
 use crate::classic::{CONSUMER_PROTOCOL_TYPE, ClassicGroup, members_max};
 use crate::context::Topics;
 use crate::group::{Group, GroupKind, Turn};
+use crate::memory::TIMERS_BYTES;
 use crate::record::GroupRecord;
 
 /// A classic group, as its conversion sees it.
@@ -122,6 +124,19 @@ fn not_found(message: String) -> Refusal {
     Refusal::new(ErrorCode::GroupIdNotFound, message)
 }
 
+/// Refuses a classic group that is to become a consumer group, and would take more memory than there is.
+pub(super) fn check_room(draft: &Draft, group: &Group, turn: &mut Turn<'_>) -> Result<(), Refusal> {
+    let GroupKind::Classic(classic) = &group.kind else {
+        return Ok(());
+    };
+    let bytes = draft.state.memory_bytes() + draft.state.members.size() * TIMERS_BYTES;
+    if turn.has_room_for_members(bytes.saturating_sub(classic.memory_bytes())) {
+        Ok(())
+    } else {
+        Err(Refusal::new(ErrorCode::GroupMaxSizeReached, NO_ROOM))
+    }
+}
+
 /// Writes a classic group with members as a consumer group.
 fn upgrade(draft: &mut Draft, view: &ClassicView, turn: &Turn<'_>) -> Result<(), Refusal> {
     let group_id = draft.group_id.clone();
@@ -198,22 +213,22 @@ fn upgraded(
         }
         for topic in assignment.assigned_partitions {
             if let Some(found) = topics.by_name(&topic.topic) {
-                let partitions = assigned.entry(found.id).or_default();
-                partitions.extend(
-                    topic
-                        .partitions
-                        .iter()
-                        .map(|partition| (*partition, view.generation)),
-                );
+                // A leader may say anything.
+                let partitions = topic.partitions.iter().copied();
+                let partitions = partitions
+                    .filter(|partition| (0..found.partitions).contains(partition))
+                    .map(|partition| (partition, view.generation));
+                assigned.entry(found.id).or_default().extend(partitions);
             }
         }
+        assigned.retain(|_, partitions| !partitions.is_empty());
     }
     let mut upgraded = Member::new(member.member_id.clone());
     upgraded.instance_id.clone_from(&member.instance_id);
     upgraded.rack_id = subscription.rack_id.as_ref().map(Str::detached);
     upgraded.client_id = member.client_id.clone();
     upgraded.client_host = member.client_host.clone();
-    upgraded.names = subscription.topics.iter().map(Str::detached).collect();
+    upgraded.names = Names::of(&subscription.topics);
     upgraded.rebalance_timeout_ms = member.rebalance_timeout_ms;
     upgraded.classic = Some(ClassicMemberMetadata {
         session_timeout_ms: member.session_timeout_ms,

@@ -38,6 +38,21 @@ impl ConsumerGroup {
         }
     }
 
+    /// The same, of a group that was loaded while its members were on their way to what they are to have, only once
+    /// something has happened. It takes no longer the more members there are.
+    pub(crate) fn census_state_name(&self) -> &'static str {
+        let state = &self.state;
+        if state.members.is_empty() {
+            "Empty"
+        } else if state.epoch > state.target_epoch {
+            "Assigning"
+        } else if self.soft.rebalance.is_some() {
+            "Reconciling"
+        } else {
+            "Stable"
+        }
+    }
+
     /// What ConsumerGroupDescribe says of it.
     pub(crate) fn describe(
         &self,

@@ -99,15 +99,12 @@ impl Draft {
     /// Removes a member, in Kafka's order of records.
     pub(super) fn remove_member(&mut self, member_id: &Str) {
         let group_id = self.group_id.clone();
-        let before_bytes = self.state.assigned_bytes();
         self.write(assignment_tombstone(&group_id, member_id));
         self.write(target_record(&group_id, member_id, None));
         self.write(metadata_tombstone(&group_id, member_id));
-        self.looked.left_bytes += before_bytes.saturating_sub(self.state.assigned_bytes());
         if self.state.members.is_empty() {
             // What did not fit was the assignment of those who are gone.
             self.looked.target_put_off = None;
-            self.looked.left_bytes = 0;
         }
     }
 

@@ -14,6 +14,7 @@ use super::claim::{Claim, existing_member, existing_static_member};
 use super::convert::Purpose;
 use super::draft::Draft;
 use super::member::{JOIN_EPOCH, LEAVE_EPOCH, Member, STATIC_LEAVE_EPOCH};
+use super::names::Names;
 use super::subscription::{self, Change};
 use super::{Refusal, commit, convert, fence, reconcile, regexes, session_timeout, target};
 use crate::config::{ConsumerGroupConfig, GroupConfig};
@@ -117,6 +118,7 @@ fn stay(
         turn,
         if joins { Purpose::Join } else { Purpose::Stay },
     )?;
+    convert::check_room(&draft, group, turn)?;
     subscription::check_names(request.subscribed_topic_names.as_ref().map_or(0, Vec::len))?;
     regexes::check(&draft.state, request.subscribed_topic_regex.as_ref())?;
     refuse_if_full(&draft, &request.member_id, config, turn.context.now)?;
@@ -227,8 +229,7 @@ fn has_news(member: &Member, request: &ConsumerGroupHeartbeatRequest, caller: &C
         || (request.rebalance_timeout_ms != -1
             && request.rebalance_timeout_ms != member.rebalance_timeout_ms)
         || names.is_some_and(|names| {
-            names.len() != member.names.len()
-                || names.iter().any(|name| !member.names.contains(name))
+            names.len() != member.names.len() || names.iter().any(|name| !member.names.has(name))
         })
 }
 
@@ -247,7 +248,7 @@ fn take_over(member: &mut Member, request: &ConsumerGroupHeartbeatRequest, calle
         member.assignor = Some(assignor.detached());
     }
     if let Some(names) = &request.subscribed_topic_names {
-        member.names = names.iter().map(Str::detached).collect();
+        member.names = Names::of(names);
     }
     if let Some(regex) = &request.subscribed_topic_regex {
         member.regex = Some(regex.detached());

@@ -1,6 +1,6 @@
 //! A member of a consumer group, as the log describes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use protocol::Str;
@@ -14,7 +14,8 @@ use protocol::messages::{
 };
 use types::Uuid;
 
-use crate::memory::{ITEM_BYTES, MEMBER_BYTES};
+use super::names::Names;
+use crate::memory::{MEMBER_BYTES, PROTOCOL_BYTES};
 use crate::record::GroupRecord;
 
 /// The epoch of a heartbeat that joins.
@@ -71,7 +72,7 @@ pub(super) struct Member {
     pub(super) client_id: Str,
     pub(super) client_host: Str,
     /// The topics that it subscribes to by name.
-    pub(super) names: BTreeSet<Str>,
+    pub(super) names: Names,
     /// The expression that it subscribes by; an empty one is none.
     pub(super) regex: Option<Str>,
     /// How long it may take to give partitions away, in milliseconds; -1 if it never said.
@@ -98,7 +99,7 @@ impl Member {
             rack_id: None,
             client_id: Str::default(),
             client_host: Str::default(),
-            names: BTreeSet::new(),
+            names: Names::default(),
             regex: Some(Str::default()),
             rebalance_timeout_ms: -1,
             assignor: None,
@@ -116,15 +117,13 @@ impl Member {
         self.regex.as_ref().filter(|regex| !regex.is_empty())
     }
 
-    /// Bytes that it takes in memory, roughly, without what it is assigned: itself, and what a client can make as large as
-    /// it likes.
+    /// Bytes that it takes in memory, roughly, without what it is assigned and the topics that it names: itself, and what
+    /// a client can make as large as it likes.
     pub(super) fn len_bytes(&self) -> usize {
         let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len());
-        let names = self.names.iter().map(|name| ITEM_BYTES + name.len());
-        let names: usize = names.sum();
         let protocols = self.classic.iter().flat_map(|classic| {
             let protocols = classic.supported_protocols.iter();
-            protocols.map(|protocol| 2 * ITEM_BYTES + protocol.name.len() + protocol.metadata.len())
+            protocols.map(|protocol| PROTOCOL_BYTES + protocol.name.len() + protocol.metadata.len())
         });
         // Its ids are those of its timers, too.
         MEMBER_BYTES
@@ -133,7 +132,6 @@ impl Member {
             + text(&self.rack_id)
             + self.client_id.len()
             + self.client_host.len()
-            + names
             + text(&self.regex)
             + text(&self.assignor)
             + protocols.sum::<usize>()
@@ -204,18 +202,18 @@ impl Member {
         }
     }
 
-    /// Takes over what the log says about its subscription.
-    pub(super) fn apply_metadata(&mut self, value: &ConsumerGroupMemberMetadataValue) {
+    /// Takes over what the log says about its subscription, of which these are the names.
+    pub(super) fn apply_metadata(
+        &mut self,
+        value: &ConsumerGroupMemberMetadataValue,
+        names: Names,
+    ) {
         let detached = |text: &Option<Str>| text.as_ref().map(Str::detached);
         self.instance_id = detached(&value.instance_id);
         self.rack_id = detached(&value.rack_id);
         self.client_id = value.client_id.detached();
         self.client_host = value.client_host.detached();
-        self.names = value
-            .subscribed_topic_names
-            .iter()
-            .map(Str::detached)
-            .collect();
+        self.names = names;
         self.regex = detached(&value.subscribed_topic_regex);
         self.rebalance_timeout_ms = value.rebalance_timeout_ms;
         self.assignor = detached(&value.server_assignor);

@@ -28,6 +28,7 @@ mod draft;
 mod fence;
 mod heartbeat;
 mod member;
+mod names;
 mod reconcile;
 mod records;
 mod regexes;

@@ -43,10 +43,16 @@ pub(super) fn step(
     {
         return Ok(None);
     }
-    let subscribed: BTreeSet<Uuid> = state
-        .names_of(member)
-        .filter_map(|name| topics.by_name(name))
-        .map(|topic| topic.id)
+    // Of all that it may subscribe to only this matters, and it is little.
+    let target = state.targets.get(&*member.member_id);
+    let target = target.into_iter().flat_map(|target| target.keys());
+    let subscribed: BTreeSet<Uuid> = target
+        .chain(member.assigned.keys())
+        .copied()
+        .filter(|topic| {
+            let found = topics.by_id(*topic);
+            found.is_some_and(|(name, _)| state.subscribes(member, name))
+        })
         .collect();
     let stepper = Stepper {
         state,
@@ -92,6 +98,7 @@ struct Stepper<'a> {
     state: &'a State,
     member: &'a Member,
     owned: Owned<'a>,
+    /// Of the topics that it has or is to have, those that it subscribes to.
     subscribed: BTreeSet<Uuid>,
 }
 

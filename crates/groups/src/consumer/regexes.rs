@@ -133,7 +133,7 @@ fn resolve(draft: &mut Draft, regex: &Str, turn: &mut Turn<'_>) {
         return;
     }
     let before = before.map_or(0, |resolved| resolved_bytes(regex, &resolved.topics));
-    if !turn.has_room_for(resolved_bytes(regex, &topics).saturating_sub(before)) {
+    if !turn.has_room_for_members(resolved_bytes(regex, &topics).saturating_sub(before)) {
         return;
     }
     let value = ConsumerGroupRegularExpressionValue {

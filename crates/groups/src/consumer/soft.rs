@@ -14,7 +14,7 @@ use protocol::Str;
 use types::TimestampMs;
 
 use crate::context::{Context, Instant};
-use crate::memory::TIMERS_BYTES;
+use crate::memory::{CONSUMER_MEMBERS_BYTES, TIMERS_BYTES};
 
 /// The soft state of a group.
 #[derive(Debug, Default)]
@@ -53,8 +53,6 @@ pub(super) struct Looked {
     pub(super) regexes: Refreshed,
     /// Until when no target assignment is computed, because the last one did not fit.
     pub(super) target_put_off: Option<Instant>,
-    /// Bytes that members have left behind which are gone: those who stay get them with the next target assignment.
-    pub(super) left_bytes: usize,
 }
 
 /// When a member is given up.
@@ -104,10 +102,14 @@ impl Soft {
         self.members.is_empty()
     }
 
-    /// Bytes that it takes in memory, roughly; ids are those of members. What members have left behind is kept for the
-    /// group.
+    /// Bytes that it takes in memory, roughly; ids are those of members.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.members.len() * TIMERS_BYTES + self.looked.left_bytes
+        let some = if self.members.is_empty() {
+            0
+        } else {
+            CONSUMER_MEMBERS_BYTES
+        };
+        some + self.members.len() * TIMERS_BYTES
     }
 
     /// When a member was last heard of.

@@ -7,19 +7,21 @@
 //! - The counts are those of the members, and `owners` names for each partition the one member that holds it.
 //! - State changes through [`State::apply`] alone, on whose order nothing depends but what the log itself orders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use protocol::Str;
 use protocol::messages::{
-    ConsumerGroupRegularExpressionValue, ConsumerGroupTargetAssignmentMemberValue,
+    ConsumerGroupMemberMetadataValue, ConsumerGroupRegularExpressionValue,
+    ConsumerGroupTargetAssignmentMemberValue,
 };
 use rpds::RedBlackTreeMap;
 use types::Uuid;
 
 use super::member::Member;
+use super::names::{NameLists, Names};
 use crate::assignor::Assignment;
-use crate::memory::{HELD_BYTES, ITEM_BYTES, TARGET_PARTITION_BYTES, TARGET_TOPIC_BYTES};
+use crate::memory::{HELD_BYTES, ITEM_BYTES, TARGET_BYTES, TARGET_PARTITION_BYTES};
 use crate::record::GroupRecord;
 
 type Map<K, V> = RedBlackTreeMap<K, V>;
@@ -44,14 +46,15 @@ pub(super) struct State {
     /// Member ids by instance id.
     statics: Map<Str, Str>,
     owners: Map<(Uuid, i32), Str>,
-    /// How many members subscribe by each name, by each expression, ask for each assignor, know each classic protocol.
-    pub(super) names: Map<Str, usize>,
+    /// The topics that members name.
+    pub(super) names: NameLists,
+    /// How many members subscribe by each expression, ask for each assignor, know each classic protocol.
     pub(super) regexes: Map<Str, usize>,
     assignors: Map<Str, usize>,
     classic_protocols: Map<Str, usize>,
     pub(super) classic_members: usize,
-    /// Bytes that all members take in memory, roughly, without what they are assigned.
-    pub(super) members_len_bytes: usize,
+    /// Bytes that all members take in memory, roughly, without what they are assigned and the topics that they name.
+    members_len_bytes: usize,
     /// Bytes that the target assignment takes, and what members hold.
     targets_bytes: usize,
     held_bytes: usize,
@@ -73,7 +76,7 @@ impl Default for State {
             targets: Map::new(),
             statics: Map::new(),
             owners: Map::new(),
-            names: Map::new(),
+            names: NameLists::default(),
             regexes: Map::new(),
             assignors: Map::new(),
             classic_protocols: Map::new(),
@@ -90,7 +93,12 @@ impl Default for State {
 impl State {
     /// Bytes that it takes in memory, roughly.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.members_len_bytes + self.targets_bytes + self.held_bytes + self.resolved_bytes
+        self.members_bytes() + self.targets_bytes + self.held_bytes + self.resolved_bytes
+    }
+
+    /// Bytes of that which members take, and the topics that they name.
+    pub(super) fn members_bytes(&self) -> usize {
+        self.members_len_bytes + self.names.bytes()
     }
 
     /// Bytes of that which targets and partitions that are held take.
@@ -114,32 +122,55 @@ impl State {
 
     /// Whether some member subscribes to the topic, by name or by an expression.
     pub(super) fn is_subscribed(&self, topic: &str) -> bool {
-        self.names.contains_key(topic)
+        self.names.contains(topic)
             || self.regexes.keys().any(|regex| {
                 self.resolved
                     .get(regex)
-                    .is_some_and(|resolved| resolved.topics.iter().any(|name| &**name == topic))
+                    .is_some_and(|resolved| has(&resolved.topics, topic))
             })
     }
 
-    /// All names that members subscribe to, also of topics that do not exist.
-    pub(super) fn subscribed_names(&self) -> BTreeSet<&Str> {
+    /// All names that members subscribe to, also of topics that do not exist, in ascending order.
+    pub(super) fn subscribed_names(&self) -> Vec<&Str> {
         let resolved = self
             .regexes
             .keys()
             .filter_map(|regex| self.resolved.get(regex))
             .flat_map(|resolved| &resolved.topics);
-        self.names.keys().chain(resolved).collect()
+        let mut names: Vec<&Str> = self.names.iter().chain(resolved).collect();
+        // Runs that are in order already are found: without expressions it is one.
+        names.sort();
+        names.dedup();
+        names
     }
 
-    /// The names that one member subscribes to.
-    pub(super) fn names_of<'a>(&'a self, member: &'a Member) -> impl Iterator<Item = &'a Str> {
-        let resolved = member
-            .regex()
-            .and_then(|regex| self.resolved.get(&**regex))
-            .into_iter()
-            .flat_map(|resolved| &resolved.topics);
-        member.names.iter().chain(resolved)
+    /// Pairs of members and topics that they subscribe to, which an assignment has to look at; none where all subscribe to
+    /// the same.
+    pub(super) fn pairs(&self) -> usize {
+        let by_regex = self.regexes.iter().map(|(regex, members)| {
+            let resolved = self.resolved.get(regex.as_str());
+            let all = *members == self.members.size();
+            (
+                resolved.map_or(0, |resolved| members * resolved.topics.len()),
+                all,
+            )
+        });
+        let (by_regex, all): (Vec<usize>, Vec<bool>) = by_regex.unzip();
+        if self.names.lists() <= 1 && all.iter().all(|all| *all) {
+            return 0;
+        }
+        self.names.mentions() + by_regex.iter().sum::<usize>()
+    }
+
+    /// What the expression of a member stands for, in ascending order.
+    pub(super) fn resolved_of(&self, member: &Member) -> &[Str] {
+        let resolved = member.regex().and_then(|regex| self.resolved.get(&**regex));
+        resolved.map_or(&[], |resolved| &resolved.topics)
+    }
+
+    /// Whether one member subscribes to the topic of this name.
+    pub(super) fn subscribes(&self, member: &Member, topic: &str) -> bool {
+        member.names.has(topic) || has(self.resolved_of(member), topic)
     }
 
     /// A member that does not have yet what it is to have, `known` first; an empty id if that is being worked out
@@ -193,18 +224,16 @@ impl State {
                 None => *self = Self::default(),
             },
             GroupRecord::ConsumerGroupMemberMetadata { key, value } => match value {
-                Some(value) => {
-                    self.change_member(&key.member_id, |member| member.apply_metadata(value));
-                }
+                Some(value) => self.set_subscription(&key.member_id, value),
                 None => self.remove_member(&key.member_id),
             },
             GroupRecord::ConsumerGroupCurrentMemberAssignment { key, value } => match value {
                 Some(value) => {
-                    self.change_member(&key.member_id, |member| member.apply_assignment(value));
+                    self.set_assignment(&key.member_id, |member| member.apply_assignment(value));
                 }
                 None => {
                     if self.members.contains_key(&*key.member_id) {
-                        self.change_member(&key.member_id, Member::clear_assignment);
+                        self.set_assignment(&key.member_id, Member::clear_assignment);
                     }
                 }
             },
@@ -244,8 +273,10 @@ impl State {
             self.resolved.remove_mut(&**regex);
         }
         if let Some(value) = value {
+            let mut topics: Vec<Str> = value.topics.iter().map(Str::detached).collect();
+            topics.sort_unstable();
             let resolved = ConsumerGroupRegularExpressionValue {
-                topics: value.topics.iter().map(Str::detached).collect(),
+                topics,
                 version: value.version,
                 timestamp: value.timestamp,
             };
@@ -255,14 +286,18 @@ impl State {
         }
     }
 
-    fn change_member(&mut self, member_id: &Str, change: impl FnOnce(&mut Member)) {
+    /// Changes what a member says. What it holds is left alone.
+    fn set_subscription(&mut self, member_id: &Str, value: &ConsumerGroupMemberMetadataValue) {
+        // Before the old list goes: most names are in both.
+        let names = self.names.add(&Names::of(&value.subscribed_topic_names));
         let old = self.members.get(&**member_id).map(Rc::clone);
         let mut member = old
             .as_deref()
             .cloned()
             .unwrap_or_else(|| Member::new(member_id.detached()));
-        change(&mut member);
+        member.apply_metadata(value, names);
         if let Some(old) = old {
+            self.names.remove(&old.names);
             self.discount(&old);
         }
         self.count(&member);
@@ -270,9 +305,34 @@ impl State {
             .insert_mut(member.member_id.clone(), Rc::new(member));
     }
 
+    /// Changes what a member holds, and nothing else: it happens at heartbeats.
+    fn set_assignment(&mut self, member_id: &Str, change: impl FnOnce(&mut Member)) {
+        let mut member = match self.members.get(&**member_id).map(Rc::clone) {
+            Some(old) => {
+                self.let_go(&old);
+                Member::clone(&old)
+            }
+            None => {
+                let mut member = Member::new(member_id.detached());
+                member.names = self.names.add(&member.names);
+                self.count(&member);
+                member
+            }
+        };
+        change(&mut member);
+        for held in member.held() {
+            self.held_bytes += HELD_BYTES;
+            self.owners.insert_mut(held, member.member_id.clone());
+        }
+        self.members
+            .insert_mut(member.member_id.clone(), Rc::new(member));
+    }
+
     fn remove_member(&mut self, member_id: &str) {
         if let Some(member) = self.members.get(member_id).map(Rc::clone) {
+            self.names.remove(&member.names);
             self.discount(&member);
+            self.let_go(&member);
             self.members.remove_mut(member_id);
         }
     }
@@ -282,13 +342,6 @@ impl State {
         if let Some(instance_id) = &member.instance_id {
             self.statics
                 .insert_mut(instance_id.clone(), member.member_id.clone());
-        }
-        for held in member.held() {
-            self.held_bytes += HELD_BYTES;
-            self.owners.insert_mut(held, member.member_id.clone());
-        }
-        for name in &member.names {
-            increment(&mut self.names, name);
         }
         if let Some(regex) = member.regex() {
             increment(&mut self.regexes, regex);
@@ -304,6 +357,15 @@ impl State {
         }
     }
 
+    fn let_go(&mut self, member: &Member) {
+        for held in member.held() {
+            self.held_bytes -= HELD_BYTES;
+            if self.owners.get(&held) == Some(&member.member_id) {
+                self.owners.remove_mut(&held);
+            }
+        }
+    }
+
     fn discount(&mut self, member: &Member) {
         self.members_len_bytes -= member.len_bytes();
         let is_mine = |owner: Option<&Str>| owner == Some(&member.member_id);
@@ -311,15 +373,6 @@ impl State {
             && is_mine(self.statics.get(&**instance_id))
         {
             self.statics.remove_mut(&**instance_id);
-        }
-        for held in member.held() {
-            self.held_bytes -= HELD_BYTES;
-            if is_mine(self.owners.get(&held)) {
-                self.owners.remove_mut(&held);
-            }
-        }
-        for name in &member.names {
-            decrement(&mut self.names, name);
         }
         if let Some(regex) = member.regex() {
             decrement(&mut self.regexes, regex);
@@ -334,6 +387,12 @@ impl State {
             }
         }
     }
+}
+
+/// Whether an ascending list has a name.
+fn has(names: &[Str], name: &str) -> bool {
+    let found = names.binary_search_by(|known| known.as_str().cmp(name));
+    found.is_ok()
 }
 
 fn increment(counts: &mut Map<Str, usize>, key: &Str) {
@@ -352,9 +411,8 @@ fn decrement(counts: &mut Map<Str, usize>, key: &Str) {
 
 /// Bytes that a member's target assignment takes, roughly.
 fn target_bytes(member_id: &str, target: &Assignment) -> usize {
-    let topics = target.values();
-    let topics = topics.map(|them| TARGET_TOPIC_BYTES + them.len() * TARGET_PARTITION_BYTES);
-    ITEM_BYTES + member_id.len() + topics.sum::<usize>()
+    let partitions: usize = target.values().map(Vec::len).sum();
+    TARGET_BYTES + member_id.len() + partitions * TARGET_PARTITION_BYTES
 }
 
 /// The same with what holding its partitions takes.

@@ -19,6 +19,9 @@ use crate::group::Turn;
 /// Names that one member subscribes to, and different names that all members of a group subscribe to.
 pub(super) const NAMES_MAX: usize = 10_000;
 
+/// Pairs of members and topics in a group whose members subscribe to different topics: an assignment looks at each.
+const PAIRS_MAX: usize = 500_000;
+
 /// Different expressions that the members of a group subscribe by. Each may stand for all topics of the cluster.
 const REGEXES_MAX: usize = 32;
 
@@ -57,7 +60,7 @@ pub(super) fn check_size(state: &State) -> Result<(), Refusal> {
 
 fn check_growth(before: &State, after: &State) -> Result<(), Refusal> {
     let is_over = |size: fn(&State) -> usize, max| size(after) > max && size(after) > size(before);
-    if is_over(|state| state.names.size(), NAMES_MAX) {
+    if is_over(|state| state.names.len(), NAMES_MAX) {
         return Err(too_much(format!(
             "The members of a group may subscribe to at most {NAMES_MAX} different topics by name."
         )));
@@ -67,7 +70,12 @@ fn check_growth(before: &State, after: &State) -> Result<(), Refusal> {
             "The members of a group may subscribe by at most {REGEXES_MAX} different expressions."
         )));
     }
-    if is_over(|state| state.members_len_bytes, MEMBERS_LEN_MAX_BYTES) {
+    if is_over(State::pairs, PAIRS_MAX) {
+        return Err(too_much(format!(
+            "Members that subscribe to different topics may subscribe to {PAIRS_MAX} together, counted for each member."
+        )));
+    }
+    if is_over(State::members_bytes, MEMBERS_LEN_MAX_BYTES) {
         return Err(too_much(
             "The group's members and their subscriptions take too much memory.".to_owned(),
         ));
@@ -97,7 +105,7 @@ pub(super) fn write(
     check_growth(&group_before, &draft.state)?;
     let growth = draft.state.memory_bytes();
     let growth = growth.saturating_sub(group_before.memory_bytes());
-    if !turn.has_room_for(growth) {
+    if !turn.has_room_for_members(growth) {
         return Err(too_much(NO_ROOM.to_owned()));
     }
     let is_first = is_new && (!after.names.is_empty() || after.regex().is_some());
@@ -105,9 +113,8 @@ pub(super) fn write(
         return Ok(Change::Nothing);
     }
     // What nobody else subscribes to counts only if it is a topic.
-    let is_alone_in = |state: &State, name: &Str| {
-        !state.names.contains_key(&**name) && topics.by_name(name).is_some()
-    };
+    let is_alone_in =
+        |state: &State, name: &Str| !state.names.contains(name) && topics.by_name(name).is_some();
     let joins = after.names.iter();
     let leaves = before.names.iter();
     let topics_differ = before.regex() != after.regex()

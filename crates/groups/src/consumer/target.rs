@@ -8,6 +8,7 @@
 //! 4.3.1.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use protocol::Str;
@@ -98,10 +99,6 @@ fn is_update_due(
 /// go on with what they have, and no more may join until it is tried again. What only changes hands always fits in memory.
 fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Turn<'_>) {
     let (state, context) = (&draft.state, turn.context);
-    if state.target_epoch >= state.epoch {
-        draft.looked.left_bytes = 0;
-        return;
-    }
     if !is_update_due(state, &draft.looked, config, context) {
         return;
     }
@@ -113,7 +110,7 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
     let group_id = draft.group_id.clone();
     let mut records = Vec::new();
     let mut moved = 0;
-    let known_bytes = state.assigned_bytes() + draft.looked.left_bytes;
+    let known_bytes = state.assigned_bytes();
     let mut bytes = 0;
     {
         let spec = group_spec(state, context.topics);
@@ -137,12 +134,11 @@ fn update_target(draft: &mut Draft, config: &ConsumerGroupConfig, turn: &mut Tur
     ));
     let len_max_bytes = turn.config.batch_len_max_bytes;
     let fits = |record: &GroupRecord| record.len_bytes_bound() <= len_max_bytes;
-    if !records.iter().all(fits) || !turn.has_room_for(bytes.saturating_sub(known_bytes)) {
+    if !records.iter().all(fits) || !turn.has_room_for_members(bytes.saturating_sub(known_bytes)) {
         draft.looked.target_put_off = Some(context.now.after(RETRY_INTERVAL));
         return;
     }
     draft.looked.target_put_off = None;
-    draft.looked.left_bytes = 0;
     draft.partitions_moved += moved;
     for record in records {
         draft.write_apart(record, len_max_bytes);
@@ -172,42 +168,58 @@ fn is_due(made_ms: i64, config: &ConsumerGroupConfig, now_ms: i64) -> bool {
 
 /// The group as assignors see it: topics that do not exist are left out.
 fn group_spec<'a>(state: &'a State, topics: &dyn Topics) -> GroupSpec<'a> {
-    let mut found: Vec<(&Str, Topic)> = state
+    let found: Vec<(&Str, Topic)> = state
         .subscribed_names()
         .into_iter()
         .filter_map(|name| Some((name, topics.by_name(name)?)))
         .collect();
-    found.sort_by_key(|(_, topic)| topic.id);
-    let indexes: BTreeMap<&str, usize> = found
-        .iter()
-        .enumerate()
-        .map(|(index, (name, _))| (name.as_str(), index))
-        .collect();
+    let mut by_id: Vec<usize> = (0..found.len()).collect();
+    by_id.sort_by_key(|at| found[*at].1.id);
+    let mut known: Vec<(&Str, usize)> = found.iter().map(|(name, _)| (*name, 0)).collect();
+    for (index, at) in by_id.iter().enumerate() {
+        known[*at].1 = index;
+    }
+    // Most members name what others name, too.
+    let mut lists: BTreeMap<(*const Str, Option<&Str>), Rc<[usize]>> = BTreeMap::new();
     let members = state
         .members
         .iter()
         .map(|(member_id, member)| {
-            let mut subscribed: Vec<usize> = state
-                .names_of(member)
-                .filter_map(|name| indexes.get(name.as_str()).copied())
-                .collect();
-            subscribed.sort_unstable();
-            subscribed.dedup();
+            let subscribed = lists
+                .entry((member.names.address(), member.regex()))
+                .or_insert_with(|| {
+                    let resolved = state.resolved_of(member);
+                    let named = indexes_of(&member.names, &known);
+                    let mut all: Vec<_> = named.chain(indexes_of(resolved, &known)).collect();
+                    all.sort_unstable();
+                    all.dedup();
+                    all.into()
+                });
             MemberSpec {
                 member_id,
                 instance_id: member.instance_id.as_ref(),
-                topics: subscribed,
+                topics: Rc::clone(subscribed),
                 assigned: state.targets.get(&**member_id).map(AsRef::as_ref),
             }
         })
         .collect();
     GroupSpec {
         members,
-        topics: found
+        topics: by_id
             .iter()
-            .map(|(_, topic)| (topic.id, topic.partitions))
+            .map(|at| (found[*at].1.id, found[*at].1.partitions))
             .collect(),
     }
+}
+
+/// The indexes of those names that are known; both are ascending.
+fn indexes_of(names: &[Str], known: &[(&Str, usize)]) -> impl Iterator<Item = usize> {
+    let mut known = known.iter().peekable();
+    names.iter().filter_map(move |name| {
+        while known.next_if(|(it, _)| *it < name).is_some() {}
+        let (_, index) = known.next_if(|(it, _)| *it == name)?;
+        Some(*index)
+    })
 }
 
 /// The hash of the topics that members subscribe to, as far as they exist; 0 if none does.
@@ -220,7 +232,7 @@ pub(super) fn metadata_hash(state: &State, topics: &dyn Topics) -> i64 {
         }
     };
     if state.regexes.is_empty() {
-        state.names.keys().for_each(&mut add);
+        state.names.iter().for_each(&mut add);
     } else {
         state.subscribed_names().into_iter().for_each(&mut add);
     }

@@ -56,6 +56,7 @@ impl GroupCoordinator {
     /// Begins sessions and deadlines after the log was replayed.
     pub fn loaded(&mut self, context: &Context<'_>) -> Decision {
         let mut out = Decision::default();
+        self.account.keep_left();
         let ids: Vec<Str> = self.groups.keys().cloned().collect();
         for id in &ids {
             self.with_group(context, &mut out, id, |group, turn| match &mut group.kind {
@@ -162,6 +163,7 @@ impl GroupCoordinator {
             self.with_group(context, out, id, |group, turn| {
                 looked_at += group.offsets.len();
                 clean_up(group, turn);
+                group.entry.age();
             });
             if looked_at > OFFSETS_PER_CALL_MAX {
                 return;

@@ -9,6 +9,7 @@ mod listing;
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use protocol::Str;
 
@@ -27,7 +28,7 @@ pub use listing::{GroupFilter, ListedPart};
 /// The state of one partition of `__consumer_offsets`.
 #[derive(Debug)]
 pub struct GroupCoordinator {
-    config: GroupConfig,
+    config: Rc<GroupConfig>,
     groups: BTreeMap<Str, Group>,
     /// When which group is looked at: its [`Group::wake_at`].
     deadlines: BTreeSet<(Instant, Str)>,
@@ -58,12 +59,13 @@ impl GroupCoordinator {
     /// then [`GroupCoordinator::loaded`]; `loaded` also of an empty one, and only then anything else.
     #[must_use]
     pub fn new(config: GroupConfig) -> Self {
-        Self::beside(config, MemoryShares::default())
+        Self::beside(Rc::new(config), MemoryShares::default())
     }
 
-    /// The same, of one that shares its bound of memory with the other coordinators that have these shares.
+    /// The same, of one that shares its configuration with others, and its bound of memory with those that have these
+    /// shares.
     #[must_use]
-    pub fn beside(config: GroupConfig, shares: MemoryShares) -> Self {
+    pub fn beside(config: Rc<GroupConfig>, shares: MemoryShares) -> Self {
         Self {
             config,
             groups: BTreeMap::new(),
@@ -123,7 +125,7 @@ impl GroupCoordinator {
     }
 
     /// Holds groups to another configuration from now on. Sessions that run keep their length.
-    pub fn configure(&mut self, config: GroupConfig) {
+    pub fn configure(&mut self, config: Rc<GroupConfig>) {
         self.config = config;
     }
 
@@ -159,17 +161,20 @@ impl GroupCoordinator {
         self.account.used_bytes()
     }
 
-    /// Counts the groups, one by one.
+    /// How many groups there are. It takes no longer the more there are.
     #[must_use]
     pub fn census(&self) -> Census {
-        let mut census = Census::default();
-        for group in self.groups.values() {
-            let states = match &group.kind {
-                GroupKind::Classic(_) => &mut census.classic,
-                GroupKind::Consumer(_) => &mut census.consumer,
+        let mut census = Census {
+            offsets: self.account.offsets(),
+            ..Census::default()
+        };
+        for ((kind, state), count) in self.account.kinds() {
+            let states = if kind == "classic" {
+                &mut census.classic
+            } else {
+                &mut census.consumer
             };
-            *states.entry(group.state_name()).or_default() += 1;
-            census.offsets += group.offsets.len();
+            states.insert(state, count);
         }
         census
     }
@@ -182,15 +187,27 @@ impl GroupCoordinator {
         id: &Str,
         work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
+        self.with_group_for(context, out, (id, &Str::default()), work)
+    }
+
+    /// The same for this user.
+    fn with_group_for<R>(
+        &mut self,
+        context: &Context<'_>,
+        out: &mut Decision,
+        (id, user): (&Str, &Str),
+        work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
+    ) -> Option<R> {
         let room_bytes = self.room_bytes(context);
         let group = self.groups.get_mut(id)?;
-        let room_bytes = self.account.growth_bytes(&group.entry, room_bytes);
+        let room_bytes = self.account.growth_bytes(&group.entry, user, room_bytes);
         let mut turn = Turn {
             context,
             config: &self.config,
             out,
             counters: &mut self.counters,
             room_bytes,
+            left_bytes: group.entry.left_bytes(),
             wake_at: None,
         };
         let written = turn.out.records.len();
@@ -222,15 +239,20 @@ impl GroupCoordinator {
         work: impl FnOnce(&mut Group, &mut Turn<'_>) -> R,
     ) -> Option<R> {
         if self.groups.contains_key(id) {
-            self.adopt(id, &caller.client_host);
-            self.make_room(context, out, id);
+            self.make_room(context, out, (id, &caller.client_host));
         } else if self.admit(context, out, id, &caller.client_host) {
             self.insert(id, Entry::of(&caller.client_host));
         } else {
             self.counters.memory_refusals += 1;
             return None;
         }
-        self.with_group(context, out, id, work)
+        let written = out.records.len();
+        let result = self.with_group_for(context, out, (id, &caller.client_host), work);
+        // What is refused writes nothing.
+        if out.records.len() > written {
+            self.adopt(id, &caller.client_host);
+        }
+        result
     }
 
     fn insert(&mut self, id: &Str, entry: Entry) {

@@ -16,7 +16,7 @@ const MAKE_WAY_MAX: usize = 64;
 const MAKE_WAY_LEN_DIVISOR: usize = 16;
 
 impl GroupCoordinator {
-    /// Makes a group the caller's if it is nobody's, which it is after it was loaded.
+    /// Makes a group its user's if it is nobody's, which it is after it was loaded.
     pub(super) fn adopt(&mut self, id: &Str, user: &Str) {
         if let Some(group) = self.groups.get_mut(id) {
             self.account.adopt(group, user);
@@ -55,11 +55,18 @@ impl GroupCoordinator {
     }
 
     /// Lets groups with nothing to lose make way for one that exists, if little is left.
-    pub(super) fn make_room(&mut self, context: &Context<'_>, out: &mut Decision, id: &Str) {
+    pub(super) fn make_room(
+        &mut self,
+        context: &Context<'_>,
+        out: &mut Decision,
+        (id, user): (&Str, &Str),
+    ) {
         let max_bytes = self.config.memory_max_bytes;
         while let Some(group) = self.groups.get(id) {
             let room_bytes = self.room_bytes(context);
-            let other = self.account.excess(&group.entry, room_bytes, max_bytes);
+            let other = self
+                .account
+                .excess(&group.entry, user, room_bytes, max_bytes);
             let Some(other) = other.filter(|other| *other != *id) else {
                 return;
             };

@@ -1,6 +1,8 @@
 //! OffsetDelete.
 
-use protocol::messages::offset_delete_request::OffsetDeleteRequestTopic;
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::Str;
 use protocol::messages::offset_delete_response::{
     OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
@@ -26,11 +28,22 @@ pub(crate) fn delete(
             ..OffsetDeleteResponse::default()
         };
     }
-    let topics = request.topics.iter();
+    // Each once, however often it is named.
+    let mut seen: BTreeMap<&Str, BTreeSet<i32>> = BTreeMap::new();
+    let mut names: Vec<&Str> = Vec::new();
+    for topic in &request.topics {
+        let partitions = seen.entry(&topic.name).or_insert_with(|| {
+            names.push(&topic.name);
+            BTreeSet::new()
+        });
+        partitions.extend(topic.partitions.iter().map(|it| it.partition_index));
+    }
+    let topics = names.into_iter().map(|name| {
+        let partitions = seen.remove(name).unwrap_or_default();
+        delete_topic(group, turn, name, partitions)
+    });
     OffsetDeleteResponse {
-        topics: topics
-            .map(|topic| delete_topic(group, turn, topic))
-            .collect(),
+        topics: topics.collect(),
         ..OffsetDeleteResponse::default()
     }
 }
@@ -38,14 +51,14 @@ pub(crate) fn delete(
 fn delete_topic(
     group: &Group,
     turn: &mut Turn<'_>,
-    topic: &OffsetDeleteRequestTopic,
+    name: &Str,
+    partitions: BTreeSet<i32>,
 ) -> OffsetDeleteResponseTopic {
-    let found = turn.context.topics.by_name(&topic.name);
+    let found = turn.context.topics.by_name(name);
     let partition_count = found.map_or(0, |found| found.partitions);
-    let is_subscribed = group.is_subscribed(&topic.name);
-    let committed = group.offsets.topics.get(&topic.name);
-    let partitions = topic.partitions.iter().map(|partition| {
-        let index = partition.partition_index;
+    let is_subscribed = found.is_some() && group.is_subscribed(name);
+    let committed = group.offsets.topics.get(name);
+    let partitions = partitions.into_iter().map(|index| {
         let error = if !(0..partition_count).contains(&index) {
             ErrorCode::UnknownTopicOrPartition
         } else if is_subscribed {
@@ -55,7 +68,7 @@ fn delete_topic(
         };
         let is_there = committed.is_some_and(|committed| committed.contains_key(&index));
         if error == ErrorCode::None && is_there {
-            turn.write(tombstone(&group.id, &topic.name, index));
+            turn.write(tombstone(&group.id, name, index));
         }
         OffsetDeleteResponsePartition {
             partition_index: index,
@@ -63,7 +76,7 @@ fn delete_topic(
         }
     });
     OffsetDeleteResponseTopic {
-        name: topic.name.clone(),
+        name: name.clone(),
         partitions: partitions.collect(),
     }
 }

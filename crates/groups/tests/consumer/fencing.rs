@@ -1,5 +1,6 @@
 //! Members that are late, dead, or not who they were.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use groups::GroupConfig;
@@ -320,7 +321,7 @@ fn a_group_that_is_configured_by_itself_has_its_own_session() {
     let mut mine = config.consumer.clone();
     mine.session_timeout = Duration::from_secs(10);
     mine.heartbeat_interval = Duration::from_millis(250);
-    config.groups.insert(GROUP.into(), mine);
+    config.groups.insert(GROUP.into(), Rc::new(mine));
     let mut world = World::with(config);
     world.topic("orders", 1);
     let response = world.heartbeat(join("a", &["orders"]));

@@ -267,10 +267,11 @@ fn what_members_say_takes_bounded_memory() {
         ..GroupConfig::default()
     });
     world.topic("orders", 1);
-    let names: Vec<String> = (0..100).map(|name| format!("{name:0>32000}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut taken = 0;
     loop {
+        let names = (0..100).map(|name| format!("{taken}-{name:0>32000}"));
+        let names: Vec<String> = names.collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match world.error(join(&format!("member-{taken}"), &names)) {
             ErrorCode::None => taken += 1,
             error => {

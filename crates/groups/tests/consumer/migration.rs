@@ -210,6 +210,11 @@ fn an_administrator_removes_members_of_either_protocol() {
 
 /// A world with a classic group of one member, which has partitions 0 to 3 of "orders".
 fn classic_group(config: GroupConfig) -> (World, Classic) {
+    classic_group_with(config, &[0, 1, 2, 3])
+}
+
+/// The same, whose leader assigns these partitions.
+fn classic_group_with(config: GroupConfig, claimed: &[i32]) -> (World, Classic) {
     let mut world = World::with(config);
     world.topic("orders", 4);
     let mut member = Classic::new();
@@ -231,7 +236,7 @@ fn classic_group(config: GroupConfig) -> (World, Classic) {
         assigned_partitions: vec![
             protocol::messages::consumer_protocol_assignment::TopicPartition {
                 topic: Str::from_static("orders"),
-                partitions: vec![0, 1, 2, 3],
+                partitions: claimed.to_vec(),
             },
         ],
         user_data: None,
@@ -254,7 +259,7 @@ fn classic_group(config: GroupConfig) -> (World, Classic) {
         unreachable!("a sync is answered as such");
     };
     member.owned = partitions(&response.assignment);
-    assert_eq!(member.owned, [0, 1, 2, 3]);
+    assert_eq!(member.owned, claimed);
     (world, member)
 }
 
@@ -568,4 +573,27 @@ fn no_group_has_an_empty_id() {
         unreachable!("a description is answered as such");
     };
     assert_eq!(code(group.error_code), ErrorCode::InvalidGroupId);
+}
+
+#[test]
+fn a_classic_group_becomes_a_consumer_group_if_there_is_room_for_it() {
+    let (mut world, classic) = classic_group(at_once());
+    world.config.memory_max_bytes = 1_000;
+    world.restart();
+    let error = world.error(join("new", &["orders"]));
+    assert_eq!(error, ErrorCode::GroupMaxSizeReached);
+    assert_eq!(group_type(&world), "classic");
+    drop(classic);
+}
+
+#[test]
+fn partitions_that_a_leader_makes_up_are_no_partitions_of_a_consumer_group() {
+    let claimed: Vec<i32> = (-3..1_000).collect();
+    let (mut world, _classic) = classic_group_with(at_once(), &claimed);
+    assert_eq!(world.error(join("new", &["orders"])), ErrorCode::None);
+    let describe = world.describe();
+    let assigned = describe.members.iter().map(|member| &member.assignment);
+    let assigned = assigned.flat_map(|assignment| &assignment.topic_partitions);
+    let assigned: usize = assigned.map(|topic| topic.partitions.len()).sum();
+    assert!(assigned <= 4, "{describe:?}");
 }

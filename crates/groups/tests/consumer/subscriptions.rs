@@ -59,16 +59,56 @@ fn a_group_names_a_bounded_number_of_topics() {
 }
 
 #[test]
-fn many_short_names_count_for_the_memory_that_they_take() {
+fn members_with_different_subscriptions_have_a_bounded_number_of_topics_together() {
     // With assignments that are put off.
     let mut world = World::with(GroupConfig::default());
     let names = names(0, NAMES_MAX);
     let mut taken = 0;
-    while join_with(&mut world, &format!("member-{taken}"), &names) == ErrorCode::None {
+    while join_with(&mut world, &format!("member-{taken}"), &names[taken..]) == ErrorCode::None {
         taken += 1;
         assert!(taken < 100, "no bound: {taken} members");
     }
     assert!(taken > 5, "{taken}");
+    world.check_replay();
+}
+
+#[test]
+fn names_that_all_members_share_are_kept_once() {
+    let mut world = World::with(GroupConfig::default());
+    let names = names(0, NAMES_MAX);
+    assert_eq!(join_with(&mut world, "first", &names), ErrorCode::None);
+    let one_bytes = world.coordinator.memory_bytes();
+    for number in 0..50 {
+        let member = format!("member-{number}");
+        assert_eq!(join_with(&mut world, &member, &names), ErrorCode::None);
+    }
+    assert!(world.coordinator.memory_bytes() < 2 * one_bytes);
+    // Whoever names others is one too many for the work of an assignment.
+    let other = join_with(&mut world, "other", &names[1..]);
+    assert_eq!(other, ErrorCode::GroupMaxSizeReached);
+    for number in 0..50 {
+        let leave = beat(&format!("member-{number}"), -1);
+        assert_eq!(world.error(leave), ErrorCode::None);
+    }
+    assert_eq!(world.error(beat("first", -1)), ErrorCode::None);
+    assert!(world.coordinator.memory_bytes() < one_bytes / 100);
+    world.check_replay();
+}
+
+#[test]
+fn a_heartbeat_looks_at_what_its_member_has_and_not_at_all_that_it_names() {
+    let mut world = World::new();
+    world.topic("n0", 2);
+    assert_eq!(
+        join_with(&mut world, "a", &names(0, NAMES_MAX)),
+        ErrorCode::None
+    );
+    assert_eq!(join_with(&mut world, "b", &names(0, 1)), ErrorCode::None);
+    let looked_up = Rc::clone(&world.cluster.looked_up);
+    let before = looked_up.get();
+    let response = world.heartbeat(beat("a", 2));
+    assert!(response.assignment.is_some(), "it gives a partition away");
+    assert!(looked_up.get() - before < 10);
 }
 
 #[test]
@@ -129,7 +169,7 @@ fn changes_that_touch_no_topic_do_not_read_what_others_subscribe_to() {
     assert_eq!(join_with(&mut world, "b", &[]), ErrorCode::None);
     // The target assignment is not due for an hour.
     world.config.consumer.assignment_interval = std::time::Duration::from_secs(3_600);
-    world.coordinator.configure(world.config.clone());
+    world.coordinator.configure(Rc::new(world.config.clone()));
     world.cluster.looked_up = Rc::clone(&looked_up);
     let epoch = world.describe().group_epoch;
     let mut change = beat("b", world.describe().members[1].member_epoch);

@@ -9,6 +9,9 @@ use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use protocol::messages::offset_delete_request::{
+    OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
     HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest, OffsetCommitRequest,
@@ -325,4 +328,27 @@ fn a_sync_that_does_not_name_its_protocol_is_refused_before_its_group_is_looked_
     assert_eq!(sync(5, &named), Some(ErrorCode::UnknownMemberId));
     // Older versions cannot name it.
     assert_eq!(sync(4, &without_name), Some(ErrorCode::UnknownMemberId));
+}
+
+#[test]
+fn offsets_are_deleted_and_answered_once_however_often_they_are_named() {
+    let mut world = World::new(GroupConfig::default());
+    ask(&mut world, 2, Request::OffsetCommit(commit("g", "")));
+    let name = Str::from_static("t");
+    let topic = OffsetDeleteRequestTopic {
+        name,
+        partitions: vec![OffsetDeleteRequestPartition { partition_index: 0 }; 3],
+    };
+    let request = OffsetDeleteRequest {
+        group_id: Str::from_static("g"),
+        topics: vec![topic; 4],
+    };
+    world.written.clear();
+    let (_, replies) = world.call("client", 0, Request::OffsetDelete(request));
+    let [(_, Reply::OffsetDelete(deleted))] = &*replies else {
+        unreachable!("{replies:?}");
+    };
+    let partitions = deleted.topics.iter().map(|topic| topic.partitions.len());
+    assert_eq!(partitions.collect::<Vec<_>>(), [1]);
+    assert_eq!(world.written.len(), 1);
 }

@@ -10,5 +10,6 @@ mod restoring;
 mod script;
 mod scripts;
 mod show;
+mod successors;
 mod sweeps;
 mod world;

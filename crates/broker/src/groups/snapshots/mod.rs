@@ -180,7 +180,7 @@ pub(super) async fn load<I: Io>(
             Ok(loaded) => return Some(loaded),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "skipped a snapshot of groups");
-                coordinator.reset(&shard.view());
+                coordinator.reset(&shard.group_config());
             }
         }
     }
