@@ -15,7 +15,7 @@ from kafka.errors import KafkaError, RebalanceInProgressError
 from member import COMMITS_MAX, assigned, committed, consumed, options, started, stopped
 
 args = options()
-POLL_MS = 5_000
+POLL_MS = 30_000
 """When a poll's time is over between the answers to JoinGroup and SyncGroup, this client (3.0.12) forgets that it has joined: it has
 no partitions, sends no heartbeats and never joins again. Polls return with the first records, so that the time does not matter
 otherwise."""
