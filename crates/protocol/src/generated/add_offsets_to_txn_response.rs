@@ -30,6 +30,10 @@ impl Wire for AddOffsetsToTxnResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for AddOffsetsToTxnResponse {

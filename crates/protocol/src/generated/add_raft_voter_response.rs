@@ -41,6 +41,10 @@ impl Wire for AddRaftVoterResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for AddRaftVoterResponse {

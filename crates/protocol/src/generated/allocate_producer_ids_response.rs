@@ -32,6 +32,10 @@ impl Wire for AllocateProducerIdsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for AllocateProducerIdsResponse {

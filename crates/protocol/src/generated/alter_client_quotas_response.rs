@@ -30,6 +30,12 @@ impl Wire for AlterClientQuotasResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.entries {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +77,10 @@ impl Wire for EntryData {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

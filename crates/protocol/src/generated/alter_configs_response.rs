@@ -30,6 +30,12 @@ impl Wire for AlterConfigsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.responses {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +81,10 @@ impl Wire for AlterConfigsResourceResponse {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

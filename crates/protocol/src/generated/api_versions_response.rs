@@ -77,6 +77,10 @@ impl Wire for ApiVersionsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

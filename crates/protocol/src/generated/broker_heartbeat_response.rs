@@ -47,6 +47,10 @@ impl Wire for BrokerHeartbeatResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for BrokerHeartbeatResponse {

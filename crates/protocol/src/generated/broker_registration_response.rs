@@ -39,6 +39,10 @@ impl Wire for BrokerRegistrationResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for BrokerRegistrationResponse {

@@ -69,6 +69,10 @@ impl Wire for CreateDelegationTokenResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for CreateDelegationTokenResponse {

@@ -30,6 +30,12 @@ impl Wire for DeleteAclsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.filter_results {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +77,13 @@ impl Wire for DeleteAclsFilterResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.matching_acls {
+            item.each_error(see);
+        }
     }
 }
 
@@ -137,6 +150,10 @@ impl Wire for DeleteAclsMatchingAcl {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

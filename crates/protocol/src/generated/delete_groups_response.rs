@@ -30,6 +30,12 @@ impl Wire for DeleteGroupsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.results {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +64,10 @@ impl Wire for DeletableGroupResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

@@ -67,6 +67,10 @@ impl Wire for DescribeClusterResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -28,6 +28,12 @@ impl Wire for DescribeShareGroupOffsetsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.groups {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,6 +67,13 @@ impl Wire for DescribeShareGroupOffsetsResponseGroup {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.topics {
+            item.each_error(see);
+        }
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,6 +103,12 @@ impl Wire for DescribeShareGroupOffsetsResponseTopic {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
     }
 }
 
@@ -146,6 +165,10 @@ impl Wire for DescribeShareGroupOffsetsResponsePartition {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

@@ -31,6 +31,12 @@ impl Wire for DescribeTopicPartitionsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.topics {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -82,6 +88,13 @@ impl Wire for DescribeTopicPartitionsResponseTopic {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.partitions {
+            item.each_error(see);
+        }
     }
 }
 
@@ -146,6 +159,10 @@ impl Wire for DescribeTopicPartitionsResponsePartition {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

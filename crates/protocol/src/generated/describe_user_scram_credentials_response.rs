@@ -45,6 +45,13 @@ impl Wire for DescribeUserScramCredentialsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.results {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +95,10 @@ impl Wire for DescribeUserScramCredentialsResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

@@ -39,6 +39,13 @@ impl Wire for ElectLeadersResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.replica_election_results {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,6 +74,12 @@ impl Wire for ReplicaElectionResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partition_result {
+            item.each_error(see);
+        }
     }
 }
 
@@ -109,6 +122,10 @@ impl Wire for PartitionResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

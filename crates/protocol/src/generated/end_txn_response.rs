@@ -55,6 +55,10 @@ impl Wire for EndTxnResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for EndTxnResponse {

@@ -28,6 +28,10 @@ impl Wire for EnvelopeResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for EnvelopeResponse {

@@ -33,6 +33,10 @@ impl Wire for ExpireDelegationTokenResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for ExpireDelegationTokenResponse {

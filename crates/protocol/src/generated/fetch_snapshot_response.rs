@@ -42,6 +42,13 @@ impl Wire for FetchSnapshotResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.topics {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,6 +75,12 @@ impl Wire for TopicSnapshot {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
     }
 }
 
@@ -118,6 +131,10 @@ impl Wire for PartitionSnapshot {
             e.tags(tags);
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

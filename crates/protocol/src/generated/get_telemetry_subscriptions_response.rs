@@ -49,6 +49,10 @@ impl Wire for GetTelemetrySubscriptionsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for GetTelemetrySubscriptionsResponse {

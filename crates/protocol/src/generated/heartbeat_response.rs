@@ -34,6 +34,10 @@ impl Wire for HeartbeatResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for HeartbeatResponse {

@@ -67,6 +67,10 @@ impl Wire for InitProducerIdResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for InitProducerIdResponse {

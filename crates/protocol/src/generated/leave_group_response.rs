@@ -43,6 +43,13 @@ impl Wire for LeaveGroupResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.members {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +109,10 @@ impl Wire for MemberResponse {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

@@ -31,6 +31,10 @@ impl Wire for ListConfigResourcesResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

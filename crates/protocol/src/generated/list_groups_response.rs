@@ -37,6 +37,10 @@ impl Wire for ListGroupsResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -27,6 +27,13 @@ impl Wire for OffsetDeleteResponse {
         e.array(&self.topics, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.topics {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +57,12 @@ impl Wire for OffsetDeleteResponseTopic {
         e.array(&self.partitions, flexible, |e, item| { item.encode(e, version)?; Ok(()) })?;
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,6 +83,10 @@ impl Wire for OffsetDeleteResponsePartition {
         e.i32(self.partition_index);
         e.i16(self.error_code);
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

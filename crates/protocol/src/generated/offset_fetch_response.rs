@@ -56,6 +56,16 @@ impl Wire for OffsetFetchResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.topics {
+            item.each_error(see);
+        }
+        see(self.error_code);
+        for item in &self.groups {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,6 +106,12 @@ impl Wire for OffsetFetchResponseTopic {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
     }
 }
 
@@ -175,6 +191,10 @@ impl Wire for OffsetFetchResponsePartition {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -225,6 +245,13 @@ impl Wire for OffsetFetchResponseGroup {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.topics {
+            item.each_error(see);
+        }
+        see(self.error_code);
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -270,6 +297,12 @@ impl Wire for OffsetFetchResponseTopics {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
     }
 }
 
@@ -348,6 +381,10 @@ impl Wire for OffsetFetchResponsePartitions {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

@@ -41,6 +41,12 @@ impl Wire for ProduceResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.responses {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +86,12 @@ impl Wire for TopicProduceResponse {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partition_responses {
+            item.each_error(see);
+        }
     }
 }
 
@@ -162,6 +174,10 @@ impl Wire for PartitionProduceResponse {
             e.tags(tags);
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

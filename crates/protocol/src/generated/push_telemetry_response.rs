@@ -26,6 +26,10 @@ impl Wire for PushTelemetryResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for PushTelemetryResponse {

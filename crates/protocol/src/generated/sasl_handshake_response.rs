@@ -24,6 +24,10 @@ impl Wire for SaslHandshakeResponse {
         e.array(&self.mechanisms, flexible, |e, item| { e.string(item, flexible)?; Ok(()) })?;
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for SaslHandshakeResponse {

@@ -44,6 +44,13 @@ impl Wire for ShareAcknowledgeResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+        for item in &self.responses {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,6 +77,12 @@ impl Wire for ShareAcknowledgeTopicResponse {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
     }
 }
 
@@ -103,6 +116,10 @@ impl Wire for PartitionData {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

@@ -51,6 +51,10 @@ impl Wire for SyncGroupResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
+    }
 }
 
 impl Message for SyncGroupResponse {

@@ -25,6 +25,12 @@ impl Wire for WriteTxnMarkersResponse {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.markers {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,6 +57,12 @@ impl Wire for WritableTxnMarkerResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.topics {
+            item.each_error(see);
+        }
     }
 }
 
@@ -79,6 +91,12 @@ impl Wire for WritableTxnMarkerTopicResult {
         }
         Ok(())
     }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        for item in &self.partitions {
+            item.each_error(see);
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,6 +121,10 @@ impl Wire for WritableTxnMarkerPartitionResult {
             e.no_tags();
         }
         Ok(())
+    }
+
+    fn each_error(&self, see: &mut dyn FnMut(i16)) {
+        see(self.error_code);
     }
 }
 

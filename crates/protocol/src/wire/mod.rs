@@ -41,9 +41,12 @@ pub trait Wire: Sized {
     /// # Errors
     /// [`EncodeError`] when a field holds what this version cannot say.
     fn encode(&self, e: &mut Encoder, version: i16) -> Result<(), EncodeError>;
+
+    /// Shows each error code that it carries, 0 included; see [`Message`] for which these are.
+    fn each_error(&self, _see: &mut dyn FnMut(i16)) {}
 }
 
-/// A message of the schema.
+/// A message of the schema. The error codes of a response are its fields `ErrorCode`, at any depth.
 pub trait Message: Wire + Default + Clone + std::fmt::Debug + PartialEq {
     /// Its name in Kafka's specifications.
     const NAME: &'static str;

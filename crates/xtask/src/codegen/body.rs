@@ -6,13 +6,60 @@ use anyhow::{Context as _, Result};
 
 use super::types::{element, is_option, is_set, is_structure};
 use super::{Structure, condition, flexible_condition, names};
-use crate::schema::{Field, Versions};
+use crate::schema::{Field, Message, Versions};
 
 /// In which of the versions a value may be null.
 enum Nullable {
     Never,
     Always,
     If(String),
+}
+
+/// Whether a structure of a response has an error code, itself or within its fields.
+fn has_errors(fields: &[Field], message: &Message) -> bool {
+    fields
+        .iter()
+        .any(|field| is_error(field) || leads_to_errors(field, message))
+}
+
+fn is_error(field: &Field) -> bool {
+    field.name == "ErrorCode" && field.kind == "int16"
+}
+
+/// Whether the structures that a field holds have error codes.
+fn leads_to_errors(field: &Field, message: &Message) -> bool {
+    let kind = element(&field.kind).unwrap_or(&field.kind);
+    let shared = message.structs.iter().find(|shared| shared.name == kind);
+    let fields = shared.map_or(&field.fields, |shared| &shared.fields);
+    is_structure(kind) && has_errors(fields, message)
+}
+
+/// Writes `each_error` where there is something to see.
+fn error_codes(structure: &Structure<'_>) -> Result<String> {
+    let mut text = String::new();
+    if structure.message.kind != "response" || !has_errors(structure.fields, structure.message) {
+        return Ok(text);
+    }
+    text.push_str("\n    fn each_error(&self, see: &mut dyn FnMut(i16)) {\n");
+    for field in structure.fields {
+        let name = names::field(&field.name);
+        if is_error(field) {
+            writeln!(text, "        see(self.{name});")?;
+        } else if leads_to_errors(field, structure.message) {
+            let items = match (element(&field.kind), is_option(field)) {
+                (Some(_), true) => format!("self.{name}.iter().flatten()"),
+                (None, true) => format!("&self.{name}"),
+                (Some(_), false) => format!("&self.{name}"),
+                (None, false) => format!("[&self.{name}]"),
+            };
+            writeln!(
+                text,
+                "        for item in {items} {{\n            item.each_error(see);\n        }}"
+            )?;
+        }
+    }
+    text.push_str("    }\n");
+    Ok(text)
 }
 
 /// Writes `impl Wire`.
@@ -36,12 +83,13 @@ pub(crate) fn codec(text: &mut String, structure: &Structure<'_>) -> Result<()> 
     };
     write!(
         text,
-        "impl Wire for {} {{\n    fn decode({}: &mut Decoder, {}: i16) -> Result<Self, DecodeError> {{\n{decode}    }}\n\n    fn encode(&self, {}: &mut Encoder, {}: i16) -> Result<(), EncodeError> {{\n{encode}    }}\n}}\n",
+        "impl Wire for {} {{\n    fn decode({}: &mut Decoder, {}: i16) -> Result<Self, DecodeError> {{\n{decode}    }}\n\n    fn encode(&self, {}: &mut Encoder, {}: i16) -> Result<(), EncodeError> {{\n{encode}    }}\n{}}}\n",
         structure.name,
         argument(&decode, "d"),
         version(&decode),
         argument(&encode, "e"),
         version(&encode),
+        error_codes(structure)?,
     )?;
     Ok(())
 }
