@@ -28,6 +28,8 @@ Environment:
   LOGAN_<KEY>  a key in upper case with underscores for its dots, as LOGAN_LOG_RETENTION_MS;
                without a second LOGAN_ for keys that begin with `logan.`, as LOGAN_CACHE_BYTES
   LOGAN_LOG    what is logged, for example info (default), debug, or broker=debug,warn
+  LOGAN_LOG_FORMAT
+               text (default), or json for an object a line
   NO_COLOR     no colours in the log
 
 Signals:

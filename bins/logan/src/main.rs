@@ -6,14 +6,16 @@ mod config_commands;
 mod cores;
 mod directories;
 mod listen;
+mod logging;
 mod metrics;
+mod process;
 mod reload;
 mod service;
 mod topology_command;
 mod watch;
 mod written;
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,14 +28,15 @@ use config::{BrokerConfig, ConfigError};
 use cores::Cores;
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
+use logging::Levels;
 use metrics::ShardMetrics;
+use process::ThisProcess;
 use reload::Reloader;
 use runtime::{
     Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender, Shards, Supervisor,
 };
 use service::Service;
 use topology::Root;
-use tracing_subscriber::EnvFilter;
 use written::{Written, log_warnings};
 
 /// The exit code for a wrong configuration, as for a wrong command line.
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
         Some(Command::Man { directory }) => return config_commands::write_man_pages(directory),
         None => {}
     }
-    begin_logging();
+    let levels = logging::begin();
     let written = Written::new(&args.written);
     let (config, text) = match configure(&written) {
         Ok(configured) => configured,
@@ -75,7 +78,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&format!("{error:#}"), EXIT_CODE_USAGE),
     };
     let reloader = Reloader::new(written, text, config.clone(), cores.shard_count());
-    match run(config, &cores, reloader) {
+    match run(config, &cores, reloader, levels) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("{error:#}"), 1),
     }
@@ -90,16 +93,6 @@ fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn begin_logging() {
-    let filter = EnvFilter::try_from_env("LOGAN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let has_colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(has_colours)
-        .init();
-}
-
 /// The configuration, and what the file says of it.
 fn configure(written: &Written) -> Result<(BrokerConfig, Option<String>), ConfigError> {
     let text = written.read()?;
@@ -108,14 +101,20 @@ fn configure(written: &Written) -> Result<(BrokerConfig, Option<String>), Config
 }
 
 /// The broker's life.
-fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader) -> Result<()> {
+fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, levels: Levels) -> Result<()> {
     let descriptors_max =
         runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
     let shard_count = cores.shard_count();
     let descriptors_left = connections_max(descriptors_max, shard_count)?;
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
-    let metrics_listener = metrics::open(&config)?;
+    let control_listeners = metrics::open(&config)?;
+    let process = Arc::new(ThisProcess::new(
+        config.node_id.0,
+        directories.cluster_id.to_string(),
+        descriptors_max,
+        levels,
+    ));
     let limits = listen::connection_limits(&config, descriptors_left);
     let (mut settings, setter) = RouterSettings::changeable(limits);
     settings.cpus.clone_from(&cores.plan.router);
@@ -149,10 +148,13 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader) -> Result<()
         },
     )?;
     service.watch(shards.delays());
+    process.watched(shards.delays());
+    let metrics = std::mem::take(&mut machine.metrics);
+    let _control = metrics::serve(control_listeners, metrics, Arc::clone(&process))?;
     await_ready(&machine, &supervisor)?;
-    let _control = metrics::serve(metrics_listener, std::mem::take(&mut machine.metrics))?;
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
+    process.ready(router.counters());
     announce(&ready_line);
     service.ready(&ready_line);
     let ends = reload::Shards {
@@ -161,6 +163,7 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader) -> Result<()
     };
     await_end(&supervisor, &mut reloader, ends)?;
     service.stopping();
+    process.stopping();
     tracing::info!("stopping: finishing requests and closing logs");
     drop(router);
     drain(

@@ -1,17 +1,22 @@
-//! The control thread's way to the shards: a mailbox for each, and one for each answer.
+//! The control thread's way to the shards, a mailbox for each and one for each answer, and what it listens on.
 
-use std::net::{SocketAddr, TcpListener};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use broker::Scrape;
 use config::BrokerConfig;
-use control::{Answer, CONNECTIONS_MAX, Control, Source};
+use control::{Access, Answer, CONNECTIONS_MAX, Control, Setup, Source, TOKEN_LEN_MIN};
 use io::{Io as _, Receiver as _, Sender as _};
 use runtime::{GlommioIo, Receiver, Sender};
+use types::Series;
 
-/// Questions that a shard may have in front of it; each connection asks one at a time, and a shard that hangs leaves some
-/// behind.
-const SCRAPES_MAX: usize = 2 * CONNECTIONS_MAX;
+use crate::process::ThisProcess;
+
+/// Questions that a shard may have in front of it; each connection of either listener asks one at a time, and a shard that
+/// hangs leaves some behind.
+const SCRAPES_MAX: usize = 4 * CONNECTIONS_MAX;
 
 /// Where one shard is asked.
 pub(crate) struct ShardMetrics {
@@ -30,9 +35,9 @@ impl Source for ShardMetrics {
         self.shard
     }
 
-    fn ask(&self) -> Answer {
+    fn ask(&self, series: Series) -> Answer {
         let (reply, answer) = GlommioIo::mailbox(1);
-        let asked = self.scrapes.try_send(Scrape { reply });
+        let asked = self.scrapes.try_send(Scrape { reply, series });
         Box::pin(async move {
             asked.ok()?;
             answer.recv().await
@@ -40,35 +45,99 @@ impl Source for ShardMetrics {
     }
 }
 
-/// Opens `logan.metrics.listener`, if there is to be one.
-///
-/// # Errors
-/// When the address cannot be listened on.
-pub(crate) fn open(config: &BrokerConfig) -> Result<Option<TcpListener>> {
-    let Some(address) = &config.values.logan_metrics_listener else {
-        return Ok(None);
-    };
-    let parsed: SocketAddr = address.parse().context("logan.metrics.listener")?;
-    let listener = TcpListener::bind(parsed);
-    listener
-        .map(Some)
-        .with_context(|| format!("cannot listen on logan.metrics.listener {address}"))
+/// The sockets of the control thread, and who may ask there.
+pub(crate) struct ControlListeners {
+    metrics: Option<TcpListener>,
+    admin: Option<TcpListener>,
+    access: Access,
+    series: Series,
 }
 
-/// Serves the shards' numbers on `listener` until what it returns is dropped.
+/// Opens `logan.metrics.listener` and `logan.admin.listener`, if there are to be any.
+///
+/// # Errors
+/// When an address cannot be listened on, or the token cannot be read.
+pub(crate) fn open(config: &BrokerConfig) -> Result<ControlListeners> {
+    let values = &config.values;
+    let metrics = values.logan_metrics_listener.as_deref();
+    let admin = values.logan_admin_listener.as_deref();
+    let has_series = |name: &str| values.logan_metrics_series.iter().any(|it| it == name);
+    Ok(ControlListeners {
+        metrics: listen("logan.metrics.listener", metrics)?,
+        admin: listen("logan.admin.listener", admin)?,
+        access: Access {
+            hosts: values.logan_admin_hosts.clone(),
+            token: token(values.logan_admin_token_file.as_deref())?,
+        },
+        series: Series {
+            topics: has_series("topics"),
+            partitions: has_series("partitions"),
+            groups: has_series("groups"),
+        },
+    })
+}
+
+fn listen(key: &str, address: Option<&str>) -> Result<Option<TcpListener>> {
+    let Some(text) = address else {
+        return Ok(None);
+    };
+    let address: SocketAddr = match text.parse::<u16>() {
+        Ok(port) => (Ipv4Addr::LOCALHOST, port).into(),
+        Err(_) => text.parse().with_context(|| key.to_owned())?,
+    };
+    let listener = TcpListener::bind(address);
+    let listener = listener.with_context(|| format!("cannot listen on {key} {address}"))?;
+    Ok(Some(listener))
+}
+
+fn token(path: Option<&str>) -> Result<Option<String>> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(path);
+    let text = text.with_context(|| format!("cannot read logan.admin.token.file {path}"))?;
+    let token = text.trim();
+    if token.len() < TOKEN_LEN_MIN || !token.bytes().all(|it| it.is_ascii_graphic()) {
+        bail!(
+            "logan.admin.token.file {path} must hold a token of {TOKEN_LEN_MIN} visible ASCII characters or more"
+        );
+    }
+    Ok(Some(token.to_owned()))
+}
+
+/// Serves the shards' numbers until what it returns is dropped.
 ///
 /// # Errors
 /// When the control thread cannot be started.
 pub(crate) fn serve(
-    listener: Option<TcpListener>,
+    listeners: ControlListeners,
     shards: Vec<ShardMetrics>,
+    process: Arc<ThisProcess>,
 ) -> Result<Option<Control>> {
-    let Some(listener) = listener else {
+    let ControlListeners {
+        metrics,
+        admin,
+        access,
+        series,
+    } = listeners;
+    if metrics.is_none() && admin.is_none() {
         return Ok(None);
-    };
+    }
     let sources = shards.into_iter();
     let sources = sources.map(|shard| Box::new(shard) as Box<dyn Source>);
-    let control = Control::start(listener, sources.collect())?;
-    tracing::info!("metrics are served at http://{}/metrics", control.address());
+    let control = Control::start(Setup {
+        sources: sources.collect(),
+        process,
+        series,
+        metrics,
+        admin,
+        access,
+    })?;
+    if let Some(address) = control.metrics_address() {
+        tracing::info!("metrics are served at http://{address}/metrics");
+    }
+    if let Some(address) = control.admin_address() {
+        tracing::info!("the status page is served at http://{address}/");
+    }
     Ok(Some(control))
 }

@@ -64,9 +64,13 @@ impl RequestBudget {
     }
 
     /// Bytes charged now.
-    #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
         self.shared.used_bytes.get()
+    }
+
+    /// Bytes that may be charged.
+    pub(crate) fn limit_bytes(&self) -> usize {
+        self.shared.limit_bytes
     }
 }
 
@@ -130,6 +134,7 @@ const DECODED_FREE_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct DecodedBudget {
     request_max_bytes: usize,
+    limit_bytes: usize,
     appends: Semaphore,
     fetches: Semaphore,
     others: Semaphore,
@@ -140,6 +145,7 @@ impl DecodedBudget {
     pub(crate) fn new(limit_bytes: usize, request_max_bytes: usize) -> Self {
         Self {
             request_max_bytes,
+            limit_bytes,
             appends: Semaphore::new(limit_bytes),
             fetches: Semaphore::new(limit_bytes),
             others: Semaphore::new(limit_bytes),
@@ -160,6 +166,14 @@ impl DecodedBudget {
             .saturating_mul(MEMORY_PER_FRAME_BYTE)
             .saturating_add(MEMORY_BASE_BYTES);
         Some(class.acquire(most.min(self.request_max_bytes)).await)
+    }
+
+    /// Bytes charged now, and how many may be, over all classes.
+    pub(crate) fn used_and_limit_bytes(&self) -> (usize, usize) {
+        let classes = [&self.appends, &self.fetches, &self.others];
+        let left: usize = classes.iter().map(|class| class.available()).sum();
+        let limit = classes.len() * self.limit_bytes;
+        (limit.saturating_sub(left), limit)
     }
 
     /// Gives back what the request, as it turned out, does not take.
@@ -335,6 +349,13 @@ impl Answers {
                 None
             }
         }
+    }
+
+    /// Bytes charged now, and how many may be, over all classes.
+    pub(crate) fn used_and_limit_bytes(&self) -> (usize, usize) {
+        let classes = [&self.members, &self.others].map(|class| &class.shared);
+        let used = classes.iter().map(|it| it.used_bytes.get()).sum();
+        (used, classes.iter().map(|it| it.limit_bytes).sum())
     }
 
     /// The budget that answers to these requests are charged to.

@@ -28,9 +28,11 @@ mod message;
 mod metrics;
 mod partition;
 mod producer_ids;
+mod requests;
 mod shard;
 mod slice;
 mod topics;
+mod traffic;
 
 pub use advertise::{Advertise, ports_per_listener};
 pub use connection::Accepted;

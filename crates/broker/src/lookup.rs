@@ -60,6 +60,7 @@ pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
         match result {
             Ok(result) => {
                 partition.meter.count_out(result.len_bytes());
+                partition.traffic.count_out(result.len_bytes());
                 return result;
             }
             // The log has moved to another directory under the read.

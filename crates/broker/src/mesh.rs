@@ -156,6 +156,19 @@ struct Peer<I: Io> {
     barriers: Semaphore,
 }
 
+/// How many messages there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Depths {
+    /// Requests that have not been taken up.
+    pub(crate) requests: usize,
+    /// Control messages, likewise.
+    pub(crate) control: usize,
+    /// Replies, likewise.
+    pub(crate) replies: usize,
+    /// Messages of this shard that have no reply yet.
+    pub(crate) awaited: usize,
+}
+
 /// What a message holds until its reply has come, whoever still waits for it.
 #[derive(Debug)]
 struct Charge {
@@ -343,6 +356,17 @@ impl<I: Io> Mesh<I> {
         let waiting = self.waiting.borrow_mut().try_remove(another.slot);
         if let Some(waiting) = waiting {
             waiting.promise.fulfil(another.body);
+        }
+    }
+
+    /// How many messages wait for this shard, and how many of its own wait for a reply.
+    pub(crate) fn depths(&self) -> Depths {
+        let own = &self.peer(self.shard).senders;
+        Depths {
+            requests: own.requests.depth(),
+            control: own.control.depth(),
+            replies: own.replies.depth(),
+            awaited: self.waiting.borrow().len(),
         }
     }
 

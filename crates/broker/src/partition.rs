@@ -19,6 +19,7 @@ use crate::errors;
 use crate::load::LoadMeter;
 use crate::message::{AppendJob, AppendResult, AppendedAt, PartitionKey};
 use crate::shard::Shard;
+use crate::traffic::PartitionTraffic;
 
 /// How often the deletion of a log is tried before its topic's deletion is answered.
 const DELETE_ATTEMPTS_MAX: u32 = 3;
@@ -31,6 +32,7 @@ pub(crate) struct Partition<I: Io> {
     pub(crate) key: PartitionKey,
     pub(crate) log: Log<I>,
     pub(crate) meter: LoadMeter,
+    pub(crate) traffic: PartitionTraffic,
     io: I,
     leader_epoch: Cell<LeaderEpoch>,
     config: RefCell<LogConfig>,
@@ -86,9 +88,11 @@ impl<I: Io> Partition<I> {
         config: LogConfig,
         log: Log<I>,
     ) -> Rc<Self> {
+        let traffic = shard.traffic.begin(key.topic_id, &log.identity().topic);
         Rc::new(Self {
             key,
             log,
+            traffic,
             meter: LoadMeter::new(&shard.measures_load),
             io: shard.io.clone(),
             leader_epoch: Cell::new(leader_epoch),
@@ -318,6 +322,10 @@ impl<I: Io> Partition<I> {
         let appended = self.meter.spend(&self.io, append);
         let appended = appended.map_err(|error| errors::append(&error))?;
         self.meter.count_in(job.batch.len());
+        if !appended.duplicate {
+            let records = job.valid.header.record_count;
+            self.traffic.count_in(records, job.batch.len());
+        }
         let at = AppendedAt {
             base_offset: appended.base_offset,
             next_offset: Offset(appended.last_offset.0 + 1),

@@ -31,7 +31,9 @@ use crate::message::{Control, LogCheckpoint, PartitionKey, Reply};
 use crate::metrics::{self, Scrape};
 use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
+use crate::requests::Requests;
 use crate::topics::View;
+use crate::traffic::{Counters, TopicTraffics};
 
 mod balancing;
 mod claims;
@@ -187,6 +189,11 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) answers: Answers,
     /// Bytes of records in responses that are not sent yet.
     pub(crate) response_budget: Semaphore,
+    /// What was asked of it, and how long that took.
+    pub(crate) requests: Requests,
+    /// What it has done for each topic.
+    pub(crate) traffic: TopicTraffics,
+    pub(crate) counters: Counters,
     pub(crate) connections: RefCell<Slab<Rc<Connection>>>,
     pub(crate) fetch_sessions: RefCell<FetchSessions>,
     pub(crate) scratch: RefCell<Scratch>,
@@ -241,6 +248,8 @@ pub(crate) struct Counts {
     pub(crate) partitions: u64,
     pub(crate) offline_partitions: u64,
     pub(crate) directory_moves: u64,
+    /// Partitions that it owns and another shard has not let go of yet.
+    pub(crate) arriving: u64,
 }
 
 impl<I: Io> Shard<I> {
@@ -262,6 +271,9 @@ impl<I: Io> Shard<I> {
             ),
             answers: Answers::new(limits.response_memory_bytes),
             response_budget: Semaphore::new(limits.response_memory_bytes),
+            requests: Requests::default(),
+            traffic: TopicTraffics::default(),
+            counters: Counters::default(),
             connections: RefCell::default(),
             fetch_sessions: RefCell::new(FetchSessions::new(limits.fetch_sessions_max)),
             scratch: RefCell::default(),
@@ -347,7 +359,13 @@ impl<I: Io> Shard<I> {
             partitions: count(self.partitions.borrow().len()),
             offline_partitions: count(self.offline.borrow().len()),
             directory_moves: count(self.directory_moves.borrow().len()),
+            arriving: count(self.arriving.borrow().len()),
         }
+    }
+
+    /// The partitions that it owns and serves, in no order.
+    pub(crate) fn partition_keys(&self) -> Vec<PartitionKey> {
+        self.partitions.borrow().keys().copied().collect()
     }
 
     /// Whether the shard answers only what is under way.

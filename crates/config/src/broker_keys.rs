@@ -11,7 +11,11 @@ use crate::kinds::{
     CLEANUP_POLICIES, COMPRESSION_TYPES, CleanupPolicy, CompressionType, DURABILITIES, Durability,
     GROUP_MIGRATIONS, GroupMigration, PRODUCE_VALIDATIONS, ProduceValidation, SHARD_ADVERTISE,
     ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address,
+    check_address_or_port,
 };
+
+/// What metrics may have series for.
+const METRICS_SERIES: &[&str] = &["topics", "partitions", "groups"];
 
 /// The texts of `process.roles`, in Kafka's order.
 const ROLES: &[&str] = &["broker", "controller"];
@@ -161,6 +165,12 @@ keys! {
         [], "The default of the topic key `segment.bytes`.";
     "log.segment.delete.delay.ms" => log_segment_delete_delay_ms: i64 = Some("60000"), at_least(0), Dynamic, Honoured,
         [], "The default of the topic key `file.delete.delay.ms`.";
+    "logan.admin.hosts" => logan_admin_hosts: Vec<String> = Some(""), Any, Restart, Honoured,
+        [], "The names of this machine under which `logan.admin.listener` may be asked, besides IP addresses and `localhost`.";
+    "logan.admin.listener" => logan_admin_listener: Option<String> = None, Custom(check_address_or_port), Restart, Honoured,
+        [], "Where the status page, the JSON API, health and metrics are served, as an IP address and a port, or a port alone, which is one of 127.0.0.1; nowhere where it is not set. Who may connect may read; what changes anything needs a token.";
+    "logan.admin.token.file" => logan_admin_token_file: Option<String> = None, NotEmpty, Restart, Honoured,
+        [], "The file with the token, of 16 characters or more, that requests to `logan.admin.listener` need which change anything; without it they are refused.";
     "logan.balancer.enable" => logan_balancer_enable: bool = Some("false"), Any, Dynamic, Honoured,
         [], "Whether partitions move between the shards of the process so that all shards have about as much work, as bytes and time are measured.";
     "logan.balancer.interval.ms" => logan_balancer_interval_ms: i64 = Some("60000"), between(100, 86_400_000), Dynamic, Honoured,
@@ -186,7 +196,9 @@ keys! {
     "logan.inbox.credits" => logan_inbox_credits: i32 = Some("64"), between(1, 65_536), Restart, Honoured,
         [], "The requests that one shard may have open at another; the inbox must hold those of all shards.";
     "logan.metrics.listener" => logan_metrics_listener: Option<String> = None, Custom(check_address), Restart, Honoured,
-        [], "Where `GET /metrics` answers in OpenMetrics' text format, as an IP address and a port such as 127.0.0.1:9404; nowhere where it is not set. There is no authentication.";
+        [], "Where `GET /metrics`, `/live` and `/ready` are answered, as an IP address and a port such as 127.0.0.1:9404; nowhere where it is not set. There is no authentication.";
+    "logan.metrics.series" => logan_metrics_series: Vec<String> = Some("topics,partitions,groups"), ListOf(METRICS_SERIES), Restart, Honoured,
+        [], "What the metrics have series for: each of the topics, partitions and groups (members, and the lag of each partition). With very many of something it can be left out.";
     "logan.produce.validation" => logan_produce_validation: ProduceValidation = Some("full"), OneOf(PRODUCE_VALIDATIONS), Dynamic, Honoured,
         [], "How closely produced batches are checked: `full`, every record's framing, compressed ones included; `header`, the batch header and its checksum.";
     "logan.producer.ids.max.per.partition" => logan_producer_ids_max_per_partition: i32 = Some("10000"), between(1, 10_000_000), Restart, Honoured,

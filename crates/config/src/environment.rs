@@ -16,7 +16,7 @@ use crate::sources::{Origin, Setting, Sources};
 const PREFIX: &str = "LOGAN_";
 
 /// Variables of Logan's programs that stand for no key.
-const NO_KEYS: &[&str] = &["LOGAN_LOG", "LOGAN_BOOTSTRAP_SERVER"];
+const NO_KEYS: &[&str] = &["LOGAN_LOG", "LOGAN_LOG_FORMAT", "LOGAN_BOOTSTRAP_SERVER"];
 
 /// Variables that Kubernetes sets in every container beside a service called `logan`.
 const OF_KUBERNETES: &[&str] = &["LOGAN_SERVICE_", "LOGAN_PORT_"];

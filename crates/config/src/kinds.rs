@@ -246,9 +246,19 @@ pub(crate) fn check_address(value: &Value) -> Result<(), String> {
     }
 }
 
+/// The same, or a port of the loopback address alone.
+pub(crate) fn check_address_or_port(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Text(text) if text.parse::<u16>().is_ok() => Ok(()),
+        other => check_address(other).map_err(|_narrower| {
+            "must be an IP address and a port such as 127.0.0.1:9644, or a port".to_owned()
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ShardCores, check_address};
+    use super::{ShardCores, check_address, check_address_or_port};
     use crate::value::Value;
 
     #[test]
@@ -266,6 +276,10 @@ mod tests {
         ] {
             assert!(check(wrong).is_err(), "{wrong}");
         }
+        let check = |text: &str| check_address_or_port(&Value::Text(text.to_owned()));
+        assert_eq!(check("9644"), Ok(()));
+        assert_eq!(check("[::1]:9644"), Ok(()));
+        assert!(check("65536").is_err() && check("localhost").is_err());
     }
 
     #[test]

@@ -29,7 +29,7 @@ value counts from the first of these places that has one:
 5. the file, in it the last line of a key; without `--config` a built-in configuration for trying things out,
 6. the default.
 
-`LOGAN_LOG` is no key: it says what is logged. Variables that Kubernetes sets beside a service called `logan`
+`LOGAN_LOG` is no key: it says what is logged, and `LOGAN_LOG_FORMAT` how: `text` or `json`. Variables that Kubernetes sets beside a service called `logan`
 (`LOGAN_SERVICE_*`, `LOGAN_PORT*`) are passed over.
 
 `logan config check FILE` says what is wrong with a file, where, and what would be right, with `--strict` also as errors

@@ -38,7 +38,7 @@ mod regex;
 pub use classic::join_group_error;
 pub use config::{ConsumerGroupConfig, GroupConfig, MigrationPolicy};
 pub use context::{Caller, Context, Instant, Ticket, Topic, Topics};
-pub use coordinator::{Census, GroupCoordinator, GroupFilter, ListedPart};
+pub use coordinator::{Census, GroupCoordinator, GroupFacts, GroupFilter, ListedPart};
 pub use counters::Counters;
 pub use decision::{Decision, Reply, Request};
 pub use error::GroupError;

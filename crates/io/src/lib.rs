@@ -36,7 +36,7 @@ pub use defect::Defect;
 pub use file::{DirEntry, File, OpenMode};
 pub use mailbox::{Full, Receiver, Sender};
 pub use stream::{ReadHalf, Stream, WriteHalf, write_all};
-pub use task::{Elapsed, Task, TaskClass, timeout};
+pub use task::{Elapsed, Task, TaskClass, Usage, timeout};
 use types::TimestampMs;
 
 /// One shard's access to the machine. Clones are cheap handles of the same shard.
@@ -74,6 +74,11 @@ pub trait Io: Clone + 'static {
 
     /// 64 random bits. Under simulation they are a function of the seed.
     fn random(&self) -> u64;
+
+    /// How much of its core the shard has used so far; zero where that is not measured.
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
 
     /// Completes at or after `deadline`. Cancellation is free of side effects.
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()>;

@@ -14,6 +14,11 @@ pub trait Sender<T>: Clone + Send + 'static {
     /// Gives the message back when the mailbox is full or its receiver is gone. Protocols built on mailboxes
     /// hold a credit for every message, so that a full mailbox is a broken invariant, not a state to wait in.
     fn try_send(&self, message: T) -> Result<(), Full<T>>;
+
+    /// How many messages wait to be received; 0 where that is not known.
+    fn depth(&self) -> usize {
+        0
+    }
 }
 
 /// The receiving side; it lives on one shard. Messages of one sender arrive in the order in which they were sent.

@@ -19,6 +19,19 @@ pub enum TaskClass {
     Control,
 }
 
+/// How much of its core a shard has used since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Time of its thread, as the operating system counts it.
+    pub cpu: Duration,
+    /// Time in which foreground tasks ran.
+    pub foreground: Duration,
+    /// Time in which background tasks ran.
+    pub background: Duration,
+    /// Time in which control tasks ran.
+    pub control: Duration,
+}
+
 /// A handle of a spawned task. Dropping it cancels the task at its next wait.
 pub trait Task: 'static {
     /// Lets the task run to its end on its own.

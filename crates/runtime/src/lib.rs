@@ -33,6 +33,7 @@ mod shards;
 mod stream;
 mod supervisor;
 mod task;
+mod task_names;
 mod watchdog;
 
 pub use buffer::Buffer;
@@ -51,4 +52,4 @@ pub use shards::{Shards, StartError};
 pub use stream::{ReadHalf, Socket, Stream, WriteHalf};
 pub use supervisor::{Event, Nudge, Supervisor};
 pub use task::Task;
-pub use watchdog::{Delays, ShardDelays};
+pub use watchdog::{Delays, ShardDelays, Stalls};

@@ -36,6 +36,10 @@ impl<T: Send + 'static> io::Sender<T> for Sender<T> {
             .try_send(message)
             .map_err(|error| io::Full(error.into_inner()))
     }
+
+    fn depth(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl<T: Send + 'static> io::Receiver<T> for Receiver<T> {

@@ -1,5 +1,6 @@
 //! One shard's access to the machine: the glommio implementation of [`io::Io`].
 
+use std::cell::Cell;
 use std::fs;
 use std::io::Result;
 use std::path::Path;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use glommio::timer::sleep;
-use io::{DirEntry, Instant, OpenMode, TaskClass};
+use io::{DirEntry, Instant, OpenMode, TaskClass, Usage};
+use rustix::time::{ClockId, clock_gettime};
 use types::{ShardId, TimestampMs};
 
 use crate::buffer::Buffer;
@@ -18,6 +20,7 @@ use crate::helper::Helper;
 use crate::mailbox::{Receiver, Sender};
 use crate::stream::{Socket, Stream};
 use crate::task::{Task, TaskQueues};
+use crate::task_names::{Running, TaskNames};
 use crate::watchdog::Activity;
 use crate::{clock, directory, mailbox, probe};
 
@@ -37,11 +40,19 @@ struct Shared {
     entropy: Entropy,
     helper: Helper,
     activity: Arc<Activity>,
+    names: TaskNames,
+    /// What was used until it was asked for last.
+    usage: Cell<Usage>,
 }
 
 impl GlommioIo {
     /// Makes the handle of the executor that runs on this thread.
-    pub(crate) fn new(shard: ShardId, helper: Helper, activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(
+        shard: ShardId,
+        helper: Helper,
+        activity: Arc<Activity>,
+        running: Arc<Running>,
+    ) -> Self {
         Self {
             shared: Rc::new(Shared {
                 shard,
@@ -49,6 +60,8 @@ impl GlommioIo {
                 entropy: Entropy::new(),
                 helper,
                 activity,
+                names: TaskNames::new(running),
+                usage: Cell::default(),
             }),
         }
     }
@@ -78,6 +91,14 @@ impl GlommioIo {
     }
 }
 
+/// The time of a core that this thread has used.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanos)
+}
+
 impl io::Io for GlommioIo {
     type Buffer = Buffer;
     type File = File;
@@ -103,6 +124,20 @@ impl io::Io for GlommioIo {
         self.shared.entropy.next()
     }
 
+    fn usage(&self) -> Usage {
+        let Shared { queues, usage, .. } = &*self.shared;
+        let before = usage.get();
+        // glommio forgets what it has told.
+        let now = Usage {
+            cpu: thread_time(),
+            foreground: before.foreground + queues.take_runtime(TaskClass::Foreground),
+            background: before.background + queues.take_runtime(TaskClass::Background),
+            control: before.control + queues.take_runtime(TaskClass::Control),
+        };
+        usage.set(now);
+        now
+    }
+
     async fn sleep_until(&self, deadline: Instant) {
         let span = deadline.saturating_since(self.now());
         if !span.is_zero() {
@@ -115,6 +150,7 @@ impl io::Io for GlommioIo {
     }
 
     fn spawn(&self, class: TaskClass, task: impl Future<Output = ()> + 'static) -> Task {
+        let task = self.shared.names.name(task);
         self.shared.queues.spawn(class, task)
     }
 

@@ -176,7 +176,8 @@ impl Birth {
             .spawn(move || async move {
                 panics::mark_vital("a shard");
                 settle(shard, seat);
-                let io = GlommioIo::new(shard, self.helper, self.activity);
+                let running = Arc::clone(&self.pulse.running);
+                let io = GlommioIo::new(shard, self.helper, self.activity, running);
                 let pulse = io.spawn(TaskClass::Control, Arc::clone(&self.pulse).answer());
                 let main = io.spawn(TaskClass::Foreground, main(io.clone(), seed));
                 started

@@ -3,6 +3,8 @@
 //! Every queue is `Latency::NotImportant` and the preempt timer keeps its default: with anything else glommio 0.9
 //! can park an executor that still has runnable tasks. Who waits is told apart by shares only.
 
+use std::time::Duration;
+
 use glommio::{Latency, Shares, TaskQueueHandle};
 use io::TaskClass;
 
@@ -43,6 +45,12 @@ impl TaskQueues {
             TaskClass::Background => self.background,
             TaskClass::Control => self.control,
         }
+    }
+
+    /// How long tasks of this class have run since this was asked last.
+    pub(crate) fn take_runtime(self, class: TaskClass) -> Duration {
+        let stats = glommio::executor().task_queue_stats(self.of(class));
+        stats.map_or(Duration::ZERO, |stats| stats.runtime())
     }
 
     pub(crate) fn spawn(self, class: TaskClass, task: impl Future<Output = ()> + 'static) -> Task {

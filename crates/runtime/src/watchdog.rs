@@ -8,16 +8,18 @@
 //!
 //! The atomics here are the watchdog's own; no request touches them.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-use types::ShardId;
+use types::{Distribution, ShardId};
 
+use crate::task_names::{NO_TASK, Running, name_of};
 use crate::{clock, panics};
 
 /// The time between pings.
@@ -30,6 +32,8 @@ const QUIET_TICKS_MAX: u32 = 200;
 const STALL_MIN: Duration = Duration::from_millis(100);
 /// A shard's stalls are logged at most this often.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// Tasks that are suspected of one stall; further ones are not noted.
+const SUSPECTS_MAX: usize = 16;
 /// Unanswered wake-ups after which only every [`PATIENT_TICKS`]th ping wakes: each of them holds a reference to the
 /// pulse task, and glommio counts those in 15 bits.
 const EAGER_WAKES_MAX: u64 = 1000;
@@ -95,9 +99,14 @@ pub(crate) struct Pulse {
     delay: AtomicU64,
     waker: OnceLock<Waker>,
     counts: [AtomicU64; BUCKETS],
+    sum_nanos: AtomicU64,
     max_nanos: AtomicU64,
     stalls: AtomicU64,
     ended: AtomicBool,
+    /// The task that the shard runs.
+    pub(crate) running: Arc<Running>,
+    /// By the task that ran during most of a stall, how many stalls there were. Only the watchdog adds to it.
+    stalls_by_task: Mutex<BTreeMap<u16, u64>>,
 }
 
 impl Pulse {
@@ -136,11 +145,20 @@ impl Pulse {
         let micros = delay_nanos / 1000;
         let bucket = usize::try_from(u64::BITS - micros.leading_zeros()).unwrap_or(BUCKETS);
         self.counts[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
+        self.sum_nanos.fetch_add(delay_nanos, Ordering::Relaxed);
         self.max_nanos.fetch_max(delay_nanos, Ordering::Relaxed);
         if delay_nanos >= nanos(STALL_MIN) {
             // Last, and with `Release`: who sees a stall sees its length too.
             self.stalls.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// All delays.
+    fn distribution(&self) -> Distribution {
+        let ends = (0..).map(|bucket| Duration::from_micros(1 << bucket));
+        let counts = self.counts.iter().map(|it| it.load(Ordering::Relaxed));
+        let sum = Duration::from_nanos(self.sum_nanos.load(Ordering::Relaxed));
+        Distribution::of_ends(ends.zip(counts), sum)
     }
 
     fn delays(&self) -> ShardDelays {
@@ -178,6 +196,9 @@ pub struct ShardDelays {
     pub stalls: u64,
 }
 
+/// The stalls of a shard, of 100 ms or more: the name of the task that ran during most of each, and how many.
+pub type Stalls = Vec<(String, u64)>;
+
 /// Reads the delays of all shards, from any thread.
 #[derive(Clone, Debug)]
 pub struct Delays {
@@ -201,6 +222,37 @@ impl Delays {
         let now = clock::now();
         let silences = self.pulses.iter().map(|pulse| pulse.silence(now));
         silences.max().unwrap_or_default()
+    }
+
+    /// All delays since the start, by shard.
+    #[must_use]
+    pub fn distributions(&self) -> Vec<Distribution> {
+        let pulses = self.pulses.iter();
+        pulses.map(|pulse| pulse.distribution()).collect()
+    }
+
+    /// How long each shard has left the last ping without an answer.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<Duration> {
+        let now = clock::now();
+        self.pulses.iter().map(|pulse| pulse.silence(now)).collect()
+    }
+
+    /// What has stalled the shards since the start, by shard.
+    ///
+    /// # Panics
+    /// When the watchdog has panicked, which ends the process.
+    #[must_use]
+    pub fn stalls(&self) -> Vec<Stalls> {
+        let by_task = |pulse: &Arc<Pulse>| {
+            let stalls = pulse.stalls_by_task.lock();
+            let stalls = stalls.expect("the process ends when the watchdog panics");
+            stalls
+                .iter()
+                .map(|(task, count)| (name_of(*task), *count))
+                .collect()
+        };
+        self.pulses.iter().map(by_task).collect()
     }
 }
 
@@ -262,6 +314,8 @@ fn watch(pulses: &[Arc<Pulse>], activity: &Activity, stop: &AtomicBool) {
 struct Patient {
     shard: ShardId,
     unanswered_ticks: u64,
+    /// Which tasks ran when the shard had not answered for a while, and how often.
+    suspects: Vec<(u16, u32)>,
     logged_at: Option<io::Instant>,
 }
 
@@ -270,6 +324,7 @@ impl Patient {
         Self {
             shard,
             unanswered_ticks: 0,
+            suspects: Vec::with_capacity(SUSPECTS_MAX),
             logged_at: None,
         }
     }
@@ -282,12 +337,15 @@ impl Patient {
                 self.answered(pulse, now);
             }
             self.unanswered_ticks = 0;
+            self.suspects.clear();
             pulse.sent_at.store(now.0.max(1), Ordering::Release);
         } else {
             self.unanswered_ticks += 1;
+            self.suspect(pulse.running.task());
             let waiting = Duration::from_nanos(now.0.saturating_sub(sent_at));
             if waiting >= LOG_INTERVAL {
-                self.log(now, waiting, "shard does not answer");
+                let task = self.culprit();
+                self.log(now, waiting, task, "shard does not answer");
             }
         }
         let is_eager = self.unanswered_ticks < EAGER_WAKES_MAX;
@@ -302,17 +360,40 @@ impl Patient {
         let delay_nanos = pulse.delay.load(Ordering::Relaxed);
         pulse.count(delay_nanos);
         if delay_nanos >= nanos(STALL_MIN) {
-            self.log(now, Duration::from_nanos(delay_nanos), "shard was stalled");
+            let task = self.culprit();
+            {
+                let stalls = pulse.stalls_by_task.lock();
+                let mut stalls = stalls.expect("readers do not panic");
+                *stalls.entry(task).or_default() += 1;
+            }
+            let delay = Duration::from_nanos(delay_nanos);
+            self.log(now, delay, task, "shard was stalled");
         }
     }
 
-    fn log(&mut self, now: io::Instant, delay: Duration, what: &str) {
+    /// Notes which task ran at this look.
+    fn suspect(&mut self, task: u16) {
+        if let Some((_, looks)) = self.suspects.iter_mut().find(|(it, _)| *it == task) {
+            *looks += 1;
+        } else if self.suspects.len() < SUSPECTS_MAX {
+            self.suspects.push((task, 1));
+        }
+    }
+
+    /// The task that ran at most looks since the ping that has no answer.
+    fn culprit(&self) -> u16 {
+        let most = self.suspects.iter().max_by_key(|(_, looks)| *looks);
+        most.map_or(NO_TASK, |(task, _)| *task)
+    }
+
+    fn log(&mut self, now: io::Instant, delay: Duration, task: u16, what: &str) {
         let is_due = self
             .logged_at
             .is_none_or(|logged_at| now - logged_at >= LOG_INTERVAL);
         if is_due {
             self.logged_at = Some(now);
-            tracing::warn!(shard = %self.shard, ?delay, "{what}");
+            let task = name_of(task);
+            tracing::warn!(shard = %self.shard, ?delay, task, "{what}");
         }
     }
 }

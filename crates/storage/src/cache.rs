@@ -79,6 +79,20 @@ pub(crate) struct BatchCache {
     unused_bytes: usize,
     /// What these may come to now.
     unused_bytes_max: usize,
+    totals: CacheTotals,
+}
+
+/// What a batch cache was good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheTotals {
+    /// Looks for bytes that are in no tail which found them.
+    pub hits: u64,
+    /// Looks that did not, and went to the disk.
+    pub misses: u64,
+    /// Pieces that were forgotten to make room for others.
+    pub evictions: u64,
+    /// The most bytes that it keeps.
+    pub memory_bytes_max: usize,
 }
 
 impl BatchCache {
@@ -91,6 +105,10 @@ impl BatchCache {
             memory_bytes_max,
             unused_bytes: 0,
             unused_bytes_max: memory_bytes_max / 2,
+            totals: CacheTotals {
+                memory_bytes_max,
+                ..CacheTotals::default()
+            },
         }
     }
 
@@ -99,6 +117,11 @@ impl BatchCache {
         self.unused_bytes_max
             .saturating_sub(self.unused_bytes)
             .saturating_sub(reading_bytes)
+    }
+
+    /// What it was good for so far.
+    pub(crate) fn totals(&self) -> CacheTotals {
+        self.totals
     }
 
     /// Bytes of memory that its pieces keep alive.
@@ -117,6 +140,16 @@ impl BatchCache {
 
     /// The piece that holds `position`, which counts as a use.
     pub(crate) fn find(&mut self, log: u64, segment: Offset, position: u64) -> Option<Piece> {
+        let found = self.look_up(log, segment, position);
+        if found.is_some() {
+            self.totals.hits += 1;
+        } else {
+            self.totals.misses += 1;
+        }
+        found
+    }
+
+    fn look_up(&mut self, log: u64, segment: Offset, position: u64) -> Option<Piece> {
         let upto = (log, segment, position);
         let (key, entry) = self.entries.range_mut(..=upto).next_back()?;
         if (key.0, key.1) != (log, segment) || !entry.piece.covers(position) {
@@ -181,6 +214,7 @@ impl BatchCache {
                 return;
             };
             let unused_before = self.unused_bytes;
+            self.totals.evictions += 1;
             self.remove(oldest);
             let wasted = unused_before - self.unused_bytes;
             let least = self.memory_bytes_max / UNUSED_PART_MIN;

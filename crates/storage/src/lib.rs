@@ -21,6 +21,7 @@ pub mod checkpoint;
 pub mod cleaner;
 mod config;
 mod damage;
+mod disk;
 pub mod epochs;
 mod error;
 mod files;
@@ -41,13 +42,14 @@ mod trash;
 pub use cleaner::{Cleaner, CleanerConfig, CleanerTotals, CleaningReport};
 pub use config::{Durability, LogConfig, StorageConfig};
 pub use damage::DamagedRange;
+pub use disk::{DiskTotals, OperationTotals};
 pub use error::{
     AppendError, CopyError, DeleteRecordsError, Fenced, FormatError, OpenError, ReadError,
 };
 pub use log::{
-    Appended, CleaningPause, FetchData, LastKnown, Log, LogIdentity, ReadRequest, TimestampOffset,
-    future_name, parse_future_name,
+    Appended, CleaningPause, FetchData, LastKnown, Log, LogFacts, LogIdentity, ReadRequest,
+    TimestampOffset, future_name, parse_future_name,
 };
 pub use producer_state::ActiveProducer;
 pub use scrub::{ScrubTotals, Scrubber};
-pub use shard::{MemoryUse, Pace, ShardStorage};
+pub use shard::{CacheTotals, MemoryUse, Pace, ShardStorage};

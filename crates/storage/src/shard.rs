@@ -13,10 +13,12 @@ use io::sync::{Notified, Notify};
 use io::{Io, OpenMode, Task as _, TaskClass};
 use rustc_hash::FxHashMap;
 
+pub use crate::cache::CacheTotals;
 use crate::cache::{BatchCache, PieceKey};
 use crate::cleaner::CleanerTotals;
 use crate::config::StorageConfig;
 use crate::damage::Damages;
+use crate::disk::DiskTotals;
 use crate::files::{FileUse, OpenFiles, SegmentKey};
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::log::{LogInner, ReadInFlight};
@@ -185,6 +187,25 @@ impl<I: Io> ShardStorage<I> {
     /// What it keeps to now.
     pub(crate) fn pace(&self) -> Pace {
         self.shared.pace.get()
+    }
+
+    /// What the disks have done for it, by data directory.
+    #[must_use]
+    pub fn disks(&self) -> Vec<DiskTotals> {
+        let spaces = self.shared.spaces.borrow();
+        spaces.iter().map(|space| space.totals()).collect()
+    }
+
+    /// What the batch cache was good for.
+    #[must_use]
+    pub fn cache_totals(&self) -> CacheTotals {
+        self.shared.cache.borrow().totals()
+    }
+
+    /// Bytes that its logs hold in memory only.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.shared.unwritten_bytes.get()
     }
 
     /// The memory that it holds now.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use io::Instant;
 use io::sync::Notify;
 
+use crate::disk::{DiskTotals, DiskUse};
 use crate::group_sync::GroupSync;
 
 /// Bytes appended after which the free space is measured again.
@@ -55,6 +56,8 @@ pub(crate) struct DiskSpace {
     pub(crate) changed: Notify,
     /// Makes the names of new logs durable.
     pub(crate) names: GroupSync,
+    /// What the disk is asked for.
+    pub(crate) disk: DiskUse,
 }
 
 impl DiskSpace {
@@ -67,6 +70,7 @@ impl DiskSpace {
             refused_bytes: Cell::new(None),
             changed: Notify::new(),
             names: GroupSync::default(),
+            disk: DiskUse::default(),
         }
     }
 
@@ -95,6 +99,13 @@ impl DiskSpace {
             .get()
             .map_or(0, |measured| measured.free_bytes);
         free.saturating_sub(self.reserve_bytes.get()) / 16
+    }
+
+    /// What the disk has done.
+    pub(crate) fn totals(&self) -> DiskTotals {
+        let free_bytes = self.measured.get().map(|measured| measured.free_bytes);
+        self.disk
+            .totals(self.data_dir.clone(), free_bytes, self.is_full())
     }
 
     /// Whether it should be measured now.

@@ -1,6 +1,6 @@
 //! Identifiers, offsets, epochs and error codes that every other crate shares.
 //!
-//! The types are plain values: they do no I/O, allocate nothing on their own (but for labels of metrics) and live on any core.
+//! The types are plain values: they do no I/O, allocate nothing on their own (but for what metrics tell) and live on any core.
 
 mod error_code;
 mod ids;
@@ -11,5 +11,8 @@ pub use error_code::ErrorCode;
 pub use ids::{
     LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, ShardId, Uuid,
 };
-pub use metrics::{Metric, MetricKind, Sample};
+pub use metrics::{
+    Distribution, GroupRow, Histogram, Metric, MetricKind, OffsetRow, PartitionRow, Sample, Series,
+    Snapshot, TopicRow, Value,
+};
 pub use time::{DurationMs, TimestampMs};

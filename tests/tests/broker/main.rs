@@ -24,6 +24,7 @@ mod log_dirs;
 mod metadata_damage;
 mod metrics;
 mod moves;
+mod observing;
 mod power_cut;
 mod reload;
 mod retention;

@@ -16,7 +16,7 @@ use crate::{compaction, groups};
 /// How long background work may take on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn launch(directory: &Path) -> Launch {
+pub(crate) fn launch(directory: &Path) -> Launch {
     Launch::in_directory(directory)
         .with("logan.metrics.listener", "127.0.0.1:0")
         .with("log.cleaner.backoff.ms", "50")
@@ -35,7 +35,7 @@ fn address(broker: &Broker) -> String {
 }
 
 /// The document that a scraper gets, with the numbers of all shards.
-fn metrics(broker: &Broker) -> String {
+pub(crate) fn metrics(broker: &Broker) -> String {
     let address = address(broker);
     // On a slow machine a shard may be late.
     let complete = eventually(PATIENCE, || {
@@ -74,7 +74,7 @@ fn total(broker: &Broker, name: &str) -> u64 {
     values.iter().sum()
 }
 
-fn await_total(broker: &Broker, name: &str, is_right: impl Fn(u64) -> bool) {
+pub(crate) fn await_total(broker: &Broker, name: &str, is_right: impl Fn(u64) -> bool) {
     let came = within(PATIENCE, || is_right(total(broker, name)));
     assert!(came, "{name}: {}\n{}", metrics(broker), broker.log());
 }

@@ -35,18 +35,20 @@ mod update_features;
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
-use io::Io;
 use io::sync::Permit;
+use io::{Instant, Io};
 use protocol::messages as kafka;
 use protocol::{ApiKey, Decoder, Request, RequestPrefix, Str, versions};
 use types::ShardId;
 
 use crate::advertise::Audience;
-use crate::budget::{AnswerBudget, DecodedBudget, Reservation};
+use crate::budget::{DecodedBudget, Reservation};
 use crate::connection::{Connection, Frame, Held, Pending, Response};
+use crate::requests::{Awaited, Stopwatch};
 use crate::shard::Shard;
 
 use groups::{
@@ -71,6 +73,7 @@ pub(crate) struct Call<I: Io> {
     pub(crate) client_id: Str,
     /// The length of the frame.
     pub(crate) frame_bytes: usize,
+    watch: Stopwatch,
     /// What the frame was charged.
     _reservation: Option<Reservation>,
     /// Its turn, where few answers of its kind are made at once.
@@ -90,8 +93,8 @@ pub(crate) enum Outcome<R> {
 /// The end of an [`Outcome::Later`].
 pub(crate) enum Finished<R> {
     Answer(R),
-    /// The response, with the permit for the memory of its records.
-    AnswerWith(R, Permit),
+    /// The response, with the permit for the memory of its records, and how long the client preferred to wait.
+    AnswerWith(R, Permit, Duration),
     /// The client expects nothing.
     Silent,
     /// The client expects nothing and must learn of an error: the connection ends.
@@ -172,11 +175,12 @@ apis! {
     DescribeTopicPartitions => describe_topic_partitions(DescribeTopicPartitionsRequest),
 }
 
-/// Serves one frame of a connection.
+/// Serves one frame of a connection, whose last byte arrived at `arrived`.
 pub(crate) async fn dispatch<I: Io>(
     shard: &Rc<Shard<I>>,
     connection: &Rc<Connection>,
     frame: Frame,
+    arrived: Instant,
 ) -> Dispatched {
     let Ok(prefix) = RequestPrefix::peek(&frame.bytes) else {
         return refuse(shard, connection, "a request without a header");
@@ -226,10 +230,16 @@ pub(crate) async fn dispatch<I: Io>(
         correlation_id: prefix.correlation_id,
         client_id: header.client_id.unwrap_or_default(),
         frame_bytes,
+        watch: Stopwatch::new(key, arrived, shard.io.now()),
         _reservation: frame.reservation,
         admitted,
     };
     handle(call, decoder, charged).await
+}
+
+/// Whether what is awaited for an answer is what other clients do.
+fn waits_for_others(key: ApiKey) -> bool {
+    matches!(key, ApiKey::JoinGroup | ApiKey::SyncGroup)
 }
 
 /// Whether the request, or each group of it, goes to a group's coordinator.
@@ -293,12 +303,14 @@ impl<I: Io> Call<I> {
         self.redirects() && !self.shard.advertise().has_port_per_shard()
     }
 
-    fn reply(&mut self, decoded: Option<Permit>) -> ReplyTo {
+    fn reply(&mut self, decoded: Option<Permit>) -> ReplyTo<I> {
         ReplyTo {
+            shard: Rc::clone(&self.shard),
+            watch: self.watch,
+            frame_bytes: self.frame_bytes,
             key: self.key,
             version: self.version,
             correlation_id: self.correlation_id,
-            answers: self.shard.answers.of(self.key).clone(),
             address: self.connection.peer.ip(),
             _decoded: decoded,
             _admitted: self.admitted.take(),
@@ -306,12 +318,26 @@ impl<I: Io> Call<I> {
     }
 }
 
+/// A request whose handler has come back, until its response is made or nobody waits for it any more.
+struct InFlight<I: Io> {
+    shard: Rc<Shard<I>>,
+    since: Instant,
+}
+
+impl<I: Io> Drop for InFlight<I> {
+    fn drop(&mut self) {
+        self.shard.requests.settled();
+    }
+}
+
 /// What a response needs of its request.
-struct ReplyTo {
+struct ReplyTo<I: Io> {
+    shard: Rc<Shard<I>>,
+    watch: Stopwatch,
+    frame_bytes: usize,
     key: ApiKey,
     version: i16,
     correlation_id: i32,
-    answers: AnswerBudget,
     address: IpAddr,
     /// What the decoded request was charged, until it is answered.
     _decoded: Option<Permit>,
@@ -319,10 +345,11 @@ struct ReplyTo {
     _admitted: Option<Permit>,
 }
 
-impl ReplyTo {
+impl<I: Io> ReplyTo<I> {
     fn dispatched<R: protocol::Message + 'static>(self, outcome: Outcome<R>) -> Dispatched {
         match outcome {
             Outcome::Answer(response) => {
+                let _in_flight = self.decided();
                 Dispatched::Respond(Pending::Ready(self.encode(&response, None)))
             }
             Outcome::Later(finished) => Dispatched::Respond(Pending::Later(self.finish(finished))),
@@ -334,25 +361,54 @@ impl ReplyTo {
         self,
         finished: LocalBoxFuture<'static, Finished<R>>,
     ) -> LocalBoxFuture<'static, Response> {
+        let in_flight = self.decided();
         Box::pin(async move {
-            match finished.await {
+            let finished = finished.await;
+            self.awaited(in_flight.since, &finished);
+            let response = match finished {
                 Finished::Answer(response) => self.encode(&response, None),
-                Finished::AnswerWith(response, permit) => self.encode(&response, Some(permit)),
+                Finished::AnswerWith(response, permit, _) => self.encode(&response, Some(permit)),
                 Finished::Silent => Response::Silent,
                 Finished::Close => Response::Close,
-            }
+            };
+            drop(in_flight);
+            response
         })
+    }
+
+    /// Counts the request, which is in flight from now on.
+    fn decided(&self) -> InFlight<I> {
+        let since = self.shard.io.now();
+        let requests = &self.shard.requests;
+        requests.decided(self.watch, self.frame_bytes, since);
+        InFlight {
+            shard: Rc::clone(&self.shard),
+            since,
+        }
+    }
+
+    fn awaited<R>(&self, since: Instant, finished: &Finished<R>) {
+        let total = self.shard.io.now().saturating_since(since);
+        let wait = match finished {
+            Finished::AnswerWith(_, _, wait) => (*wait).min(total),
+            _ if waits_for_others(self.key) => total,
+            _ => Duration::ZERO,
+        };
+        let requests = &self.shard.requests;
+        requests.awaited(self.watch, Awaited { total, wait });
     }
 
     fn encode<R: protocol::Message>(self, response: &R, permit: Option<Permit>) -> Response {
         let Self {
+            shard,
+            watch,
             key,
             version,
             correlation_id,
-            answers,
             address,
             _decoded,
             _admitted,
+            frame_bytes: _,
         } = self;
         let encoded = io::contain::contain(|| {
             protocol::encode_response_frame(key, version, correlation_id, response)
@@ -361,11 +417,14 @@ impl ReplyTo {
             Ok(Ok(chunks)) => {
                 let chunks = chunks.into_chunks();
                 let records = permit.as_ref().map_or(0, Permit::units);
-                let fields = chunks.iter().map(Bytes::len).sum::<usize>();
-                let fields = fields.saturating_sub(records);
+                let len_bytes = chunks.iter().map(Bytes::len).sum::<usize>();
+                let fields = len_bytes.saturating_sub(records);
                 let is_large = fields >= ANSWER_CHARGED_MIN_BYTES;
+                let answers = shard.answers.of(key);
                 let charge = is_large.then(|| answers.charge(address, fields));
-                Response::Send(chunks, Held::new(permit, charge))
+                let requests = &shard.requests;
+                let made = requests.made(watch, response, len_bytes, shard.io.now());
+                Response::Send(chunks, Held::new(permit, charge, made))
             }
             Ok(Err(error)) => {
                 tracing::error!(api = key.name(), version, %error, "cannot encode a response");

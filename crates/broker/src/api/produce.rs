@@ -36,6 +36,7 @@ use crate::partition::{Partition, Submitted};
 use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use crate::slice::Steps;
 use crate::topics::TopicSettings;
+use crate::traffic::add;
 use check::{Unfit, check};
 
 /// The first version that may carry Zstandard (KIP-110).
@@ -295,6 +296,7 @@ impl<I: Io> Pass<'_, I> {
                 return Progress::Refused(ErrorCode::UnknownTopicOrPartition.into());
             };
             if owner == shard.id() {
+                add(&shard.counters.appends_own, 1);
                 return self.append(job).await;
             }
             if self.redirects {
@@ -312,6 +314,7 @@ impl<I: Io> Pass<'_, I> {
             }
             let may = shard.mesh.may_request(owner).await;
             if shard.view().owner(key) == Some(owner) {
+                add(&shard.counters.appends_foreign, 1);
                 let request = Request::Append(job);
                 return Progress::Sent(shard.mesh.request_now(may, request, reservation));
             }

@@ -31,6 +31,7 @@ use crate::api::{self, Dispatched};
 use crate::message::Control;
 use crate::shard::Shard;
 use crate::slice::TimeSlice;
+use crate::traffic::add;
 
 pub(crate) use inbound::{Frame, Inbound, Progress, ReceiveBuffers};
 pub(crate) use outbound::{Held, Outbound, Pending, Response};
@@ -151,6 +152,7 @@ enum Exit {
 
 /// Serves a connection until it ends or moves to another shard.
 pub(crate) async fn serve<I: Io>(shard: Rc<Shard<I>>, accepted: Accepted<I::Socket>) {
+    add(&shard.counters.connections_accepted, 1);
     serve_from(shard, accepted, Bytes::new(), None).await;
 }
 
@@ -161,6 +163,7 @@ pub(crate) async fn serve_migrated<I: Io>(shard: Rc<Shard<I>>, migration: Migrat
         unread,
         software,
     } = migration;
+    add(&shard.counters.connections_received, 1);
     serve_from(shard, accepted, unread, Some(software)).await;
 }
 
@@ -225,7 +228,13 @@ async fn run<I: Io>(
     );
     let exit = {
         let reader = pin!(read_requests(shard, connection, &mut read, &mut inbound));
-        let writer = pin!(connection.outbound.send_all(&mut write));
+        let on_sent = |sent: &[Held]| {
+            let now = shard.io.now();
+            for made in sent.iter().filter_map(Held::made) {
+                shard.requests.sent(made, now);
+            }
+        };
+        let writer = pin!(connection.outbound.send_all(&mut write, on_sent));
         let closed = pin!(connection.close.notified());
         match select(reader, select(writer, closed)).await {
             Either::Left((Ok(Exit::Ended), _)) => None,
@@ -305,7 +314,9 @@ async fn read_requests<I: Io>(
     inbound: &mut Inbound,
 ) -> Result<Exit> {
     let mut slice = TimeSlice::new(|| shard.io.now());
+    let mut arrived = shard.io.now();
     loop {
+        let received_before = connection.progress.received_bytes.get();
         let draining = connection.drain_begins();
         if connection.is_draining() {
             return Ok(Exit::Drained);
@@ -329,10 +340,15 @@ async fn read_requests<I: Io>(
         let Some(frame) = frame else {
             return Ok(Exit::Ended);
         };
-        connection.last_request.set(shard.io.now());
+        let now = shard.io.now();
+        connection.last_request.set(now);
+        // What came along with an earlier request has been here as long as that.
+        if connection.progress.received_bytes.get() != received_before {
+            arrived = now;
+        }
         let is_own_buffer = frame.reservation.is_some();
         let bytes = frame.bytes.clone();
-        match api::dispatch(shard, connection, frame).await {
+        match api::dispatch(shard, connection, frame, arrived).await {
             Dispatched::Respond(pending) => connection.outbound.push(pending),
             Dispatched::Close => return Ok(Exit::Refused),
             Dispatched::Migrate(target) => {

@@ -15,6 +15,7 @@ use io::WriteHalf;
 use io::sync::{Notify, Permit};
 
 use crate::budget::AnswerCharge;
+use crate::requests::Made;
 
 /// Ready responses are gathered until they exceed this size.
 const GATHER_MAX_BYTES: usize = 1 << 20;
@@ -29,15 +30,23 @@ pub(crate) struct Held {
     _records: Option<Permit>,
     /// Its encoded fields, when they are many.
     _fields: Option<AnswerCharge>,
+    /// When it was made, and for which request; not known of one that answers nothing that is offered.
+    made: Option<Made>,
 }
 
 impl Held {
     /// Holds the permit for the records of a response, and the charge for its fields.
-    pub(crate) fn new(records: Option<Permit>, fields: Option<AnswerCharge>) -> Self {
+    pub(crate) fn new(records: Option<Permit>, fields: Option<AnswerCharge>, made: Made) -> Self {
         Self {
             _records: records,
             _fields: fields,
+            made: Some(made),
         }
+    }
+
+    /// When the response was made, and for which request.
+    pub(crate) fn made(&self) -> Option<Made> {
+        self.made
     }
 }
 
@@ -135,11 +144,16 @@ impl Outbound {
         self.sent_bytes.get()
     }
 
-    /// Sends responses until [`Outbound::finish`], an error, or a response that closes the connection.
+    /// Sends responses until [`Outbound::finish`], an error, or a response that closes the connection. `on_sent` is
+    /// told of those that have left.
     ///
     /// # Errors
     /// What the stream reports.
-    pub(crate) async fn send_all(&self, stream: &mut impl WriteHalf) -> Result<()> {
+    pub(crate) async fn send_all(
+        &self,
+        stream: &mut impl WriteHalf,
+        on_sent: impl Fn(&[Held]),
+    ) -> Result<()> {
         loop {
             let gathered = self.gather().await;
             if !gathered.chunks.is_empty() {
@@ -149,6 +163,7 @@ impl Outbound {
                 })
                 .await?;
                 self.writing.set(false);
+                on_sent(&gathered.held);
                 drop(gathered.held);
                 self.settle(gathered.responses);
             }

@@ -15,8 +15,8 @@ use std::rc::Rc;
 
 use futures_util::future::select;
 use groups::{
-    Caller, Census, Counters, Decision, GroupConfig, GroupCoordinator, GroupFilter, GroupRecord,
-    ListedPart, MemoryShares, Ticket,
+    Caller, Census, Counters, Decision, GroupConfig, GroupCoordinator, GroupFacts, GroupFilter,
+    GroupRecord, ListedPart, MemoryShares, Ticket,
 };
 use io::sync::{Answer, Notify, Promise, oneshot};
 use io::{Defect, Instant, Io, TaskClass};
@@ -337,6 +337,13 @@ impl<I: Io> Coordinator<I> {
             // Kafka leaves such partitions out.
             Some(_) => Ok(ListedPart::default()),
         }
+    }
+
+    /// The next group behind `after`; none while they are being loaded.
+    pub(super) fn facts_after(&self, after: Option<&Str>) -> Option<GroupFacts> {
+        self.refusal()
+            .is_none()
+            .then(|| self.core.borrow().facts_after(after))?
     }
 
     /// Writes and applies a decision's records, and sends its replies as soon as they may leave.

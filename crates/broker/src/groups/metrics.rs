@@ -4,7 +4,6 @@
 //! stays counted when its partition moves to another shard.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use groups::Counters;
 use io::Io;
@@ -17,11 +16,11 @@ static REBALANCES: Metric = Metric::counter(
     "Rebalances of groups that have ended with every member having its assignment, by the groups' protocol.",
 );
 static REBALANCE_TIME: Metric = Metric::counter(
-    "logan_group_rebalances_microseconds",
+    "logan_group_rebalance_seconds",
     "How long those rebalances took, together, by the groups' protocol.",
 );
 static REBALANCE_TIME_MAX: Metric = Metric::gauge(
-    "logan_group_rebalance_longest_microseconds",
+    "logan_group_rebalance_longest_seconds",
     "How long the longest of them took, by the groups' protocol.",
 );
 static PARTITIONS_MOVED: Metric = Metric::counter(
@@ -114,13 +113,17 @@ impl<I: Io> Shard<I> {
 fn samples(sum: &Counters) -> [Sample; 16] {
     let classic = |metric: &'static Metric, value| metric.is(value).with("protocol", "classic");
     let consumer = |metric: &'static Metric, value| metric.is(value).with("protocol", "consumer");
+    let classic_time =
+        |metric: &'static Metric, time| metric.lasts(time).with("protocol", "classic");
+    let consumer_time =
+        |metric: &'static Metric, time| metric.lasts(time).with("protocol", "consumer");
     [
         classic(&REBALANCES, sum.classic_rebalances),
         consumer(&REBALANCES, sum.consumer_rebalances_ended),
-        classic(&REBALANCE_TIME, micros(sum.classic_rebalance_time)),
-        consumer(&REBALANCE_TIME, micros(sum.consumer_rebalance_time)),
-        classic(&REBALANCE_TIME_MAX, micros(sum.classic_rebalance_time_max)),
-        consumer(&REBALANCE_TIME_MAX, micros(sum.consumer_rebalance_time_max)),
+        classic_time(&REBALANCE_TIME, sum.classic_rebalance_time),
+        consumer_time(&REBALANCE_TIME, sum.consumer_rebalance_time),
+        classic_time(&REBALANCE_TIME_MAX, sum.classic_rebalance_time_max),
+        consumer_time(&REBALANCE_TIME_MAX, sum.consumer_rebalance_time_max),
         PARTITIONS_MOVED.is(sum.consumer_partitions_moved),
         classic(&SESSIONS_EXPIRED, sum.classic_sessions_expired),
         consumer(&SESSIONS_EXPIRED, sum.consumer_sessions_expired),
@@ -132,8 +135,4 @@ fn samples(sum: &Counters) -> [Sample; 16] {
         MEMORY_REFUSALS.is(sum.memory_refusals),
         GROUPS_MADE_WAY.is(sum.groups_made_way),
     ]
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

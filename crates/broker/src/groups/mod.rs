@@ -19,6 +19,7 @@ mod coordinator;
 mod framing;
 mod load;
 mod metrics;
+mod rows;
 mod settings;
 mod snapshots;
 mod topic;

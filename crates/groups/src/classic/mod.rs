@@ -172,6 +172,11 @@ impl ClassicGroup {
         self.state == State::Empty && self.pending.is_empty()
     }
 
+    /// How many members it has.
+    pub(crate) fn member_count(&self) -> usize {
+        self.members.len()
+    }
+
     /// Whether nobody is in it, whoever was given an id.
     pub(crate) fn has_no_members(&self) -> bool {
         self.state == State::Empty && self.members.is_empty()

@@ -71,6 +71,11 @@ impl ConsumerGroup {
         !self.state.exists && self.soft.is_empty()
     }
 
+    /// How many members it has.
+    pub(crate) fn member_count(&self) -> usize {
+        self.state.members.iter().count()
+    }
+
     /// Whether it has no members, so that it can be deleted.
     pub(crate) fn is_empty(&self) -> bool {
         self.state.members.is_empty()

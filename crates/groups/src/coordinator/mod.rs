@@ -5,6 +5,7 @@
 mod administration;
 mod deadlines;
 mod dispatch;
+mod facts;
 mod listing;
 mod room;
 
@@ -23,6 +24,7 @@ use crate::memory::{Account, Entry, MemoryShares};
 use crate::record::GroupRecord;
 use deadlines::Sweep;
 
+pub use facts::GroupFacts;
 pub use listing::{GroupFilter, ListedPart};
 
 /// The state of one partition of `__consumer_offsets`.

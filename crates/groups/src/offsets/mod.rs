@@ -158,6 +158,18 @@ impl GroupOffsets {
         }
     }
 
+    /// All of it: by topic, the partitions and the next record to consume of each.
+    pub(crate) fn committed(&self) -> Vec<(Str, Vec<(i32, Offset)>)> {
+        let partitions = |partitions: &BTreeMap<i32, CommittedOffset>| {
+            let offsets = partitions.iter();
+            offsets.map(|(index, it)| (*index, it.offset)).collect()
+        };
+        let topics = self.topics.iter();
+        topics
+            .map(|(topic, it)| (topic.clone(), partitions(it)))
+            .collect()
+    }
+
     /// Records that delete all of it.
     pub(crate) fn tombstones(&self, group_id: &Str, records: &mut Vec<GroupRecord>) {
         for (topic, partitions) in &self.topics {

@@ -154,8 +154,11 @@ impl<I: Io> LogInner<I> {
         let last = jobs.last().expect("a group is split into parts with jobs");
         let end = last.position + last.buffer.len() as u64;
         let file = self.file_with_room(last.segment, end).await?;
+        let disk = &self.space.disk;
         let writes = jobs.iter().map(async |job| {
-            let written = file.write_at(job.position, job.buffer.clone()).await?;
+            let bytes = job.buffer.len();
+            let write = file.write_at(job.position, job.buffer.clone());
+            let written = disk.writes.count(self.shard.io(), bytes, write).await?;
             if written == job.buffer.len() {
                 Ok(())
             } else {
@@ -386,7 +389,9 @@ impl<I: Io> LogInner<I> {
     }
 
     async fn sync_file(&self, segment: Offset) -> Result<()> {
-        self.file(segment).await?.sync_data().await
+        let file = self.file(segment).await?;
+        let syncs = &self.space.disk.syncs;
+        syncs.count(self.shard.io(), 0, file.sync_data()).await
     }
 
     /// With `flush.ms`: asks for a sync when the oldest unsynced record is that old.

@@ -66,6 +66,23 @@ pub struct LogIdentity {
     pub topic_id: Uuid,
 }
 
+/// Where a log stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogFacts {
+    /// [`Log::log_start_offset`]
+    pub log_start_offset: Offset,
+    /// [`Log::high_watermark`]
+    pub high_watermark: Offset,
+    /// [`Log::log_end_offset`]
+    pub log_end_offset: Offset,
+    /// [`Log::size_bytes`]
+    pub size_bytes: u64,
+    /// [`Log::segment_count`]
+    pub segments: usize,
+    /// Whether it was stopped by a failed write or sync.
+    pub is_fenced: bool,
+}
+
 /// The log of one partition. Clones are handles of the same log.
 pub struct Log<I: Io> {
     pub(crate) inner: Rc<LogInner<I>>,
@@ -206,6 +223,20 @@ impl<I: Io> Log<I> {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.inner.dir
+    }
+
+    /// Where it stands, all at once.
+    #[must_use]
+    pub fn facts(&self) -> LogFacts {
+        let state = self.inner.state.borrow();
+        LogFacts {
+            log_start_offset: state.log_start_offset,
+            high_watermark: state.high_watermark,
+            log_end_offset: state.next_offset,
+            size_bytes: state.segments.iter().map(|it| it.size_bytes).sum(),
+            segments: state.segments.len(),
+            is_fenced: matches!(state.stop, Some(Stop::Fenced(_))),
+        }
     }
 
     /// The offset of its first record, or of the next one when it is empty.
@@ -438,6 +469,8 @@ impl<I: Io> LogInner<I> {
             }
             tracing::error!(dir = %self.dir.display(), %reason, "log fenced");
             state.stop = Some(Stop::Fenced(Fenced::new(reason)));
+            let fences = &self.space.disk.fences;
+            fences.set(fences.get() + 1);
             self.has_written(&mut state, u64::MAX);
         }
         self.notify_all();

@@ -225,7 +225,9 @@ impl<I: Io> LogInner<I> {
         let file = self.file(segment).await.map_err(describe)?;
         let wanted = usize::try_from(range.end - range.start).expect("a cell is small");
         let len = usize::try_from(align_up(wanted as u64)).expect("a cell is small");
-        let buffer = file.read_at(range.start, len).await.map_err(describe)?;
+        let (reads, read) = (&self.space.disk.reads, file.read_at(range.start, len));
+        let buffer = reads.count(self.shard.io(), len, read).await;
+        let buffer = buffer.map_err(describe)?;
         let got = buffer.len().min(wanted);
         let bytes = self.shard.shared.pools.largest().share(buffer, 0..got);
         Ok(Piece {

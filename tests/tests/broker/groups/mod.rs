@@ -127,7 +127,7 @@ fn sync(wire: &mut Wire, group: &str, joined: &JoinGroupResponse) -> SyncGroupRe
     wire.call(SYNC, &sync_request(joined, group))
 }
 
-fn heartbeat(wire: &mut Wire, group: &str, member: &str, generation: i32) -> ErrorCode {
+pub(crate) fn heartbeat(wire: &mut Wire, group: &str, member: &str, generation: i32) -> ErrorCode {
     let request = HeartbeatRequest {
         group_id: group.into(),
         generation_id: generation,

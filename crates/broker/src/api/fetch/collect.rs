@@ -14,6 +14,7 @@ use crate::lookup;
 use crate::message::{ReadJob, ReadResult, Reply, Request, WatchTarget};
 use crate::shard::{Shard, wait_for_growth};
 use crate::slice::Steps;
+use crate::traffic::add;
 
 /// How long another shard may be asked to watch: it holds a credit for as long.
 const WATCH_MAX: Duration = Duration::from_secs(30);
@@ -71,7 +72,9 @@ pub(super) async fn collect<I: Io>(shard: &Shard<I>, plan: &Plan, max_bytes: usi
     };
     let mut steps = Steps::new(&shard.io);
     for (owner, places) in by_owner(shard, plan, &mut collected.results) {
+        let counters = &shard.counters;
         if owner == shard.id() {
+            add(&counters.reads_own, places.len() as u64);
             for place in places {
                 steps.step().await;
                 let remaining = max_bytes.saturating_sub(collected.len_bytes);
@@ -81,6 +84,7 @@ pub(super) async fn collect<I: Io>(shard: &Shard<I>, plan: &Plan, max_bytes: usi
                 collected.results[place] = result;
             }
         } else {
+            add(&counters.reads_foreign, places.len() as u64);
             collect_from(shard, plan, owner, &places, max_bytes, &mut collected).await;
         }
     }

@@ -83,8 +83,8 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
         shard,
     };
     Outcome::Later(Box::pin(async move {
-        let (collected, permit) = fetch.run().await;
-        Finished::AnswerWith(fetch.respond(collected), permit)
+        let (collected, permit, waited) = fetch.run().await;
+        Finished::AnswerWith(fetch.respond(collected), permit, waited)
     }))
 }
 
@@ -128,9 +128,10 @@ struct Fetch<I: Io> {
 }
 
 impl<I: Io> Fetch<I> {
-    /// Reads until there is enough, something to report, or no time left.
-    async fn run(&self) -> (Collected, Permit) {
+    /// Reads until there is enough, something to report, or no time left. Tells how long it has waited for records.
+    async fn run(&self) -> (Collected, Permit, Duration) {
         let mut owners_tried = 0;
+        let mut waited = Duration::ZERO;
         loop {
             let wanted = self.max_bytes.min(self.shard.limits.response_len_max_bytes);
             let mut permit = self.shard.response_budget.acquire(wanted).await;
@@ -141,13 +142,14 @@ impl<I: Io> Fetch<I> {
                 owners_tried += 1;
                 continue;
             }
-            let is_late = self.shard.io.now() >= self.deadline;
+            let now = self.shard.io.now();
+            let is_late = now >= self.deadline;
             if is_late
                 || collected.outlook(self.min_bytes) == Outlook::Answer
                 || self.connection.is_draining()
             {
                 permit.release(permit.units().saturating_sub(collected.len_bytes));
-                return (collected, permit);
+                return (collected, permit, waited);
             }
             drop(permit);
             let drained = self.connection.drain_begins();
@@ -158,6 +160,7 @@ impl<I: Io> Fetch<I> {
                 self.deadline
             ));
             select(more, drained).await;
+            waited += self.shard.io.now().saturating_since(now);
         }
     }
 

@@ -1,15 +1,20 @@
 //! What a shard tells of itself when the control thread asks.
 //!
 //! A shard counts for itself, in plain cells; nothing is shared and nothing is computed before somebody asks. To add a
-//! metric: a `static` [`Metric`] here, a cell where the thing happens, and a line in [`samples`]. The control thread adds
-//! the label `shard`.
+//! metric: a `static` [`Metric`] here or in the part that it belongs to, a cell where the thing happens, and a line in `samples`.
+//! The control thread adds the label `shard`.
 //!
-//! Deliberately absent: a metric for each partition, which ten thousand of them would make too many.
+//! What there is much of, topics, partitions and groups, is told as rows of plain numbers, in slices of the shard's time.
+//! Others make text of them.
+
+mod disk;
+mod shard;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use io::{Io, Receiver as _, Sender as _};
-use types::{Metric, Sample};
+use types::{Metric, PartitionRow, Sample, Series, Snapshot};
 
 use crate::shard::{CONTROLLER, Shard};
 use crate::slice::Steps;
@@ -17,7 +22,9 @@ use crate::slice::Steps;
 /// Asks a shard for its numbers.
 pub struct Scrape<I: Io> {
     /// Where they go; it needs room for one answer.
-    pub reply: I::Sender<Vec<Sample>>,
+    pub reply: I::Sender<Snapshot>,
+    /// What of the much is wanted.
+    pub series: Series,
 }
 
 impl<I: Io> std::fmt::Debug for Scrape<I> {
@@ -106,10 +113,60 @@ static UNCLEANABLE_PARTITIONS: Metric = Metric::gauge(
 /// Answers the control thread until the process ends.
 pub(crate) async fn answer<I: Io>(shard: Rc<Shard<I>>, scrapes: I::Receiver<Scrape<I>>) {
     while let Some(scrape) = scrapes.recv().await {
-        let samples = samples(&shard).await;
+        let snapshot = snapshot(&shard, scrape.series).await;
         // Who has asked may have given up.
-        drop(scrape.reply.try_send(samples));
+        drop(scrape.reply.try_send(snapshot));
     }
+}
+
+/// All that there is to tell at this moment.
+async fn snapshot<I: Io>(shard: &Shard<I>, series: Series) -> Snapshot {
+    let mut snapshot = Snapshot {
+        samples: samples(shard).await,
+        ..Snapshot::default()
+    };
+    if series.topics {
+        let view = shard.view();
+        let exists = |id| view.image.topic(id).is_some();
+        snapshot.topics = shard.traffic.rows(exists);
+    }
+    if series.partitions {
+        snapshot.partitions = partitions(shard).await;
+    }
+    if series.groups {
+        (snapshot.groups, snapshot.rows_left_out) = shard.group_rows().await;
+    }
+    snapshot
+}
+
+/// The partitions that the shard serves.
+async fn partitions<I: Io>(shard: &Shard<I>) -> Vec<PartitionRow> {
+    let keys = shard.partition_keys();
+    let mut rows = Vec::with_capacity(keys.len());
+    let mut steps = Steps::new(&shard.io);
+    for key in keys {
+        steps.step().await;
+        // One that has gone meanwhile is another shard's to tell.
+        let Ok(partition) = shard.partition(key) else {
+            continue;
+        };
+        let facts = partition.log.facts();
+        let traffic = &partition.traffic;
+        rows.push(PartitionRow {
+            topic: Arc::clone(&traffic.topic.name),
+            partition: key.index,
+            log_start_offset: facts.log_start_offset.0,
+            high_watermark: facts.high_watermark.0,
+            log_end_offset: facts.log_end_offset.0,
+            size_bytes: facts.size_bytes,
+            segments: facts.segments as u64,
+            records_in: traffic.own.records_in.get(),
+            bytes_in: traffic.own.bytes_in.get(),
+            bytes_out: traffic.own.bytes_out.get(),
+            is_fenced: facts.is_fenced,
+        });
+    }
+    rows
 }
 
 /// The values of this moment.
@@ -138,6 +195,9 @@ async fn samples<I: Io>(shard: &Shard<I>) -> Vec<Sample> {
         CLEANER_GIVEN_UP.is(cleaner.logs_given_up),
         UNCLEANABLE_PARTITIONS.is(uncleanable(shard).await),
     ];
+    samples.extend(shard::samples(shard));
+    samples.extend(disk::samples(shard));
+    samples.extend(shard.requests.samples());
     samples.extend(shard.group_samples());
     if shard.id() == CONTROLLER {
         for (index, directory) in shard.setup.directories.iter().enumerate() {

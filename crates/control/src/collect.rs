@@ -1,0 +1,207 @@
+//! Asking all shards, and putting together what they say.
+//!
+//! Lives on the control thread. A shard that hangs holds an answer up for [`ANSWER_TIME_MAX`] and hides no other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout_at};
+use types::{Metric, OffsetRow, Sample, Series, Snapshot};
+
+use crate::{ANSWER_TIME_MAX, Source};
+
+/// Whether a shard has answered in time.
+static SHARD_UP: Metric = Metric::gauge(
+    "logan_shard_up",
+    "1 if the shard has told its numbers in time, else 0; its other metrics are missing then.",
+);
+
+/// What one shard has said; `None` when it did not in time.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) shard: u16,
+    pub(crate) snapshot: Option<Snapshot>,
+}
+
+/// What all shards have said.
+#[derive(Debug)]
+pub(crate) struct Everything {
+    pub(crate) shards: Vec<Told>,
+}
+
+/// The name of a metric, and the labels of one of its values.
+type Key = (&'static str, Vec<(&'static str, String)>);
+
+/// Samples by metric.
+pub(crate) type Samples = Vec<(&'static Metric, Vec<Sample>)>;
+
+/// Asks all at once, then awaits one after the other, all within the same time.
+pub(crate) async fn ask(sources: &[Box<dyn Source>], series: Series) -> Everything {
+    let deadline = Instant::now() + ANSWER_TIME_MAX;
+    let asked = sources.iter().map(|it| (it.shard(), it.ask(series)));
+    let asked: Vec<_> = asked.collect();
+    let mut shards = Vec::with_capacity(asked.len());
+    for (shard, answer) in asked {
+        let answer = timeout_at(deadline, answer).await;
+        let snapshot = answer.ok().flatten();
+        shards.push(Told { shard, snapshot });
+    }
+    Everything { shards }
+}
+
+impl Everything {
+    /// What those have said that have answered, with their numbers.
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = (u16, &Snapshot)> {
+        let told = self.shards.iter();
+        told.filter_map(|it| Some((it.shard, it.snapshot.as_ref()?)))
+    }
+
+    /// Takes the samples of the shards, and those of the process, by metric in the order of names. Those of summed metrics
+    /// are added up over the shards; the others get the label `shard`.
+    pub(crate) fn take_samples(&mut self, of_process: Vec<Sample>) -> Samples {
+        let mut samples = of_process;
+        let mut sums: BTreeMap<Key, Sample> = BTreeMap::new();
+        for told in &mut self.shards {
+            let of_shard = |sample: Sample| sample.with("shard", told.shard.to_string());
+            let is_up = u64::from(told.snapshot.is_some());
+            samples.push(of_shard(SHARD_UP.is(is_up)));
+            let snapshot = told.snapshot.as_mut();
+            for sample in snapshot.into_iter().flat_map(|it| it.samples.drain(..)) {
+                if !sample.metric.is_summed {
+                    samples.push(of_shard(sample));
+                    continue;
+                }
+                let key = (sample.metric.name, sample.labels.clone());
+                match sums.get_mut(&key) {
+                    Some(sum) => sum.value.add(&sample.value),
+                    None => drop(sums.insert(key, sample)),
+                }
+            }
+        }
+        samples.extend(sums.into_values());
+        by_metric(samples)
+    }
+
+    /// The high watermarks of all partitions that the shards have told of.
+    pub(crate) fn high_watermarks(&self) -> HighWatermarks {
+        let mut marks = HighWatermarks::default();
+        for (_, snapshot) in self.snapshots() {
+            for row in &snapshot.partitions {
+                let of_topic = marks.0.entry(Arc::clone(&row.topic)).or_default();
+                of_topic.insert(row.partition, row.high_watermark);
+            }
+        }
+        marks
+    }
+}
+
+/// Where the partitions end for consumers.
+#[derive(Debug, Default)]
+pub(crate) struct HighWatermarks(HashMap<Arc<str>, HashMap<i32, i64>>);
+
+impl HighWatermarks {
+    /// How many records behind a committed offset there are; `None` when the partition is not known, such as one of a
+    /// deleted topic.
+    pub(crate) fn lag(&self, offset: &OffsetRow) -> Option<u64> {
+        let end = self.0.get(&offset.topic)?.get(&offset.partition)?;
+        Some(u64::try_from(end.saturating_sub(offset.offset)).unwrap_or(0))
+    }
+}
+
+fn by_metric(mut samples: Vec<Sample>) -> Samples {
+    // A stable order: shards and labels stay as they came.
+    samples.sort_by_key(|sample| sample.metric.name);
+    let mut metrics: Samples = Vec::new();
+    for sample in samples {
+        match metrics.last_mut() {
+            Some((metric, known)) if metric.name == sample.metric.name => known.push(sample),
+            _ => metrics.push((sample.metric, vec![sample])),
+        }
+    }
+    metrics
+}
+
+#[cfg(test)]
+mod tests {
+    use types::PartitionRow;
+
+    use super::*;
+
+    static OPEN: Metric = Metric::gauge("x_open", "Open ones.");
+    static ERRORS: Metric = Metric::counter("x_errors", "Errors.").summed();
+
+    fn told(shard: u16, samples: Vec<Sample>) -> Told {
+        let snapshot = Snapshot {
+            samples,
+            ..Snapshot::default()
+        };
+        Told {
+            shard,
+            snapshot: Some(snapshot),
+        }
+    }
+
+    #[test]
+    fn summed_metrics_are_added_up_and_others_told_by_shard() {
+        let both = |open, errors| vec![OPEN.is(open), ERRORS.is(errors).with("api", "Fetch")];
+        let silent = Told {
+            shard: 2,
+            snapshot: None,
+        };
+        let mut everything = Everything {
+            shards: vec![told(0, both(1, 5)), told(1, both(2, 6)), silent],
+        };
+        let samples = everything.take_samples(Vec::new());
+        let values = |name| {
+            let found = samples.iter().find(|(metric, _)| metric.name == name);
+            let (_, samples) = found.expect("it was told");
+            let text = |it: &Sample| format!("{:?} {:?}", it.labels, it.value);
+            samples.iter().map(text).collect::<Vec<_>>()
+        };
+        assert_eq!(values("x_errors"), ["[(\"api\", \"Fetch\")] Count(11)"]);
+        assert_eq!(
+            values("x_open"),
+            [
+                "[(\"shard\", \"0\")] Count(1)",
+                "[(\"shard\", \"1\")] Count(2)"
+            ]
+        );
+        assert_eq!(values("logan_shard_up").len(), 3);
+        assert!(values("logan_shard_up")[2].ends_with("Count(0)"));
+    }
+
+    #[test]
+    fn a_group_lags_behind_the_high_watermark_of_whichever_shard() {
+        let row = PartitionRow {
+            topic: "t".into(),
+            partition: 3,
+            log_start_offset: 0,
+            high_watermark: 10,
+            log_end_offset: 12,
+            size_bytes: 0,
+            segments: 1,
+            records_in: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            is_fenced: false,
+        };
+        let mut other = told(1, Vec::new());
+        let snapshot = other.snapshot.as_mut().expect("it has answered");
+        snapshot.partitions.push(row);
+        let everything = Everything {
+            shards: vec![told(0, Vec::new()), other],
+        };
+        let marks = everything.high_watermarks();
+        let lag = |topic: &str, partition, offset| {
+            marks.lag(&OffsetRow {
+                topic: topic.into(),
+                partition,
+                offset,
+            })
+        };
+        assert_eq!(lag("t", 3, 4), Some(6));
+        assert_eq!(lag("t", 3, 11), Some(0), "committed beyond the end");
+        assert_eq!(lag("t", 4, 0), None);
+        assert_eq!(lag("deleted", 3, 0), None);
+    }
+}

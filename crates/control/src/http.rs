@@ -1,0 +1,146 @@
+//! What is answered where.
+//!
+//! Lives on the control thread. The metrics listener serves what machines ask for again and again; the admin listener serves
+//! that too, and beside it the JSON API and the status page, behind [`guard`].
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use types::Series;
+
+use crate::collect::{self, Everything};
+use crate::guard::{Access, guard};
+use crate::moments::Moments;
+use crate::text::Format;
+use crate::{Phase, Process, Source, api, page, series};
+
+/// The longest body of a request.
+const BODY_BYTES_MAX: usize = 16 << 10;
+
+/// A shard that has not answered for as long as this is given up: a supervisor that watches `/live` starts the broker anew.
+const STUCK_SECONDS_MAX: u64 = 60;
+
+/// What all handlers use.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) sources: Vec<Box<dyn Source>>,
+    pub(crate) process: Arc<dyn Process>,
+    /// What the metrics document has of the much.
+    pub(crate) series: Series,
+    pub(crate) access: Access,
+    pub(crate) moments: Mutex<Moments>,
+}
+
+impl Shared {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Asks all shards. The high watermarks that lag is measured by come with the groups.
+    pub(crate) async fn ask(&self, series: Series) -> Everything {
+        let series = Series {
+            partitions: series.partitions || series.groups,
+            ..series
+        };
+        collect::ask(&self.sources, series).await
+    }
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// An answer in JSON that nobody keeps.
+pub(crate) fn answer(value: serde_json::Value) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(value)).into_response()
+}
+
+/// What went wrong, in the form of RFC 9457.
+pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("error");
+    let body = json!({"title": title, "status": status.as_u16(), "detail": detail});
+    let headers = [
+        (CONTENT_TYPE, "application/problem+json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, body.to_string()).into_response()
+}
+
+/// What the metrics listener serves.
+pub(crate) fn metrics_routes(shared: Shared) -> Router {
+    machine_routes().fallback(unknown).with_state(shared)
+}
+
+/// What the admin listener serves.
+pub(crate) fn admin_routes(shared: Shared) -> Router {
+    machine_routes()
+        .merge(api::routes())
+        .merge(page::routes())
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(shared.clone(), guard))
+        .with_state(shared)
+}
+
+fn machine_routes() -> Router<Shared> {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/live", get(live))
+        .route("/ready", get(ready))
+}
+
+async fn unknown() -> Response {
+    problem(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok());
+    let format = Format::accepted(accept.unwrap_or_default());
+    let everything = shared.ask(shared.series).await;
+    let of_process = shared.process.samples();
+    let text = series::document(everything, of_process, shared.series, format);
+    ([(CONTENT_TYPE, format.content_type())], text).into_response()
+}
+
+/// Whether the process should be left alone: no shard hangs.
+async fn live(State(shared): State<Shared>) -> Response {
+    let stuck = shared.process.unanswered();
+    let stuck = stuck.into_iter().enumerate();
+    let stuck = stuck.filter(|(_, since)| since.as_secs() >= STUCK_SECONDS_MAX);
+    let stuck: Vec<_> = stuck.map(|(shard, _)| shard).collect();
+    if stuck.is_empty() {
+        return answer(json!({"status": "live"}));
+    }
+    let detail = format!("shards that do not answer: {stuck:?}");
+    problem(StatusCode::SERVICE_UNAVAILABLE, &detail)
+}
+
+/// Whether clients should be sent here: it takes connections, and every shard answers.
+async fn ready(State(shared): State<Shared>) -> Response {
+    let not_ready = |detail: &str| problem(StatusCode::SERVICE_UNAVAILABLE, detail);
+    match shared.process.phase() {
+        Phase::Starting => return not_ready("logs are being recovered"),
+        Phase::Stopping => return not_ready("the broker is stopping"),
+        Phase::Ready => {}
+    }
+    let everything = shared.ask(Series::default()).await;
+    let silent = everything.shards.iter().filter(|it| it.snapshot.is_none());
+    let silent: Vec<_> = silent.map(|it| it.shard).collect();
+    if silent.is_empty() {
+        return answer(json!({"status": "ready"}));
+    }
+    not_ready(&format!("shards that do not answer: {silent:?}"))
+}
