@@ -68,7 +68,8 @@ fn join(
     } else {
         request.member_id.detached()
     };
-    refuse_if_full(&draft, &member_id, config, turn.context.now)?;
+    let who = (&*member_id, request.group_instance_id.as_ref());
+    refuse_if_full(&draft, who, config, turn.context.now)?;
     check_protocols(&draft.state, request)?;
     if is_unknown
         && request.group_instance_id.is_none()

@@ -121,7 +121,8 @@ fn stay(
     convert::check_room(&draft, group, turn)?;
     subscription::check_names(request.subscribed_topic_names.as_ref().map_or(0, Vec::len))?;
     regexes::check(&draft.state, request.subscribed_topic_regex.as_ref())?;
-    refuse_if_full(&draft, &request.member_id, config, turn.context.now)?;
+    let who = (&*request.member_id, request.instance_id.as_ref());
+    refuse_if_full(&draft, who, config, turn.context.now)?;
     let member_id = if request.member_id.is_empty() {
         Str::from(turn.context.random.to_string().as_str())
     } else {
@@ -161,6 +162,7 @@ fn stay(
     };
     // What else a member says, or others do, gives it no more time to let go.
     let has_moved = replaced.is_some()
+        || before.classic.is_some()
         || (before.state, before.epoch) != (after.state, after.epoch)
         || before.revoking != after.revoking;
     let consumer = commit(draft, group, turn)?;
@@ -280,10 +282,11 @@ pub(super) fn reconcile(
     existing_member(&draft.state, &draft.group_id, claim.member_id)
 }
 
-/// Refuses who is no member yet, if there are enough of them, or if the group's target assignment has just not fitted.
+/// Refuses who is no member yet, if there are enough of them, or if the group's target assignment has just not fitted and
+/// it takes no static member's place.
 pub(super) fn refuse_if_full(
     draft: &Draft,
-    member_id: &str,
+    (member_id, instance_id): (&str, Option<&Str>),
     config: &ConsumerGroupConfig,
     now: Instant,
 ) -> Result<(), Refusal> {
@@ -293,7 +296,8 @@ pub(super) fn refuse_if_full(
     }
     // Once the time is over, whoever comes first tries again: of the members perhaps nobody does any more.
     let put_off = draft.looked.target_put_off;
-    if put_off.is_some_and(|until| until > now) {
+    let returns = instance_id.is_some_and(|id| state.static_member(id).is_some());
+    if !returns && put_off.is_some_and(|until| until > now) {
         return Err(Refusal::new(
             ErrorCode::GroupMaxSizeReached,
             "The consumer group's assignment does not fit the memory that groups may take, or a member's does not fit one batch of the offsets topic.",

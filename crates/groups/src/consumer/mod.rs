@@ -137,7 +137,8 @@ impl ConsumerGroup {
         self.note_deadline(turn);
     }
 
-    /// Gives a member that must give partitions away its time for it, and takes it back from any other.
+    /// Gives a member that must give partitions away its time for it, and takes it back from any other. One that speaks the
+    /// consumer protocol need not join again, nor fetch its assignment, whatever it spoke before.
     fn watch_revocation(&mut self, member: &Member, turn: &Turn<'_>) {
         let rebalance = (member.state == MemberState::UnrevokedPartitions
             && member.classic.is_none())
@@ -145,8 +146,13 @@ impl ConsumerGroup {
             let timeout = millis(member.rebalance_timeout_ms);
             (turn.context.now.after(timeout), member.epoch)
         });
-        self.soft
-            .change(&member.member_id, |timers| timers.rebalance = rebalance);
+        self.soft.change(&member.member_id, |timers| {
+            timers.rebalance = rebalance;
+            if member.classic.is_none() {
+                timers.join = None;
+                timers.sync = None;
+            }
+        });
     }
 
     /// Notes when a rebalance begins and ends, given what the group is about to be.

@@ -15,7 +15,7 @@ use protocol::wire::{decode_versioned, encode_versioned};
 use protocol::{Decoder, Encoder, Message, Str};
 use types::ErrorCode;
 
-use super::world::{GROUP, World, assigned, beat, code, join, owned};
+use super::world::{Consumer, GROUP, World, assigned, beat, code, join, owned};
 
 fn embed<M: Message>(message: &M, version: i16) -> Bytes {
     let mut encoder = Encoder::with_capacity(64);
@@ -410,6 +410,21 @@ fn a_classic_member_that_returns_with_the_new_protocol_keeps_its_partitions() {
         (described.members.len(), described.members[0].member_type),
         (1, 1)
     );
+}
+
+#[test]
+fn a_classic_member_that_goes_over_under_its_own_id_need_not_join_as_it_was_told_to() {
+    let (mut world, classic) = classic_group(at_once());
+    world.heartbeat(join("new", &["orders"]));
+    assert_eq!(classic.beat(&mut world), ErrorCode::RebalanceInProgress);
+    let mut member = Consumer::new(&classic.member_id, &["orders"]);
+    for _ in 0..8 {
+        world.pass(Duration::from_secs(5));
+        member.beat(&mut world);
+    }
+    assert_eq!(world.coordinator.counters().consumer_rebalances_missed, 0);
+    assert_eq!(world.describe().members.len(), 2);
+    world.check_replay();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use groups::GroupConfig;
 use protocol::Str;
 use protocol::messages::ConsumerGroupHeartbeatRequest;
 use types::ErrorCode;
@@ -84,6 +85,29 @@ fn a_crashed_static_member_is_replaced_before_its_session_ends() {
         world.error(with_instance(beat("dead", 2), "one")),
         ErrorCode::FencedInstanceId
     );
+}
+
+#[test]
+fn a_static_member_returns_while_no_assignment_fits_that_would_take_a_new_one() {
+    let mut config = GroupConfig {
+        batch_len_max_bytes: 2_048,
+        ..GroupConfig::default()
+    };
+    config.consumer.assignment_interval = Duration::ZERO;
+    let mut world = World::with(config);
+    world.topic("orders", 2);
+    world.topic("large", 1_000);
+    world.heartbeat(with_instance(join("a", &["orders"]), "one"));
+    let mut more = with_instance(beat("a", 2), "one");
+    more.subscribed_topic_names = Some(vec!["orders".into(), "large".into()]);
+    assert_eq!(world.error(more), ErrorCode::None);
+    let new = join("b", &["orders"]);
+    assert_eq!(world.error(new), ErrorCode::GroupMaxSizeReached);
+    world.heartbeat(with_instance(beat("a", -2), "one"));
+    let back = world.heartbeat(with_instance(join("a2", &["orders", "large"]), "one"));
+    assert_eq!(back.error_code, ErrorCode::None.code());
+    assert_eq!(assigned(&back), Some(vec![0, 1]));
+    world.check_replay();
 }
 
 #[test]
