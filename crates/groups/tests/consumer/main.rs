@@ -9,4 +9,5 @@ mod properties;
 mod regexes;
 mod statics;
 mod subscriptions;
+mod switching;
 mod world;
