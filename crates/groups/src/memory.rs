@@ -10,7 +10,8 @@
 //! - Groups that exist may grow up to the bound, new ones come into being in seven eighths of it only. So whoever
 //!   consumes goes on when there is no room for anybody else.
 //! - A group is its maker's: the client address that made it or, if the log brought it back, that was the first since to
-//!   have something written about it. Who is refused makes nothing its own.
+//!   have members or offsets written about it. Who is refused makes nothing its own; who lets such a group grow without
+//!   that, as by asking for member ids, is charged for it until somebody uses it.
 //!   The groups of one address never get more than they leave to all others, whether it makes groups or lets them grow:
 //!   half of the bound at most. So no address alone can lock out another one; many together can.
 //! - All coordinators that share the bound count an address once ([`MemoryShares`]).
@@ -127,6 +128,8 @@ struct Maker {
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     maker: Str,
+    /// Whether that has made the group or used it; else the next who does has it.
+    is_kept: bool,
     used_bytes: usize,
     /// What of it the members take.
     members_bytes: usize,
@@ -153,12 +156,32 @@ impl Entry {
     pub(crate) fn of(maker: &Str) -> Self {
         Self {
             maker: maker.clone(),
+            is_kept: !maker.is_empty(),
             ..Self::default()
         }
     }
 }
 
 impl Entry {
+    /// Whether it stays its maker's, whoever else uses it.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Bytes that the group takes, and that are kept for it.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.used_bytes
+    }
+
+    /// Whose growth it is when this user lets the group grow.
+    fn maker_for<'a>(&'a self, user: &'a Str) -> &'a Str {
+        if self.is_kept || user.is_empty() {
+            &self.maker
+        } else {
+            user
+        }
+    }
+
     /// Bytes that members have left behind.
     pub(crate) fn left_bytes(&self) -> usize {
         self.left.bytes
@@ -216,9 +239,13 @@ impl Account {
         self.keeps_left = true;
     }
 
-    /// Makes a group this address' that is nobody's.
-    pub(crate) fn adopt(&mut self, group: &mut Group, maker: &Str) {
-        if group.entry.maker.is_empty() && !maker.is_empty() {
+    /// Makes a group this address' that nobody keeps; from then on it does, or until another uses the group.
+    pub(crate) fn adopt(&mut self, group: &mut Group, maker: &Str, keeps: bool) {
+        if group.entry.is_kept || maker.is_empty() {
+            return;
+        }
+        group.entry.is_kept = keeps;
+        if group.entry.maker != *maker {
             self.forget(group);
             group.entry = Entry {
                 maker: maker.clone(),
@@ -232,15 +259,10 @@ impl Account {
         }
     }
 
-    /// Bytes that a group may take more than it does, with `room_bytes` left up to the bound; one that is nobody's as if
-    /// it were its user's.
+    /// Bytes that a group may take more than it does, with `room_bytes` left up to the bound; one that nobody keeps as
+    /// if it were its user's.
     pub(crate) fn growth_bytes(&self, entry: &Entry, user: &Str, room_bytes: usize) -> usize {
-        let maker = if entry.maker.is_empty() {
-            user
-        } else {
-            &entry.maker
-        };
-        room_bytes.saturating_sub(self.shares.bytes_of(maker))
+        room_bytes.saturating_sub(self.shares.bytes_of(entry.maker_for(user)))
     }
 
     /// Bytes that all groups take.
@@ -361,11 +383,7 @@ impl Account {
         if self.growth_bytes(entry, user, room_bytes) >= enough_bytes {
             return None;
         }
-        self.oldest_empty_of(if entry.maker.is_empty() {
-            user
-        } else {
-            &entry.maker
-        })
+        self.oldest_empty_of(entry.maker_for(user))
     }
 
     fn oldest_empty_of(&self, maker: &str) -> Option<Str> {
@@ -481,8 +499,16 @@ mod tests {
         let used = account.used_bytes();
         let nobody = Str::default();
         assert_eq!(account.growth_bytes(&loaded.entry, &nobody, MAX), MAX);
+        // Whoever only borrows it gives way to the next.
+        for user in ["", "/c", "/d"] {
+            account.adopt(&mut loaded, &Str::from_static(user), false);
+        }
+        assert_eq!(account.shares.bytes_of("/c"), 0);
+        assert_eq!(account.shares.bytes_of("/d"), used);
+        let a = Str::from_static("/a");
+        assert_eq!(account.growth_bytes(&loaded.entry, &a, MAX), MAX);
         for user in ["", "/a", "/b"] {
-            account.adopt(&mut loaded, &Str::from_static(user));
+            account.adopt(&mut loaded, &Str::from_static(user), true);
         }
         assert_eq!(
             account.growth_bytes(&loaded.entry, &nobody, MAX),

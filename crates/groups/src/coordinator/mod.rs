@@ -249,11 +249,10 @@ impl GroupCoordinator {
             return None;
         }
         let written = out.records.len();
+        let used_bytes = self.groups.get(id).map(|group| group.entry.used_bytes());
         let result = self.with_group_for(context, out, (id, &caller.client_host), work);
-        // What is refused writes nothing.
-        if out.records.len() > written {
-            self.adopt(id, &caller.client_host);
-        }
+        let records = out.records.get(written..).unwrap_or_default();
+        self.adopt((id, used_bytes), &caller.client_host, records);
         result
     }
 

@@ -16,10 +16,21 @@ const MAKE_WAY_MAX: usize = 64;
 const MAKE_WAY_LEN_DIVISOR: usize = 16;
 
 impl GroupCoordinator {
-    /// Makes a group its user's if it is nobody's, which it is after it was loaded.
-    pub(super) fn adopt(&mut self, id: &Str, user: &Str) {
-        if let Some(group) = self.groups.get_mut(id) {
-            self.account.adopt(group, user);
+    /// Makes a group its user's that nobody has used since it was loaded, given what it took before the request and what
+    /// was written for that. What is refused changes nothing, and a request that lets the group grow without a word in
+    /// the log, as one for a member id does, lends it until another uses it.
+    pub(super) fn adopt(
+        &mut self,
+        (id, used_bytes): (&Str, Option<usize>),
+        user: &Str,
+        written: &[GroupRecord],
+    ) {
+        let Some(group) = self.groups.get_mut(id).filter(|it| !it.entry.is_kept()) else {
+            return;
+        };
+        let is_used = written.iter().any(shows_use);
+        if is_used || used_bytes.is_some_and(|before| group.entry.used_bytes() > before) {
+            self.account.adopt(group, user, is_used);
         }
     }
 
@@ -92,5 +103,15 @@ impl GroupCoordinator {
         });
         self.counters.groups_made_way += 1;
         true
+    }
+}
+
+/// Whether a record tells of a member or of an offset: not one that only says that there is a group.
+fn shows_use(record: &GroupRecord) -> bool {
+    match record {
+        GroupRecord::GroupMetadata {
+            value: Some(value), ..
+        } => !value.members.is_empty(),
+        record => !record.is_tombstone(),
     }
 }

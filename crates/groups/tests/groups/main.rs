@@ -9,6 +9,7 @@ mod records;
 mod restoring;
 mod script;
 mod scripts;
+mod shares;
 mod show;
 mod successors;
 mod sweeps;

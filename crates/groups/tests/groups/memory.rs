@@ -18,14 +18,14 @@ use types::ErrorCode;
 
 use crate::world::World;
 
-const MEMORY_MAX_BYTES: usize = 1_000_000;
+pub(crate) const MEMORY_MAX_BYTES: usize = 1_000_000;
 
 /// What one request may add beyond the bound that is checked for a whole batch, or for a rebalance that was begun.
-const SLACK_BYTES: usize = 10_000;
+pub(crate) const SLACK_BYTES: usize = 10_000;
 
 pub(crate) const NO_ROOM: ErrorCode = ErrorCode::GroupMaxSizeReached;
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::new(GroupConfig {
         memory_max_bytes: MEMORY_MAX_BYTES,
         initial_rebalance_delay: Duration::ZERO,
@@ -100,7 +100,7 @@ pub(crate) fn error(world: &mut World, version: i16, request: Request) -> ErrorC
     ErrorCode::from_code(code).expect("Kafka knows it")
 }
 
-fn join_error(world: &mut World, group_id: &str) -> ErrorCode {
+pub(crate) fn join_error(world: &mut World, group_id: &str) -> ErrorCode {
     error(world, 5, Request::JoinGroup(join(group_id, 100)))
 }
 
