@@ -200,8 +200,15 @@ impl MetaProperties {
     pub fn decode(file: &[u8]) -> Result<Self, FormatError> {
         const WHAT: &str = META_PROPERTIES_FILE;
         let pairs = decode_pairs(WHAT, file, '=')?;
-        if find(&pairs, "version") != Some("1") {
-            return Err(FormatError::new(WHAT, "the version is not 1"));
+        match find(&pairs, "version") {
+            Some("1") => {}
+            Some(version) => {
+                let detail = format!(
+                    "it is of version {version}, of which this Logan knows 1 only; start the one that wrote it, or name another directory in log.dirs"
+                );
+                return Err(FormatError::new(WHAT, detail));
+            }
+            None => return Err(FormatError::new(WHAT, "no version")),
         }
         let cluster_id =
             find(&pairs, "cluster.id").ok_or_else(|| FormatError::new(WHAT, "no cluster.id"))?;

@@ -77,6 +77,13 @@ fn meta_properties_round_trip_with_comments() {
     file.extend(properties.encode());
     assert_eq!(MetaProperties::decode(&file), Ok(properties));
     assert!(MetaProperties::decode(b"version=0\nnode.id=1\ncluster.id=a").is_err());
+    let newer = MetaProperties::decode(b"version=2\nnode.id=1\ncluster.id=a").expect_err("newer");
+    assert!(
+        newer
+            .to_string()
+            .contains("of version 2, of which this Logan knows 1 only"),
+        "{newer}"
+    );
     assert!(MetaProperties::decode(b"version=1\ncluster.id=a").is_err());
 }
 
