@@ -132,8 +132,10 @@ pub(crate) struct Announcement {
 #[derive(Clone, Debug)]
 pub(crate) struct HandedOver {
     pub(crate) key: PartitionKey,
-    /// What the next owner has to know to open the log; `None` if the log has failed and nobody may open it.
+    /// What the next owner has to know to open the log; `None` if nobody had it open, or it has failed.
     pub(crate) last: Option<LastKnown>,
+    /// Whether the log has failed and nobody may open it before the next start.
+    pub(crate) has_failed: bool,
     /// What the checkpoints are to say of it as long as nobody has it open.
     pub(crate) checkpoint: Option<LogCheckpoint>,
 }

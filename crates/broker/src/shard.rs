@@ -14,7 +14,7 @@ use io::sync::{Notified, Notify, Semaphore, oneshot};
 use io::{Instant, Io, Receiver as _, Sender as _, Task as _, TaskClass};
 use metadata::{MetadataImage, Refusal};
 use records::Scratch;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use storage::{Pace, ShardStorage, StorageConfig};
 use types::{DurationMs, ErrorCode, ShardId, Uuid};
@@ -216,6 +216,9 @@ pub(crate) struct Shard<I: Io> {
     partitions: RefCell<FxHashMap<PartitionKey, Rc<Partition<I>>>>,
     /// Partitions of this shard whose log could not be opened, with what the checkpoints said of it.
     offline: RefCell<FxHashMap<PartitionKey, Option<LogCheckpoint>>>,
+    /// Those of them whose log has failed while it was used: what its files seem to hold may not be on the disk, so that
+    /// nobody opens it before the next start.
+    failed: RefCell<FxHashSet<PartitionKey>>,
     directories: RefCell<Directories>,
     /// Partitions whose logs move to other directories.
     directory_moves: RefCell<FxHashMap<PartitionKey, Rc<DirectoryMove<I>>>>,
@@ -288,6 +291,7 @@ impl<I: Io> Shard<I> {
             view: RefCell::new(Rc::new(view)),
             partitions: RefCell::default(),
             offline: RefCell::default(),
+            failed: RefCell::default(),
             directories: RefCell::new(Directories::new(&setup.directories)),
             directory_moves: RefCell::default(),
             copying: Semaphore::new(directory_move::COPYING_MAX),

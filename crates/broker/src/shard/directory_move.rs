@@ -171,6 +171,11 @@ fn forget<I: Io>(shard: &Shard<I>, moving: &DirectoryMove<I>) {
 
 /// Cleans up behind a move that has ended, and lets the next one of the partition begin.
 async fn end<I: Io>(shard: &Rc<Shard<I>>, moving: &Rc<DirectoryMove<I>>, halt: Option<Halt>) {
+    if matches!(halt, Some(Halt::Undecided)) {
+        // The next start may find the copy to be the log: checkpoints go on saying what is known of it.
+        close(moving.future()).await;
+        return;
+    }
     let future = moving.future.take();
     let dir = moving.path.display();
     match &halt {
@@ -180,7 +185,9 @@ async fn end<I: Io>(shard: &Rc<Shard<I>>, moving: &Rc<DirectoryMove<I>>, halt: O
             tracing::error!(%dir, reason, "a log cannot be moved: it stays where it is");
             discard(shard, moving, future).await;
         }
-        Some(Halt::Draining | Halt::Elsewhere | Halt::NoRoom) => close(future).await,
+        Some(Halt::Draining | Halt::Elsewhere | Halt::NoRoom | Halt::Undecided) => {
+            close(future).await;
+        }
     }
     forget(shard, moving);
     if matches!(halt, Some(Halt::Elsewhere)) {
@@ -450,7 +457,7 @@ async fn swap<I: Io>(
                 .log
                 .fence("its move to another directory is undecided");
             go_on(shard, partition);
-            return Err(Halt::Draining);
+            return Err(Halt::Undecided);
         }
         _ => {}
     }

@@ -138,10 +138,11 @@ impl<I: Io> Shard<I> {
         let offline = self.offline.borrow_mut().remove(&key);
         let partition = self.partitions.borrow_mut().remove(&key);
         let Some(partition) = partition else {
-            // Its log could not be opened here.
+            // Its log could not be opened here, or it has failed before it came here.
             return HandedOver {
                 key,
                 last: None,
+                has_failed: self.failed.borrow_mut().remove(&key),
                 checkpoint: offline.flatten(),
             };
         };
@@ -152,6 +153,7 @@ impl<I: Io> Shard<I> {
         }
         HandedOver {
             key,
+            has_failed: last.is_err(),
             last: last.ok(),
             checkpoint: self.checkpoint_of(&partition),
         }
@@ -169,6 +171,9 @@ impl<I: Io> Shard<I> {
     async fn adopt_one(self: &Rc<Self>, view: &View, arrived: HandedOver) {
         let key = arrived.key;
         let checkpoint = arrived.checkpoint.clone();
+        if arrived.has_failed {
+            self.failed.borrow_mut().insert(key);
+        }
         let opening = arrived.last.and_then(|_| self.opening_of(view, arrived));
         match opening {
             Some(opening) => self.open_log(opening, &Checkpoints::default()).await,

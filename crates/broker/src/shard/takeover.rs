@@ -104,7 +104,8 @@ impl<I: Io> Shard<I> {
                     topic_id: topic.id,
                     index,
                 };
-                if image.shard != Some(self.id()) || self.partition(key).is_ok() {
+                let has_failed = self.failed.borrow().contains(&key);
+                if image.shard != Some(self.id()) || has_failed || self.partition(key).is_ok() {
                     continue;
                 }
                 let directory = match self.directory_of(image) {
@@ -346,6 +347,9 @@ impl<I: Io> Shard<I> {
         self.offline
             .borrow_mut()
             .retain(|key, _| view.partition(*key).is_some());
+        self.failed
+            .borrow_mut()
+            .retain(|key| view.partition(*key).is_some());
         let gone = gone.into_iter().filter_map(|key| {
             let partition = self.partitions.borrow_mut().remove(&key)?;
             let is_deleted = view.image.topic(key.topic_id).is_none();

@@ -45,6 +45,8 @@ pub(super) enum Halt {
     Cancelled,
     /// The shard ends. The next start goes on.
     Draining,
+    /// The metadata log has failed: nobody knows before the next start which of both is the partition's log.
+    Undecided,
     /// The partition has gone to another shard, perhaps and back. Who has it now goes on.
     Elsewhere,
     /// The disk is full.
