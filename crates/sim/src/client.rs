@@ -92,6 +92,15 @@ impl Client {
         write_all(&mut self.output, chunks, drop).await
     }
 
+    /// Sends a request that gets no response: a Produce with acks=0. Nothing else may be under way.
+    ///
+    /// # Errors
+    /// The connection's.
+    pub async fn send_unanswered<R: Request>(&mut self, version: i16, request: &R) -> Result<()> {
+        self.answered += 1;
+        self.send(version, request).await
+    }
+
     /// The response to the oldest request that is not answered yet.
     ///
     /// # Errors

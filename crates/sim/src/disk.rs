@@ -85,6 +85,8 @@ struct Shared {
     capacity_bytes: Cell<u64>,
     /// How many times longer than usual everything takes.
     slowness: Cell<u64>,
+    /// One write in this many is done in part only; 0 is none.
+    short_one_in: Cell<u64>,
     /// Operations that were begun, and those of them that have not taken effect.
     begun: Cell<u64>,
     under_way: RefCell<BTreeMap<u64, (Operation, PathBuf)>>,
@@ -114,6 +116,7 @@ impl Disk {
                 syncs: Cell::default(),
                 capacity_bytes: Cell::new(DEFAULT_CAPACITY_BYTES),
                 slowness: Cell::new(1),
+                short_one_in: Cell::default(),
                 begun: Cell::default(),
                 under_way: RefCell::default(),
                 fault_points: RefCell::default(),
@@ -142,6 +145,20 @@ impl Disk {
     /// Makes every operation from now on take `factor` times as long as usual.
     pub fn set_slowness(&self, factor: u64) {
         self.shared.slowness.set(factor.max(1));
+    }
+
+    /// Lets one write in `one_in` write fewer bytes than it was given, as kernels may; 0 ends it.
+    pub fn set_short_writes(&self, one_in: u64) {
+        self.shared.short_one_in.set(one_in);
+    }
+
+    /// How many of `blocks` a write does.
+    pub(crate) fn draw_blocks(&self, blocks: usize) -> usize {
+        let one_in = self.shared.short_one_in.get();
+        if one_in == 0 || blocks < 2 || !self.rng().chance(1, one_in) {
+            return blocks;
+        }
+        1 + self.rng().index(blocks - 1)
     }
 
     /// What faults and crashes have hit so far, and how often.

@@ -14,6 +14,8 @@ pub enum Hit {
     Error,
     /// There was no room for it.
     Full,
+    /// It was done in part.
+    Short,
     /// The process died, or the power went, while it was under way.
     Crash,
 }

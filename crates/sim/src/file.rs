@@ -154,6 +154,11 @@ impl Handle {
         if blocks == 0 && excess > 0 {
             return Err(ErrorKind::StorageFull.into());
         }
+        let done = self.disk.draw_blocks(blocks);
+        if done < blocks {
+            self.disk.hit(Hit::Short, Operation::Write, &self.path);
+        }
+        let blocks = done;
         write.cut(blocks);
         content.complete(Change::Write(write));
         drop(state);

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, reason = "a program that reports")]
 
 mod report;
+mod voice;
 
 use std::ops::Range;
 use std::process::ExitCode;
@@ -110,6 +111,9 @@ fn run(arguments: &Run, single: Option<Case>) -> ExitCode {
     let began = Instant::now();
     let (report, failed) = match single {
         Some(case) => {
+            if case.is_told {
+                voice::listen();
+            }
             let outcome = swarm::run(&case);
             println!("trace hash {:016x}", outcome.trace_hash);
             let mut report = Report::default();

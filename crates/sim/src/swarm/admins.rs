@@ -129,12 +129,12 @@ async fn move_some(actor: &Actor, epochs: &mut BTreeMap<i32, i32>) -> Result<()>
         .borrow()
         .as_ref()
         .map_or(1, |it| it.shards());
-    let partition = random_partition(actor);
+    let (topic, partition) = random_partition(actor);
     let shard = i32::try_from(actor.rng.index(shards)).expect("few shards");
     let request = AlterPartitionReassignmentsRequest {
         timeout_ms: TIMEOUT_MS,
         topics: vec![ReassignableTopic {
-            name: TOPIC.into(),
+            name: topic.as_str().into(),
             partitions: vec![ReassignablePartition {
                 partition_index: partition,
                 // Shard k has this name in every mode.
@@ -147,7 +147,7 @@ async fn move_some(actor: &Actor, epochs: &mut BTreeMap<i32, i32>) -> Result<()>
     let response = client.call(REASSIGNMENTS_VERSION, &request).await?;
     actor.stage.story.operation("move partition");
     succeed(response.error_code)?;
-    actor.tell(|| format!("{partition} goes to shard {shard}"));
+    actor.tell(|| format!("{topic}-{partition} goes to shard {shard}"));
     let request = MetadataRequest {
         topics: Some(vec![MetadataRequestTopic {
             name: Some(TOPIC.into()),
@@ -183,12 +183,12 @@ async fn move_log(actor: &Actor, directories: u8) -> Result<()> {
     let target = actor.rng.index(usize::from(directories));
     let path = paths(directories).nth(target);
     let path = path.expect("an index below their number");
-    let partition = random_partition(actor);
+    let (topic, partition) = random_partition(actor);
     let request = AlterReplicaLogDirsRequest {
         dirs: vec![AlterReplicaLogDir {
             path: path.as_str().into(),
             topics: vec![AlterReplicaLogDirTopic {
-                name: TOPIC.into(),
+                name: topic.as_str().into(),
                 partitions: vec![partition],
             }],
         }],
@@ -196,12 +196,17 @@ async fn move_log(actor: &Actor, directories: u8) -> Result<()> {
     let mut client = actor.connect_far().await?;
     let response = client.call(ALTER_DIRECTORIES_VERSION, &request).await?;
     actor.stage.story.operation("move log");
-    actor.tell(|| format!("the log of {partition} goes to {path}"));
+    actor.tell(|| format!("the log of {topic}-{partition} goes to {path}"));
     let mut answers = response.results.iter().flat_map(|topic| &topic.partitions);
     answers.try_for_each(|it| succeed(it.error_code))
 }
 
-fn random_partition(actor: &Actor) -> i32 {
+fn random_partition(actor: &Actor) -> (String, i32) {
+    let kept = actor.stage.kept.borrow();
+    if !kept.is_empty() && actor.rng.chance(1, 2) {
+        return (kept[actor.rng.index(kept.len())].clone(), 0);
+    }
     let count = usize::try_from(actor.stage.mix.partitions).expect("few partitions");
-    i32::try_from(actor.rng.index(count)).expect("few partitions")
+    let partition = i32::try_from(actor.rng.index(count)).expect("few partitions");
+    (TOPIC.to_owned(), partition)
 }

@@ -89,10 +89,7 @@ pub(crate) async fn read_all(
 ) -> std::result::Result<BTreeMap<i64, RecordName>, String> {
     let mut client = actor.connect().await;
     let history = &actor.stage.history;
-    let (floor, known_end) = {
-        let history = history.borrow();
-        (history.high_watermark(partition), history.end(partition))
-    };
+    let mark = history.borrow().mark(partition);
     let mut end = 0;
     for _ in 0..READS_MAX {
         let request = fetch_from(TOPIC, partition, end, 0, 1 << 20);
@@ -101,7 +98,7 @@ pub(crate) async fn read_all(
         let data = fetched(response)
             .map_err(|code| format!("check of {partition} at {end}: error {code}"))?;
         let bytes = data.records.unwrap_or_default().into_bytes();
-        let heard = (floor, data.high_watermark);
+        let heard = (mark.high_watermark, data.high_watermark);
         let next = history.borrow_mut().read(partition, end, &bytes, heard)?;
         if next == end && end < data.high_watermark {
             return Err(format!("{partition} cannot be read at {end}"));
@@ -114,12 +111,11 @@ pub(crate) async fn read_all(
                 Some((offset, name))
             });
             let found: BTreeMap<i64, RecordName> = known.collect();
-            if known_end > end {
-                return Err(format!(
-                    "{partition} ends at {end}, and {known_end} was known"
-                ));
+            if mark.end > end {
+                let known = mark.end;
+                return Err(format!("{partition} ends at {end}, and {known} was known"));
             }
-            history.check(partition, &found, known_end)?;
+            history.check(partition, &found, &mark)?;
             return Ok(found);
         }
     }

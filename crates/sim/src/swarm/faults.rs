@@ -27,7 +27,12 @@ const CLOCK_STEP_MAX_MS: u64 = 20 * 60_000;
 const SLOWNESS_MAX: u64 = 60;
 const ROOM_MAX_BYTES: u64 = 256 << 10;
 const SPARED_MAX: u64 = 6;
-const LOGS: [&str; 3] = [TOPIC, "__consumer_offsets", "fleeting"];
+const SHORT_ONE_IN_MAX: u64 = 8;
+const LOGS: [&str; 4] = [TOPIC, "__consumer_offsets", "fleeting", "kept"];
+const METADATA_LOG: &str = "__cluster_metadata";
+
+/// What lets syncs fail.
+const FAILED_SYNCS: [Part; 2] = [Part::SyncErrors, Part::MetadataErrors];
 
 /// Makes faults.
 pub(crate) struct Injector {
@@ -50,13 +55,15 @@ impl Injector {
             Part::ClockSteps,
             Part::ShardStalls,
             Part::FullInboxes,
+            Part::ShortWrites,
+            Part::MetadataErrors,
         ];
         let mix = &actor.stage.mix;
         let kinds = all
             .into_iter()
             .filter(|kind| mix.has(*kind))
             // Only a power cut ends what a failed sync began.
-            .filter(|kind| *kind != Part::SyncErrors || mix.has(Part::PowerCuts));
+            .filter(|kind| !FAILED_SYNCS.contains(kind) || mix.has(Part::PowerCuts));
         Self {
             kinds: kinds.collect(),
             machine: Rc::clone(machine),
@@ -94,17 +101,20 @@ impl Injector {
         let disk = self.machine.disk();
         disk.repair();
         disk.set_slowness(1);
+        disk.set_short_writes(0);
         disk.set_capacity_bytes(crate::disk::DEFAULT_CAPACITY_BYTES);
     }
 
     fn strike(&self, kind: Part) {
         match kind {
-            Part::WriteErrors => self.fail(Operation::Write, "write error"),
-            Part::ReadErrors => self.fail(Operation::Read, "read error"),
+            Part::WriteErrors => self.fail(Operation::Write, self.log(), "write error"),
+            Part::ReadErrors => self.fail(Operation::Read, self.log(), "read error"),
             Part::SyncErrors => {
                 self.has_failed_sync.set(true);
-                self.fail(Operation::Sync, "sync error");
+                self.fail(Operation::Sync, self.log(), "sync error");
             }
+            Part::MetadataErrors => self.fail_metadata(),
+            Part::ShortWrites => self.shorten_writes(),
             Part::FullDisks => self.fill(),
             Part::SlowDisks => self.slow_down(),
             Part::ClockSteps => self.step_clock(),
@@ -113,9 +123,33 @@ impl Injector {
         }
     }
 
-    fn fail(&self, operation: Operation, what: &'static str) {
+    fn log(&self) -> &'static str {
+        LOGS[self.actor.rng.index(LOGS.len())]
+    }
+
+    /// The metadata log takes no more until the next start; what it was about to take may be there then.
+    fn fail_metadata(&self) {
+        self.actor.stage.is_metadata_unsure.set(true);
+        if self.actor.rng.chance(1, 2) {
+            self.fail(Operation::Write, METADATA_LOG, "metadata write error");
+        } else {
+            self.has_failed_sync.set(true);
+            self.fail(Operation::Sync, METADATA_LOG, "metadata sync error");
+        }
+    }
+
+    fn shorten_writes(&self) {
+        let one_in = self.actor.rng.between(1, SHORT_ONE_IN_MAX);
+        self.machine.disk().set_short_writes(one_in);
+        self.actor.stage.story.fault("short writes");
+        self.actor
+            .tell(|| format!("one write in {one_in} is done in part"));
+        let machine = Rc::clone(&self.machine);
+        self.later(move || machine.disk().set_short_writes(0));
+    }
+
+    fn fail(&self, operation: Operation, log: &str, what: &'static str) {
         let rng = &self.actor.rng;
-        let log = LOGS[rng.index(LOGS.len())];
         let spared = u32::try_from(rng.below(SPARED_MAX)).expect("small");
         let fault = Fault::new(operation).on(log).after(spared);
         let fault = match rng.below(3) {

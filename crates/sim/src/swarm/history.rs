@@ -32,6 +32,15 @@ struct Partition {
     high_watermark: i64,
 }
 
+/// What was known of a partition at one moment, and must be found by a reading that begins then.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mark {
+    pub(crate) high_watermark: i64,
+    /// Where everything known ended.
+    pub(crate) end: i64,
+    somewhere: BTreeSet<RecordName>,
+}
+
 /// All that clients know.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
@@ -83,11 +92,17 @@ impl History {
             .map_or(0, |it| it.high_watermark)
     }
 
-    /// Where everything known ends.
-    pub(crate) fn end(&self, partition: i32) -> i64 {
-        let facts = self.partitions.get(&partition).map(|it| &it.facts);
-        let last = facts.and_then(|facts| facts.last_key_value());
-        last.map_or(0, |(offset, _)| offset + 1)
+    /// What must be found in a partition from now on.
+    pub(crate) fn mark(&self, partition: i32) -> Mark {
+        let Some(known) = self.partitions.get(&partition) else {
+            return Mark::default();
+        };
+        let last = known.facts.last_key_value();
+        Mark {
+            high_watermark: known.high_watermark,
+            end: last.map_or(0, |(offset, _)| offset + 1),
+            somewhere: known.somewhere.clone(),
+        }
     }
 
     /// A fetch that was sent when the watermark was at least `floor` has read `bytes` from `offset` on, and heard of a high
@@ -125,16 +140,16 @@ impl History {
         Ok(next)
     }
 
-    /// A whole partition as it is now, against what was known below `known_end` when its reading began.
+    /// A whole partition as it is now, against what was known when its reading began.
     pub(crate) fn check(
         &self,
         partition: i32,
         found: &BTreeMap<i64, RecordName>,
-        known_end: i64,
+        mark: &Mark,
     ) -> Verdict {
         let nothing = Partition::default();
         let known = self.partitions.get(&partition).unwrap_or(&nothing);
-        for (offset, name) in known.facts.range(..known_end) {
+        for (offset, name) in known.facts.range(..mark.end) {
             if found.get(offset) != Some(name) {
                 let there = found.get(offset);
                 return Err(format!(
@@ -143,7 +158,7 @@ impl History {
             }
         }
         let names: BTreeSet<RecordName> = found.values().copied().collect();
-        if let Some(lost) = known.somewhere.difference(&names).next() {
+        if let Some(lost) = mark.somewhere.difference(&names).next() {
             return Err(format!(
                 "{partition}: {lost:?} was acknowledged and is gone"
             ));
@@ -243,7 +258,9 @@ mod tests {
         history.acknowledged(1, (0, 2), 0).expect("new");
         history.known(1, (2, 1)).expect("it has sent");
         let found = found(&[(1, 0), (1, 1), (2, 1), (1, 2)]);
-        history.check(0, &found, 2).expect("all of it is there");
+        history
+            .check(0, &found, &history.mark(0))
+            .expect("all of it is there");
         let all = BTreeMap::from([(0, found)]);
         history.check_complete(&all).expect("complete");
     }
@@ -252,9 +269,10 @@ mod tests {
     fn what_was_acknowledged_must_be_there() {
         let mut history = history();
         history.acknowledged(1, (0, 2), 0).expect("new");
-        history.check(0, &found(&[(1, 0)]), 2).expect_err("lost");
+        let lost = history.check(0, &found(&[(1, 0)]), &history.mark(0));
+        lost.expect_err("lost");
         history.known(1, (2, 1)).expect("it has sent");
-        let missing = history.check(0, &found(&[(1, 0), (1, 1)]), 2);
+        let missing = history.check(0, &found(&[(1, 0), (1, 1)]), &history.mark(0));
         missing.expect_err("lost, wherever it was");
     }
 
@@ -276,7 +294,7 @@ mod tests {
             &[(1, 0), (1, 1), (1, 2), (1, 3)],
             &[(3, 0)],
         ] {
-            let checked = history.check(0, &found(names), 0);
+            let checked = history.check(0, &found(names), &Mark::default());
             checked.expect_err("not in this order");
         }
     }

@@ -10,29 +10,21 @@ use ::io::Io as _;
 use bytes::Bytes;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::leave_group_request::MemberIdentity;
-use protocol::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
-use protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, OffsetCommitRequest, OffsetFetchRequest, SyncGroupRequest,
+    HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, SyncGroupRequest,
 };
 use types::ErrorCode;
 
 use super::stage::{Actor, succeed};
-use crate::client::{Client, TOPIC};
+use crate::client::Client;
 
-const GROUP: &str = "group";
+pub(crate) const GROUP: &str = "group";
 const PROTOCOL: &str = "sim";
-const FIND_VERSION: i16 = 3;
 const JOIN_VERSION: i16 = 5;
 const SYNC_VERSION: i16 = 3;
 const HEARTBEAT_VERSION: i16 = 3;
 const LEAVE_VERSION: i16 = 3;
-const COMMIT_VERSION: i16 = 8;
-const FETCH_VERSION: i16 = 7;
 const SESSION_TIMEOUT_MS: i32 = 300;
 const REBALANCE_TIMEOUT_MS: i32 = 500;
 const PAUSE_MAX_MS: u64 = 40;
@@ -68,7 +60,7 @@ pub(crate) async fn keep_membership(actor: Actor) {
 
 /// One connection: joins, works until the group rebalances or refuses it, and joins again.
 async fn live_on(actor: &Actor, member: &mut Member) -> Result<()> {
-    let mut client = find(actor, GROUP).await?;
+    let mut client = actor.stage.classic.find(actor).await?;
     while !actor.stage.is_over.get() {
         join(actor, &mut client, member).await?;
         let worked = work(actor, &mut client, member).await;
@@ -86,21 +78,9 @@ fn is_forgotten(error: &str) -> bool {
     error.contains("UnknownMemberId") || error.contains("IllegalGeneration")
 }
 
-/// Finds the coordinator, which makes its topic. A request that came to another shard is answered all the same.
-pub(crate) async fn find(actor: &Actor, group: &str) -> Result<Client> {
-    let request = FindCoordinatorRequest {
-        key: group.into(),
-        ..FindCoordinatorRequest::default()
-    };
-    let mut client = actor.connect_far().await?;
-    let response = client.call(FIND_VERSION, &request).await?;
-    succeed(response.error_code)?;
-    Ok(client)
-}
-
 /// Joins and gets partitions.
 async fn join(actor: &Actor, client: &mut Client, member: &mut Member) -> Result<()> {
-    let ownership = &actor.stage.ownership;
+    let ownership = &actor.stage.classic.known;
     let floor = ownership.borrow().generation();
     let joined = ask_to_join(actor, client, member).await?;
     let generation = joined.generation_id;
@@ -134,7 +114,7 @@ async fn join(actor: &Actor, client: &mut Client, member: &mut Member) -> Result
         positions: Vec::new(),
         former,
     };
-    member.positions = look(actor, client, GROUP, &partitions).await?;
+    member.positions = actor.stage.classic.look(actor, client, &partitions).await?;
     Ok(())
 }
 
@@ -227,14 +207,18 @@ async fn work(actor: &Actor, client: &mut Client, member: &mut Member) -> Result
             }
             2 => {
                 let partitions: Vec<i32> = member.positions.iter().map(|it| it.0).collect();
-                look(actor, client, GROUP, &partitions).await?;
+                let group = &actor.stage.classic;
+                group.look(actor, client, &partitions).await?;
             }
             3..20 => {
                 for (_, position) in &mut member.positions {
                     *position += 1;
                 }
                 let membership = (member.generation, member.id.as_str());
-                commit(actor, client, (GROUP, membership), &member.positions).await?;
+                let group = &actor.stage.classic;
+                group
+                    .commit(actor, client, membership, &member.positions)
+                    .await?;
             }
             _ => {
                 let request = HeartbeatRequest {
@@ -257,17 +241,11 @@ async fn haunt(actor: &Actor, client: &mut Client, former: &Member, generation: 
     if former.generation >= generation || actor.rng.chance(1, 2) {
         return Ok(());
     }
-    actor.tell(|| format!("commits as of generation {}", former.generation));
-    let request = commit_request(GROUP, (former.generation, &former.id), &former.positions);
-    let response = client.call(COMMIT_VERSION, &request).await?;
-    actor.stage.story.operation("commit");
-    let mut taken = response.topics.iter().flat_map(|topic| &topic.partitions);
-    if taken.any(|partition| partition.error_code == 0) {
-        let old = former.generation;
-        let verdict = format!("a commit of generation {old} was taken in {generation}");
-        actor.stage.hold(Err(verdict));
-    }
-    Ok(())
+    let membership = (former.generation, former.id.as_str());
+    let group = &actor.stage.classic;
+    group
+        .haunt(actor, client, membership, &former.positions)
+        .await
 }
 
 async fn leave(client: &mut Client, member: &mut Member) -> Result<()> {
@@ -282,107 +260,4 @@ async fn leave(client: &mut Client, member: &mut Member) -> Result<()> {
     *member = Member::default();
     let response = client.call(LEAVE_VERSION, &request).await?;
     succeed(response.error_code)
-}
-
-fn commit_request(
-    group: &str,
-    (generation, member): (i32, &str),
-    positions: &[(i32, i64)],
-) -> OffsetCommitRequest {
-    let partitions = positions
-        .iter()
-        .map(|(partition, offset)| OffsetCommitRequestPartition {
-            partition_index: *partition,
-            committed_offset: *offset,
-            ..OffsetCommitRequestPartition::default()
-        });
-    OffsetCommitRequest {
-        group_id: group.into(),
-        generation_id_or_member_epoch: generation,
-        member_id: member.into(),
-        topics: vec![OffsetCommitRequestTopic {
-            name: TOPIC.into(),
-            partitions: partitions.collect(),
-            ..OffsetCommitRequestTopic::default()
-        }],
-        ..OffsetCommitRequest::default()
-    }
-}
-
-async fn commit(
-    actor: &Actor,
-    client: &mut Client,
-    (group, membership): (&str, (i32, &str)),
-    positions: &[(i32, i64)],
-) -> Result<()> {
-    let ownership = &actor.stage.ownership;
-    for (partition, offset) in positions {
-        ownership.borrow_mut().commits(*partition, *offset);
-    }
-    let request = commit_request(group, membership, positions);
-    let response = client.call(COMMIT_VERSION, &request).await?;
-    actor.stage.story.operation("commit");
-    for partition in response.topics.iter().flat_map(|topic| &topic.partitions) {
-        succeed(partition.error_code)?;
-    }
-    actor.tell(|| format!("has committed {positions:?}"));
-    for (partition, offset) in positions {
-        ownership.borrow_mut().committed(*partition, *offset);
-    }
-    Ok(())
-}
-
-/// Reads what is committed, and holds it against what is known.
-async fn look(
-    actor: &Actor,
-    client: &mut Client,
-    group: &str,
-    partitions: &[i32],
-) -> Result<Vec<(i32, i64)>> {
-    if partitions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ownership = &actor.stage.ownership;
-    let floors: Vec<i64> = {
-        let ownership = ownership.borrow();
-        let settled = partitions.iter().map(|it| ownership.settled(*it));
-        settled.collect()
-    };
-    let request = OffsetFetchRequest {
-        group_id: group.into(),
-        topics: Some(vec![OffsetFetchRequestTopic {
-            name: TOPIC.into(),
-            partition_indexes: partitions.to_vec(),
-        }]),
-        ..OffsetFetchRequest::default()
-    };
-    let response = client.call(FETCH_VERSION, &request).await?;
-    actor.stage.story.operation("offset fetch");
-    succeed(response.error_code)?;
-    let found = response.topics.iter().flat_map(|topic| &topic.partitions);
-    let mut positions = Vec::new();
-    for partition in found {
-        succeed(partition.error_code)?;
-        let index = partition.partition_index;
-        let floor = partitions.iter().position(|it| *it == index);
-        let floor = floor.map_or(0, |at| floors[at]);
-        let offset = partition.committed_offset;
-        let verdict = ownership.borrow_mut().found(index, floor, offset);
-        actor.stage.hold(verdict);
-        positions.push((index, offset.max(0)));
-    }
-    Ok(positions)
-}
-
-/// The members' last word: what was committed is there.
-pub(crate) async fn check(actor: &Actor) -> Result<()> {
-    let partitions: Vec<i32> = (0..actor.stage.mix.partitions).collect();
-    let request = FindCoordinatorRequest {
-        key: GROUP.into(),
-        ..FindCoordinatorRequest::default()
-    };
-    let mut client = actor.connect().await;
-    let response = client.call(FIND_VERSION, &request).await?;
-    succeed(response.error_code)?;
-    look(actor, &mut client, GROUP, &partitions).await.map(drop)
 }

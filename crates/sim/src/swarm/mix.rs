@@ -62,11 +62,30 @@ pub enum Part {
     FullInboxes,
     /// There is little memory for requests and for the cache.
     SmallMemory,
+    /// Members of a consumer group of the new protocol.
+    Subscribers,
+    /// Consumers with fetch sessions.
+    Sessions,
+    /// Producers that want no acknowledgement.
+    Unacknowledged,
+    /// A log whose records are deleted by request.
+    Trims,
+    /// A log whose oldest segments are too much.
+    Retention,
+    /// A log that is compacted.
+    Compaction,
+    /// Writes are done in part only.
+    ShortWrites,
+    /// Writes and syncs of the metadata log fail.
+    MetadataErrors,
 }
+
+/// How many parts there were when the first cases were saved: all others are drawn after the sizes.
+const FIRST_PARTS: usize = 23;
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 31] = [
         Self::PlainProducers,
         Self::Members,
         Self::Topics,
@@ -90,6 +109,14 @@ impl Part {
         Self::ShardStalls,
         Self::FullInboxes,
         Self::SmallMemory,
+        Self::Subscribers,
+        Self::Sessions,
+        Self::Unacknowledged,
+        Self::Trims,
+        Self::Retention,
+        Self::Compaction,
+        Self::ShortWrites,
+        Self::MetadataErrors,
     ];
 
     /// Its name in saved cases.
@@ -120,8 +147,12 @@ pub(crate) struct Mix {
 impl Mix {
     /// What the seed says, without the parts in `without` and with at most `rounds_max` rounds.
     pub(crate) fn drawn(rng: &Rng, without: &BTreeSet<Part>, rounds_max: u32) -> Self {
-        let mut parts: BTreeSet<Part> =
-            Part::ALL.into_iter().filter(|_| rng.chance(1, 2)).collect();
+        let (first, later) = Part::ALL.split_at(FIRST_PARTS);
+        let draw = |parts: &[Part]| -> Vec<Part> {
+            let parts = parts.iter().copied();
+            parts.filter(|_| rng.chance(1, 2)).collect()
+        };
+        let mut parts = BTreeSet::from_iter(draw(first));
         if !parts.contains(&Part::Kills) {
             parts.insert(Part::PowerCuts);
         }
@@ -135,7 +166,9 @@ impl Mix {
             directories: u8::try_from(rng.between(1, 3)).expect("small"),
             parts,
         };
-        let parts = mix.parts.difference(without).copied().collect();
+        let mut parts = mix.parts.clone();
+        parts.extend(draw(later));
+        parts.retain(|part| !without.contains(part));
         Self { parts, ..mix }
     }
 
@@ -186,6 +219,13 @@ impl Mix {
             "log.index.interval.bytes=1024".to_owned(),
             "log.index.size.max.bytes=64".to_owned(),
             "log.segment.delete.delay.ms=1000".to_owned(),
+            "log.retention.check.interval.ms=100".to_owned(),
+            "log.cleaner.backoff.ms=20".to_owned(),
+            "group.consumer.min.session.timeout.ms=100".to_owned(),
+            "group.consumer.session.timeout.ms=300".to_owned(),
+            "group.consumer.min.heartbeat.interval.ms=10".to_owned(),
+            "group.consumer.heartbeat.interval.ms=30".to_owned(),
+            "group.consumer.assignment.interval.ms=20".to_owned(),
         ];
         if self.has(Part::SmallMemory) {
             overrides.push("logan.request.memory.bytes=1048576".to_owned());

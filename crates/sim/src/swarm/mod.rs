@@ -8,23 +8,27 @@
 //! - The same case gives the same run, to the last step.
 //! - A run counts only if enough happened in it: [`Outcome::counts`].
 //!
-//! Deliberately absent: several machines, since the broker does not replicate yet; transactions; groups of the new protocol,
-//! compaction and retention, which have tests of their own; memory that is allocated and not given back.
+//! Deliberately absent: several machines, since the broker does not replicate yet; transactions; memory that is allocated and
+//! not given back.
 
 mod admins;
 mod consumers;
 mod faults;
 mod history;
+mod kept;
 mod members;
 mod mix;
+mod offsets;
 mod ownership;
 mod producers;
 mod rot;
 mod run;
 mod saved;
+mod sessions;
 mod shrink;
 mod stage;
 mod story;
+mod subscribers;
 mod topics;
 
 pub use mix::Part;

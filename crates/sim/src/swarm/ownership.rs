@@ -3,11 +3,15 @@
 //! # The rules
 //! - In one generation a partition belongs to one member.
 //! - A generation that members have worked in is not left for an older one.
+//! - Where members give partitions back on their own: nobody is given one that another member holds, as long as that was
+//!   heard of within its session.
 //! - What was committed is there, and nothing older takes its place: members go on from what they find and commit more.
 //!
 //! Deliberately absent: how a group comes to an assignment; any that keeps the rules will do.
 
 use std::collections::BTreeMap;
+
+use ::io::Instant;
 
 use crate::oracle::Verdict;
 
@@ -91,9 +95,66 @@ impl Ownership {
     }
 }
 
+/// Who holds which partition of a group whose members give back themselves what they are to lose.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holders {
+    /// By partition, the member and until when its session lasts at least.
+    holders: BTreeMap<i32, (String, Instant)>,
+}
+
+impl Holders {
+    /// A member was heard of: its session lasts until then at least.
+    pub(crate) fn renewed(&mut self, member: &str, until: Instant) {
+        let own = self.holders.values_mut().filter(|(it, _)| it == member);
+        own.for_each(|(_, lasts)| *lasts = until);
+    }
+
+    /// A member hears now that a partition is meant for it.
+    pub(crate) fn promised(&self, partition: i32, member: &str, now: Instant) -> Verdict {
+        match self.holders.get(&partition) {
+            Some((holder, until)) if holder != member && *until > now => Err(format!(
+                "{partition} is given to {member} while {holder} holds it"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// A member begins to work on a partition.
+    pub(crate) fn taken(&mut self, partition: i32, member: &str, until: Instant) {
+        self.holders.insert(partition, (member.to_owned(), until));
+    }
+
+    /// A member has ended its work on a partition, before anybody hears of it.
+    pub(crate) fn released(&mut self, partition: i32, member: &str) {
+        if self
+            .holders
+            .get(&partition)
+            .is_some_and(|it| it.0 == member)
+        {
+            self.holders.remove(&partition);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_partition_is_held_until_it_is_given_back_or_its_session_ends() {
+        let mut holders = Holders::default();
+        let (early, late) = (Instant(10), Instant(20));
+        holders.taken(0, "a", late);
+        holders.promised(0, "a", early).expect("its own");
+        holders.promised(0, "b", early).expect_err("held");
+        holders.promised(0, "b", late).expect("the session is over");
+        holders.renewed("a", Instant(30));
+        holders.promised(0, "b", late).expect_err("it lasts on");
+        holders.released(0, "b");
+        holders.promised(0, "b", late).expect_err("another's word");
+        holders.released(0, "a");
+        holders.promised(0, "b", late).expect("given back");
+    }
 
     #[test]
     fn a_partition_has_one_owner_in_a_generation() {

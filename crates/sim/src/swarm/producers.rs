@@ -17,6 +17,10 @@ const PAUSE_MAX_MS: u64 = 15;
 const VALUE_MAX_BYTES: u64 = 3_000;
 /// Names of plain producers begin here; each connection is a producer of its own.
 const PLAIN_NAMES: u64 = 1 << 32;
+/// Names of producers that want no acknowledgement.
+const CARELESS_NAMES: u64 = 2 << 32;
+/// Batches between two of a careless producer that it wants acknowledged.
+const CARELESS_BATCHES_MAX: u64 = 12;
 /// One batch of a plain producer out of this many arrives with another content than it was sent with.
 const DAMAGED_ONE_IN: u64 = 12;
 
@@ -236,6 +240,64 @@ async fn produce_once_on(
             .acknowledged(name, (first, count), response.base_offset);
         actor.stage.hold(learnt);
         actor.pause(PAUSE_MAX_MS).await;
+    }
+    Ok(())
+}
+
+/// Produces without acknowledgements. A broker closes a connection on which such a batch failed (Kafka's rule): when a later
+/// one is acknowledged on it, all before it were taken.
+pub(crate) async fn keep_producing_carelessly(actor: Actor, partition: i32) {
+    let mut connections = 0;
+    while !actor.stage.is_finishing.get() {
+        let name = CARELESS_NAMES + connections;
+        connections += 1;
+        if let Ok(mut client) = actor.connect_far().await
+            && let Err(error) = produce_carelessly_on(&actor, &mut client, (name, partition)).await
+        {
+            actor.tell(|| format!("begins again: {error}"));
+        }
+        actor.back_off().await;
+    }
+}
+
+async fn produce_carelessly_on(
+    actor: &Actor,
+    client: &mut Client,
+    (name, partition): (u64, i32),
+) -> Result<()> {
+    let mut next = 0;
+    let history = &actor.stage.history;
+    while !actor.stage.is_finishing.get() {
+        let first = next;
+        for _ in 0..actor.rng.between(1, CARELESS_BATCHES_MAX) {
+            let count = actor.rng.between(1, 3);
+            let bytes = batch(name, None, (next, count), value_len(actor));
+            next += count;
+            history.borrow_mut().sends(name, partition, next, false);
+            let request = ProduceRequest {
+                acks: 0,
+                ..produce_to(TOPIC, partition, bytes)
+            };
+            client.send_unanswered(PRODUCE_VERSION, &request).await?;
+            actor.stage.story.operation("produce without acks");
+            actor.pause(PAUSE_MAX_MS).await;
+        }
+        let bytes = batch(name, None, (next, 1), value_len(actor));
+        next += 1;
+        history.borrow_mut().sends(name, partition, next, false);
+        let request = produce_to(TOPIC, partition, bytes);
+        let response = produced(client.call(PRODUCE_VERSION, &request).await?);
+        actor.stage.story.operation("produce");
+        super::stage::succeed(response.error_code)?;
+        actor.tell(|| {
+            let offset = response.base_offset;
+            format!("{first} and on of {name} end at {offset} of {partition}")
+        });
+        let mut history = history.borrow_mut();
+        let last = history.acknowledged(name, (next - 1, 1), response.base_offset);
+        actor
+            .stage
+            .hold(last.and(history.known(name, (first, next - first))));
     }
     Ok(())
 }

@@ -10,11 +10,12 @@ use std::time::Duration;
 use ::io::{Defect, Io as _, Task as _, TaskClass};
 
 use super::faults::Injector;
+use super::kept::Keeping;
 use super::mix::{Mix, Part};
 use super::stage::{Actor, Stage};
 use super::story::{Story, Tally};
 use super::{CRASHES_MIN, FAULTS_MIN, OPERATIONS_MIN};
-use super::{admins, consumers, members, producers, rot, topics};
+use super::{admins, consumers, kept, members, producers, rot, sessions, subscribers, topics};
 use crate::client::{TOPIC, create_topic};
 use crate::defects::DeliberateDefect;
 use crate::fault_points::FaultPoints;
@@ -30,6 +31,8 @@ const TIME_MAX: Duration = Duration::from_secs(120);
 const SHARDS_MAX: u64 = 4;
 /// Members of the group.
 const MEMBERS: usize = 3;
+/// Members of the group of the new protocol.
+const SUBSCRIBERS: usize = 3;
 /// Plain producers.
 const PLAIN_PRODUCERS: u64 = 2;
 /// How long a broker without clients needs at most to come to rest.
@@ -187,6 +190,7 @@ impl Play<'_> {
         let node = Node::start(self.machine, &config).await?;
         self.director
             .tell(|| format!("a broker with {shards} shards is ready"));
+        self.stage.is_metadata_unsure.set(false);
         *self.stage.node.borrow_mut() = Some(Rc::new(node));
         Ok(())
     }
@@ -246,6 +250,21 @@ impl Play<'_> {
                 })
             }));
         }
+        if mix.has(Part::Unacknowledged) {
+            tasks.push(self.spawn("careless producer".to_owned(), |actor| {
+                producers::keep_producing_carelessly(actor, partition(1))
+            }));
+        }
+        let kept = [
+            (Part::Trims, Keeping::Trimmed),
+            (Part::Retention, Keeping::Retained),
+            (Part::Compaction, Keeping::Compacted),
+        ];
+        for (_, keeping) in kept.into_iter().filter(|(part, _)| mix.has(*part)) {
+            tasks.push(self.spawn(format!("{keeping:?}"), move |actor| {
+                kept::keep_log(actor, keeping)
+            }));
+        }
         if mix.has(Part::Topics) {
             for name in ["topics", "more topics"] {
                 let name = name.to_owned();
@@ -280,6 +299,17 @@ impl Play<'_> {
                     self.spawn(format!("member {number}"), members::keep_membership)
                 }));
         }
+        if mix.has(Part::Subscribers) {
+            tasks.extend((0..SUBSCRIBERS).map(|number| {
+                self.spawn(format!("subscriber {number}"), |actor| {
+                    subscribers::keep_subscription(actor, number)
+                })
+            }));
+        }
+        if mix.has(Part::Sessions) {
+            let name = "session consumer".to_owned();
+            tasks.push(self.spawn(name, sessions::keep_consuming));
+        }
         tasks
     }
 
@@ -309,8 +339,15 @@ impl Play<'_> {
         self.stage.verdict()?;
         let found = self.check_all().await?;
         self.stage.history.borrow().check_complete(&found)?;
-        if self.stage.mix.has(Part::Members) {
-            while let Err(error) = members::check(&self.director).await {
+        let groups = [
+            (Part::Members, &self.stage.classic),
+            (Part::Subscribers, &self.stage.subscribed),
+        ];
+        for (_, group) in groups
+            .into_iter()
+            .filter(|(part, _)| self.stage.mix.has(*part))
+        {
+            while let Err(error) = group.check(&self.director).await {
                 self.director.tell(|| format!("{error}"));
                 self.director.back_off().await;
             }

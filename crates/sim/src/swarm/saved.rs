@@ -1,11 +1,13 @@
 //! Cases as text: what a file of saved seeds holds, a line for each.
 //!
-//! `17 rounds=2 without=Moves,Cuts`, with `#` before remarks.
+//! `17 rounds=2 only=Moves,Cuts`, with `#` before remarks. What was saved as `only` stays the same case when runs get new
+//! parts; `without` is shorter to type.
 
 use std::collections::BTreeSet;
 
 use super::mix::Part;
 use super::run::Case;
+use super::shrink::drawn_parts;
 
 /// Reads one line; nothing if there is no case in it.
 ///
@@ -25,17 +27,23 @@ pub fn parse(line: &str) -> Result<Option<Case>, String> {
                 let parsed = rounds.parse();
                 case.rounds_max = parsed.map_err(|_error| format!("no number: {rounds}"))?;
             }
-            Some(("without", parts)) => {
-                let parts = parts.split(',');
-                let parts = parts.map(|name| {
-                    Part::named(name).ok_or_else(|| format!("no part of a run: {name}"))
-                });
-                case.without = parts.collect::<Result<BTreeSet<_>, _>>()?;
+            Some(("without", names)) => case.without = parts(names)?,
+            Some(("only", names)) => {
+                let only = parts(names)?;
+                let all = Part::ALL.into_iter();
+                case.without = all.filter(|part| !only.contains(part)).collect();
             }
-            _ => return Err(format!("neither rounds nor without: {word}")),
+            _ => return Err(format!("neither rounds nor only nor without: {word}")),
         }
     }
     Ok(Some(case))
+}
+
+fn parts(names: &str) -> Result<BTreeSet<Part>, String> {
+    let names = names.split(',').filter(|name| !name.is_empty());
+    let parts =
+        names.map(|name| Part::named(name).ok_or_else(|| format!("no part of a run: {name}")));
+    parts.collect()
 }
 
 /// The line that [`parse`] reads.
@@ -46,8 +54,8 @@ pub fn print(case: &Case) -> String {
         line = format!("{line} rounds={}", case.rounds_max);
     }
     if !case.without.is_empty() {
-        let names: Vec<_> = case.without.iter().map(|part| part.name()).collect();
-        line = format!("{line} without={}", names.join(","));
+        let names: Vec<_> = drawn_parts(case).iter().map(|part| part.name()).collect();
+        line = format!("{line} only={}", names.join(","));
     }
     line
 }
@@ -68,6 +76,8 @@ mod tests {
             let read = read.expect("it was just printed").expect("a case");
             assert_eq!(print(&read), print(&case));
         }
+        let wanted = parse("17 only=Cuts").expect("a line").expect("a case");
+        assert_eq!(wanted.without.len(), Part::ALL.len() - 1);
         assert!(parse("# nothing").expect("a remark").is_none());
         parse("17 without=Nothing").expect_err("unknown");
     }

@@ -36,7 +36,7 @@ pub fn shrink(failing: &Case, mut progress: impl FnMut(&Case, &Outcome)) -> Case
 }
 
 /// The parts that the case consists of.
-fn drawn_parts(case: &Case) -> Vec<Part> {
+pub(super) fn drawn_parts(case: &Case) -> Vec<Part> {
     let drawn = Mix::drawn(&mix_rng(case.seed), &case.without, case.rounds_max);
     let parts = Part::ALL.into_iter();
     parts.filter(|part| drawn.has(*part)).collect()

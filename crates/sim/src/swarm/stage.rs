@@ -13,9 +13,12 @@ use ::io::{Io as _, Task as _, TaskClass};
 use types::ErrorCode;
 
 use super::history::History;
+use super::members;
 use super::mix::{Mix, Part};
-use super::ownership::Ownership;
+use super::offsets::Group;
+use super::ownership::Holders;
 use super::story::Story;
+use super::subscribers;
 use crate::client::Client;
 use crate::machine::Simulation;
 use crate::net::Link;
@@ -37,8 +40,17 @@ pub(crate) struct Stage {
     pub(crate) mix: Mix,
     pub(crate) story: Story,
     pub(crate) history: RefCell<History>,
-    pub(crate) ownership: RefCell<Ownership>,
+    /// The group of classic members.
+    pub(crate) classic: Group,
+    /// The group of the new protocol, and who holds which partition of it.
+    pub(crate) subscribed: Group,
+    pub(crate) holders: RefCell<Holders>,
+    /// Topics with one partition that move beside the other.
+    pub(crate) kept: RefCell<Vec<String>>,
     pub(crate) node: RefCell<Option<Rc<Node>>>,
+    /// Whether the metadata log may have failed since the broker was started: what was refused then may be so all the same
+    /// after the next start, whatever this broker says.
+    pub(crate) is_metadata_unsure: Cell<bool>,
     broken: RefCell<Option<String>>,
     /// Whether faults are over and producers come to their end.
     pub(crate) is_finishing: Cell<bool>,
@@ -53,8 +65,12 @@ impl Stage {
             mix,
             story,
             history: RefCell::default(),
-            ownership: RefCell::default(),
+            classic: Group::named(members::GROUP),
+            subscribed: Group::named(subscribers::GROUP),
+            holders: RefCell::default(),
+            kept: RefCell::default(),
             node: RefCell::default(),
+            is_metadata_unsure: Cell::default(),
             broken: RefCell::default(),
             is_finishing: Cell::default(),
             is_over: Cell::default(),
@@ -114,10 +130,16 @@ impl Actor {
         self.dial().await.0
     }
 
+    /// A connection over the network of the mix by a client that does not say who it is: any shard serves it everything.
+    pub(crate) async fn connect_unknown(&self) -> Client {
+        let (client, link) = self.dial().await;
+        self.harm(link);
+        client
+    }
+
     /// A connection over the network of the mix, by a client that says who it is where the mix wants it.
     pub(crate) async fn connect_far(&self) -> Result<Client> {
-        let (mut client, link) = self.dial().await;
-        self.harm(link);
+        let mut client = self.connect_unknown().await;
         if self.stage.mix.is_aware {
             client.introduce().await?;
         }

@@ -163,6 +163,10 @@ async fn look(actor: &Actor, name: &str, known: &mut Known) -> Result<()> {
         let verdict = format!("{name} is {found:?}, and {was:?} was acknowledged");
         actor.stage.hold(Err(verdict));
     }
+    if known.is_unsure && actor.stage.is_metadata_unsure.get() {
+        // Only the next start decides.
+        return Ok(());
+    }
     if found != known.id {
         *known = Known {
             id: found,
