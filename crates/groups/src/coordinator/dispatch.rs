@@ -144,12 +144,8 @@ impl GroupCoordinator {
                 offsets::commit(group, turn, caller, request);
             });
         if taken.is_none() {
-            let response = offsets::refuse(
-                context.topics,
-                caller,
-                request,
-                ErrorCode::GroupMaxSizeReached,
-            );
+            let response =
+                offsets::refuse(context.topics, caller, request, offsets::NO_ROOM_TO_COMMIT);
             out.reply(caller.ticket, Reply::OffsetCommit(response));
         }
     }

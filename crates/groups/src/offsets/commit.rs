@@ -24,6 +24,10 @@ const TOPIC_ID_VERSION: i16 = 10;
 /// The first version that knows members of consumer groups, and errors that go with them.
 const MEMBER_EPOCH_VERSION: i16 = 9;
 
+/// The answer to a commit for which there is no room in memory. Consumers commit again after it; those of Java would end with
+/// any code that says more.
+pub(crate) const NO_ROOM_TO_COMMIT: ErrorCode = ErrorCode::CoordinatorLoadInProgress;
+
 /// OffsetCommit. The group may have been made for it; it is vacant afterwards if the commit was refused.
 pub(crate) fn commit(
     group: &mut Group,
@@ -118,7 +122,7 @@ fn take(
         Some(ErrorCode::InvalidCommitOffsetSize)
     } else {
         let growth = growth_bytes(group, turn, first);
-        (!turn.has_room_for(growth)).then_some(ErrorCode::GroupMaxSizeReached)
+        (!turn.has_room_for(growth)).then_some(NO_ROOM_TO_COMMIT)
     };
     if let Some(error) = refusal {
         turn.out.records.truncate(first);

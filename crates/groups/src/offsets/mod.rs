@@ -18,7 +18,7 @@ use crate::context::Topics;
 use crate::memory::{OFFSET_BYTES, TOPIC_BYTES};
 use crate::record::{GroupRecord, NO_TIMESTAMP};
 
-pub(crate) use commit::{commit, refuse};
+pub(crate) use commit::{NO_ROOM_TO_COMMIT, commit, refuse};
 pub(crate) use delete::delete;
 pub(crate) use expiry::{expire, forget_deleted_topics};
 pub(crate) use fetch::fetch;

@@ -7,7 +7,7 @@ use protocol::Str;
 use protocol::messages::{ConsumerGroupHeartbeatRequest, LeaveGroupRequest, SyncGroupRequest};
 use types::ErrorCode;
 
-use crate::memory::{NO_ROOM, commit, error, heartbeat, join, reply};
+use crate::memory::{NO_ROOM, NO_ROOM_TO_COMMIT, commit, error, heartbeat, join, reply};
 use crate::world::World;
 
 /// Far less than the groups of these tests take.
@@ -104,7 +104,7 @@ fn offsets_get_nothing_of_what_members_leave_behind() {
     shrink(&mut world);
     assert_eq!(beat(&mut world, "member-a", -1).0, ErrorCode::None);
     let offset = error(&mut world, 8, commit("c", 0, ""));
-    assert_eq!(offset, NO_ROOM);
+    assert_eq!(offset, NO_ROOM_TO_COMMIT);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn made_up_groups_are_refused_aloud_and_nothing_that_was_committed_is_lost() {
     let made: Vec<String> = made_up
         .take_while(|group| match *commit(&mut wire, group, "t", &[5]) {
             [ErrorCode::None] => true,
-            [ErrorCode::GroupMaxSizeReached] => false,
+            [ErrorCode::CoordinatorLoadInProgress] => false,
             ref codes => unreachable!("{codes:?}"),
         })
         .collect();
@@ -38,7 +38,7 @@ fn made_up_groups_are_refused_aloud_and_nothing_that_was_committed_is_lost() {
     // Now and then, however many are refused.
     for number in 0..MORE {
         let codes = commit(&mut wire, &format!("more {number}"), "t", &[5]);
-        assert_eq!(codes, [ErrorCode::GroupMaxSizeReached]);
+        assert_eq!(codes, [ErrorCode::CoordinatorLoadInProgress]);
     }
     let told = broker.log().matches(REFUSAL).count();
     assert!(told < MORE / 2, "{told}");
