@@ -87,7 +87,15 @@ fn join(
         joins: request.group_instance_id.is_none() || is_unknown,
         speaks_classic: true,
     };
+    let known = request
+        .group_instance_id
+        .as_ref()
+        .map(|_| draft.state.clone());
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
+    if let Some(known) = known.filter(|_| replaced.is_some()) {
+        // An id may be much longer than the one whose place it takes.
+        subscription::check_room(&known, &draft.state, turn)?;
+    }
     let mut subscribed = Member::clone(&before);
     take_over(&mut subscribed, request, &subscription, caller);
     let change = subscription::write(&mut draft, &before, &subscribed, turn)?;

@@ -136,7 +136,12 @@ fn stay(
         joins,
         speaks_classic: false,
     };
+    let known = request.instance_id.as_ref().map(|_| draft.state.clone());
     let (before, replaced) = claim.member(&mut draft, group, turn)?;
+    if let Some(known) = known.filter(|_| replaced.is_some()) {
+        // An id may be much longer than the one whose place it takes.
+        subscription::check_room(&known, &draft.state, turn)?;
+    }
     let change = if has_news(&before, request, caller) {
         let mut subscribed = Member::clone(&before);
         take_over(&mut subscribed, request, caller);

@@ -58,6 +58,21 @@ pub(super) fn check_size(state: &State) -> Result<(), Refusal> {
     check_growth(&State::default(), state)
 }
 
+/// Refuses what lets a group that was so before take more than it may, or than there is.
+pub(super) fn check_room(
+    before: &State,
+    after: &State,
+    turn: &mut Turn<'_>,
+) -> Result<(), Refusal> {
+    check_growth(before, after)?;
+    let growth = after.memory_bytes().saturating_sub(before.memory_bytes());
+    if turn.has_room_for_members(growth) {
+        Ok(())
+    } else {
+        Err(too_much(NO_ROOM.to_owned()))
+    }
+}
+
 fn check_growth(before: &State, after: &State) -> Result<(), Refusal> {
     let is_over = |size: fn(&State) -> usize, max| size(after) > max && size(after) > size(before);
     if is_over(|state| state.names.len(), NAMES_MAX) {
@@ -102,12 +117,7 @@ pub(super) fn write(
     let record = after.metadata_record(&draft.group_id);
     let group_before = draft.state.clone();
     draft.write(record);
-    check_growth(&group_before, &draft.state)?;
-    let growth = draft.state.memory_bytes();
-    let growth = growth.saturating_sub(group_before.memory_bytes());
-    if !turn.has_room_for_members(growth) {
-        return Err(too_much(NO_ROOM.to_owned()));
-    }
+    check_room(&group_before, &draft.state, turn)?;
     let is_first = is_new && (!after.names.is_empty() || after.regex().is_some());
     if !is_first && before.names == after.names && before.regex() == after.regex() {
         return Ok(Change::Nothing);

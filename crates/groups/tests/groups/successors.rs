@@ -130,6 +130,35 @@ fn a_static_member_that_is_replaced_again_and_again_takes_what_one_takes() {
 }
 
 #[test]
+fn who_takes_the_place_of_a_static_member_under_a_longer_id_needs_room_for_that() {
+    let mut world = world();
+    let joining = |member: &str, epoch: i32| {
+        Request::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest {
+            member_epoch: epoch,
+            instance_id: Some(Str::from_static("static")),
+            topic_partitions: (epoch == 0).then(Vec::new),
+            ..heartbeat("c", member, &["t"])
+        })
+    };
+    assert_eq!(
+        error(&mut world, 1, joining("member-0", 0)),
+        ErrorCode::None
+    );
+    shrink(&mut world);
+    assert_eq!(
+        error(&mut world, 1, joining("member-0", -2)),
+        ErrorCode::None
+    );
+    let long = "m".repeat(10_000);
+    assert_eq!(error(&mut world, 1, joining(&long, 0)), NO_ROOM);
+    assert_eq!(
+        error(&mut world, 1, joining("member-1", 0)),
+        ErrorCode::None
+    );
+    world.check_replay();
+}
+
+#[test]
 fn the_only_member_of_a_classic_group_is_replaced() {
     let mut world = world();
     let joining = |world: &mut World, member_id: &Str| {
