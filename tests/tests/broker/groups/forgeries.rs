@@ -4,15 +4,15 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use protocol::messages::{
-    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, JoinGroupRequest,
-    JoinGroupResponse, SyncGroupRequest,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DescribeGroupsRequest,
+    JoinGroupRequest, JoinGroupResponse, SyncGroupRequest,
 };
 use tests::{Broker, Wire, create_topic, error_of, temporary_directory};
 use types::{ErrorCode, Uuid};
 
 use super::{
-    SYNC, commit, committed, coordinator, heartbeat, join, join_request, launch, single_member,
-    sync_request, until,
+    LONG_MS, SYNC, commit, committed, coordinator, heartbeat, join, join_request, launch,
+    single_member, sync_request, until,
 };
 
 /// The version of JoinGroup in which a member needs no id first.
@@ -119,6 +119,14 @@ fn the_empty_group_takes_commits_and_no_members() {
     assert_eq!(broker.stop().code(), 0);
 }
 
+fn members_of(wire: &mut Wire, group: &str) -> usize {
+    let describe = DescribeGroupsRequest {
+        groups: vec![group.into()],
+        include_authorized_operations: false,
+    };
+    wire.call(5, &describe).groups[0].members.len()
+}
+
 #[test]
 fn a_crowd_in_one_group_finds_no_room_and_harms_nobody_else() {
     let directory = temporary_directory();
@@ -153,14 +161,22 @@ fn a_crowd_in_one_group_finds_no_room_and_harms_nobody_else() {
     }
     assert_eq!(taken, 100);
     // Of classic members the first leads; those that wait for it to join again keep their connections.
+    let mut leader = broker.wire();
+    let first = leader.call(JOIN_AT_ONCE, &join_request("classics", "", LONG_MS));
+    assert_eq!(first.error_code, 0, "{first:?}");
     let mut crowd: Vec<(Wire, i32)> = (0..200)
         .map(|_| {
             let mut wire = broker.wire();
-            let request = join_request("classics", "", 30_000);
+            let request = join_request("classics", "", LONG_MS);
             let sent = wire.send_request(JOIN_AT_ONCE, &request);
             (wire, sent)
         })
         .collect();
+    until("as many have come as there is room for", || {
+        members_of(&mut wire, "classics") >= 100
+    });
+    let again = join_request("classics", &first.member_id, LONG_MS);
+    assert_eq!(leader.call(JOIN_AT_ONCE, &again).error_code, 0);
     let mut refused = 0;
     for (wire, sent) in &mut crowd {
         let response = wire.receive::<JoinGroupRequest>(JOIN_AT_ONCE, *sent);
