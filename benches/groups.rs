@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -125,7 +126,7 @@ fn group(config: GroupConfig, cluster: &Cluster, is_heterogeneous: bool) -> Grou
         let topics = subscription(member, is_heterogeneous);
         beat(&mut coordinator, cluster, request(member, 0, topics));
     }
-    coordinator.configure(config);
+    coordinator.configure(Rc::new(config));
     beat(&mut coordinator, cluster, request(0, 2, Vec::new()));
     coordinator
 }
