@@ -92,7 +92,7 @@ pub enum Validator {
     OneOfAnyCase(&'static [&'static str]),
     /// A list of these texts.
     ListOf(&'static [&'static str]),
-    /// A list of at least one text.
+    /// A list of at least one text, or a text of at least one character.
     NotEmpty,
     /// A whole number of the range, both ends inclusive, or -1.
     BetweenOrMinusOne(i64, i64),
@@ -219,6 +219,9 @@ fn check_other(validator: Validator, name: &str, value: &Value) -> Result<(), St
                 "String must be one of (case insensitive): {}",
                 texts.join(", ")
             ))
+        }
+        (Validator::NotEmpty, Value::Text(text)) if text.is_empty() => {
+            Err("String must be non-empty".to_owned())
         }
         (Validator::Custom(check), value) => {
             check(value).map_err(|problem| format!("{name} {problem}"))

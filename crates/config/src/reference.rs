@@ -221,7 +221,7 @@ fn permitted(validator: Validator) -> String {
         Validator::OneOf(texts) => format!(": {}", listed(texts)),
         Validator::OneOfAnyCase(texts) => format!(" in any letter case: {}", listed(texts)),
         Validator::ListOf(texts) => format!(" of {}", listed(texts)),
-        Validator::NotEmpty => " of at least one".to_owned(),
+        Validator::NotEmpty => " that is not empty".to_owned(),
     }
 }
 
