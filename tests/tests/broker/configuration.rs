@@ -116,7 +116,7 @@ fn cores_that_the_machine_does_not_have_are_named() {
     let directory = temporary_directory();
     let launch = Launch::in_directory(directory.path());
     for (cores, right) in [
-        ("4000-4001", "among those that this process may use"),
+        ("4000-4001", "CPU 4000 does not exist; this machine has"),
         ("0,0", "once only"),
     ] {
         let ended = launch.clone().with("shard.cores", cores).fail();
