@@ -134,11 +134,11 @@ fn a_member_fetches_offsets_at_its_epoch_and_an_administrator_at_none() {
     assert_eq!(fetch(&mut world, Some("b"), 2), ErrorCode::UnknownMemberId);
 }
 
-#[test]
-fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
+/// A group whose member has just committed. Offsets are kept for a minute, and looked at this often.
+fn committed(offsets_retention_check_interval: Duration) -> World {
     let config = GroupConfig {
         offsets_retention: Duration::from_secs(60),
-        offsets_retention_check_interval: Duration::from_secs(10),
+        offsets_retention_check_interval,
         ..GroupConfig::default()
     };
     let mut world = World::with(config);
@@ -146,43 +146,37 @@ fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
     world.restart();
     world.heartbeat(join("a", &["orders"]));
     assert_eq!(commit(&mut world, 9, "a", 2, 0), ErrorCode::None);
-    let expired = |world: &World| {
-        world
-            .log
-            .iter()
-            .any(|record| matches!(record, GroupRecord::OffsetCommit { value: None, .. }))
-    };
+    world
+}
+
+#[test]
+fn offsets_of_a_group_that_is_idle_but_subscribed_are_kept() {
+    let mut world = committed(Duration::from_secs(10));
     for _ in 0..60 {
         world.pass(Duration::from_secs(5));
         world.heartbeat(beat("a", 2));
     }
     assert!(
-        !expired(&world),
+        !has_expired(&world),
         "five minutes without a commit, but with a member"
     );
     assert_eq!(world.error(beat("a", -1)), ErrorCode::None);
     world.pass(Duration::from_secs(50));
-    assert!(!expired(&world), "the time begins when the last one leaves");
+    assert!(
+        !has_expired(&world),
+        "the time begins when the last one leaves"
+    );
     // Nothing but its loading tells then when a group was in use last.
     world.restart();
     world.pass(Duration::from_secs(50));
-    assert!(!expired(&world));
+    assert!(!has_expired(&world));
     world.pass(Duration::from_secs(50));
-    assert!(expired(&world));
+    assert!(has_expired(&world));
 }
 
 /// A group whose only member has left 10 seconds ago, 110 seconds after it committed; offsets are kept for 60.
 fn left_a_moment_ago() -> World {
-    let config = GroupConfig {
-        offsets_retention: Duration::from_secs(60),
-        offsets_retention_check_interval: Duration::from_secs(1),
-        ..GroupConfig::default()
-    };
-    let mut world = World::with(config);
-    world.topic("orders", 1);
-    world.restart();
-    world.heartbeat(join("a", &["orders"]));
-    assert_eq!(commit(&mut world, 9, "a", 2, 0), ErrorCode::None);
+    let mut world = committed(Duration::from_secs(1));
     for _ in 0..10 {
         world.pass(Duration::from_secs(10));
         world.heartbeat(beat("a", 2));
