@@ -1,33 +1,17 @@
 //! `logan config`, as one types it.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What a run has left.
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+use common::Ended;
 
 /// Runs `logan config` with no variables of its own but `environment`.
 fn logan(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_logan"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LOGAN_") {
-            command.env_remove(name);
-        }
-    }
-    command.arg("config").args(arguments);
-    let output = command.envs(environment.iter().copied()).output();
-    let output = output.expect("it was built");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ended {
-        code: output.status.code().expect("it ends by itself"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
+    common::logan(&[&["config"], arguments].concat(), environment)
 }
 
 /// A file in a directory that lives as long as the test.

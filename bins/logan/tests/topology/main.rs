@@ -3,42 +3,21 @@
 #[path = "../../../../crates/topology/fixtures/mod.rs"]
 mod fixture;
 
-use std::process::Command;
+#[path = "../common/mod.rs"]
+mod common;
 
+use common::{Ended, logan};
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// What a run has left.
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
 
 /// Runs `logan topology` for the machine of this name, with a log directory at `/var/lib/logan`.
 fn topology(machine: &str, arguments: &[&str]) -> Ended {
     let root = TempDir::new().expect("a directory");
     fixture::unpack(machine, root.path());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_logan"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LOGAN_") {
-            command.env_remove(name);
-        }
-    }
-    command.args([
-        "topology",
-        "--override",
-        "log.dirs=/var/lib/logan",
-        "--root",
-    ]);
-    let output = command.arg(root.path()).args(arguments).output();
-    let output = output.expect("it was built");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ended {
-        code: output.status.code().expect("it ends by itself"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
+    let root = root.path().to_str().expect("temporary names are text");
+    let logs = "log.dirs=/var/lib/logan";
+    let first = ["topology", "--override", logs, "--root", root];
+    logan(&[&first, arguments].concat(), &[])
 }
 
 #[test]
