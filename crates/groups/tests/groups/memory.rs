@@ -50,6 +50,26 @@ pub(crate) fn join(group_id: &str, metadata_len: usize) -> JoinGroupRequest {
     }
 }
 
+/// A JoinGroup of the group `g` with the two protocols of Java's default.
+pub(crate) fn join_with_both(member_id: &Str, metadata_len: usize) -> Request {
+    let mut request = join("g", metadata_len);
+    let mut second = request.protocols[0].clone();
+    second.name = Str::from_static("cooperative-sticky");
+    request.protocols.push(second);
+    request.member_id = member_id.clone();
+    Request::JoinGroup(request)
+}
+
+/// The SyncGroup of the only member of the group `g`.
+pub(crate) fn sync(member_id: &Str, generation_id: i32) -> Request {
+    Request::SyncGroup(SyncGroupRequest {
+        group_id: Str::from_static("g"),
+        generation_id,
+        member_id: member_id.clone(),
+        ..SyncGroupRequest::default()
+    })
+}
+
 pub(crate) fn commit(group_id: &str, partition: i32, metadata: &str) -> Request {
     Request::OffsetCommit(OffsetCommitRequest {
         group_id: Str::from(group_id),
@@ -485,34 +505,21 @@ fn partitions_of_a_member_that_leaves_go_to_the_others_however_full_it_is() {
 #[test]
 fn members_that_the_log_brought_back_join_as_before_however_full_it_is() {
     let mut world = world();
-    let joining = |member_id: &Str, metadata_len: usize| {
-        let mut request = join("g", metadata_len);
-        let mut second = request.protocols[0].clone();
-        second.name = Str::from_static("cooperative-sticky");
-        request.protocols.push(second);
-        request.member_id = member_id.clone();
-        Request::JoinGroup(request)
-    };
-    let Reply::JoinGroup(joined) = reply(&mut world, 3, joining(&Str::default(), 1_000)) else {
+    let first = join_with_both(&Str::default(), 1_000);
+    let Reply::JoinGroup(joined) = reply(&mut world, 3, first) else {
         unreachable!("it was asked for");
     };
     let member_id = joined.member_id;
-    let sync = SyncGroupRequest {
-        group_id: Str::from_static("g"),
-        generation_id: joined.generation_id,
-        member_id: member_id.clone(),
-        ..SyncGroupRequest::default()
-    };
-    let sync = error(&mut world, 4, Request::SyncGroup(sync));
-    assert_eq!(sync, ErrorCode::None);
+    let synced = error(&mut world, 4, sync(&member_id, joined.generation_id));
+    assert_eq!(synced, ErrorCode::None);
     world.restart();
     world.memory_elsewhere_bytes = MEMORY_MAX_BYTES;
-    let large = error(&mut world, 3, joining(&member_id, 3_000));
+    let large = error(&mut world, 3, join_with_both(&member_id, 3_000));
     assert_eq!(large, NO_ROOM);
-    let same = error(&mut world, 3, joining(&member_id, 1_000));
+    let same = error(&mut world, 3, join_with_both(&member_id, 1_000));
     assert_eq!(same, ErrorCode::None);
     // From then on all of it is known.
-    let more = error(&mut world, 3, joining(&member_id, 2_000));
+    let more = error(&mut world, 3, join_with_both(&member_id, 2_000));
     assert_eq!(more, NO_ROOM);
 }
 

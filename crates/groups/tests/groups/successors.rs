@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use groups::{GroupConfig, Reply, Request};
 use protocol::Str;
-use protocol::messages::{ConsumerGroupHeartbeatRequest, LeaveGroupRequest, SyncGroupRequest};
+use protocol::messages::{ConsumerGroupHeartbeatRequest, LeaveGroupRequest};
 use types::ErrorCode;
 
-use crate::memory::{NO_ROOM, NO_ROOM_TO_COMMIT, commit, error, heartbeat, join, reply};
+use crate::memory::{
+    NO_ROOM, NO_ROOM_TO_COMMIT, commit, error, heartbeat, join_with_both, reply, sync,
+};
 use crate::world::World;
 
 /// Far less than the groups of these tests take.
@@ -161,27 +163,18 @@ fn who_takes_the_place_of_a_static_member_under_a_longer_id_needs_room_for_that(
 #[test]
 fn the_only_member_of_a_classic_group_is_replaced() {
     let mut world = world();
-    let joining = |world: &mut World, member_id: &Str| {
-        let mut request = join("g", 100);
-        let mut second = request.protocols[0].clone();
-        second.name = Str::from_static("cooperative-sticky");
-        request.protocols.push(second);
-        request.member_id = member_id.clone();
-        match reply(world, 5, Request::JoinGroup(request)) {
-            Reply::JoinGroup(joined) => joined,
-            other => unreachable!("{other:?} was not asked for"),
-        }
+    let joining = |world: &mut World, member_id: &Str| match reply(
+        world,
+        5,
+        join_with_both(member_id, 100),
+    ) {
+        Reply::JoinGroup(joined) => joined,
+        other => unreachable!("{other:?} was not asked for"),
     };
     let given = joining(&mut world, &Str::default()).member_id;
     let joined = joining(&mut world, &given);
-    let sync = SyncGroupRequest {
-        group_id: Str::from_static("g"),
-        generation_id: joined.generation_id,
-        member_id: given.clone(),
-        ..SyncGroupRequest::default()
-    };
-    let sync = error(&mut world, 4, Request::SyncGroup(sync));
-    assert_eq!(sync, ErrorCode::None);
+    let synced = error(&mut world, 4, sync(&given, joined.generation_id));
+    assert_eq!(synced, ErrorCode::None);
     shrink(&mut world);
     let leave = LeaveGroupRequest {
         group_id: Str::from_static("g"),
