@@ -114,7 +114,7 @@ macro_rules! apis {
         pub(crate) const IMPLEMENTED: &[ApiKey] = &[$(ApiKey::$key),+];
 
         async fn handle<I: Io>(
-            call: Call<I>,
+            mut call: Call<I>,
             decoder: Decoder,
             charged: Option<Permit>,
         ) -> Dispatched {
@@ -123,7 +123,6 @@ macro_rules! apis {
                     let Some((request, taken)) = call.decode::<kafka::$request>(decoder) else {
                         return Dispatched::Close;
                     };
-                    let mut call = call;
                     let reply = call.reply(DecodedBudget::settle(charged, taken));
                     reply.dispatched(Box::pin($module::handle(call, request)).await)
                 })+
