@@ -139,7 +139,7 @@ fn resource<I: Io>(shard: &Shard<I>, kind: i8, name: &Str) -> Result<ConfigResou
 pub(super) fn unsupported(kind: i8) -> Refusal {
     match kind {
         BROKER_LOGGER => invalid(
-            "Log levels cannot be changed or read while Logan runs; they are set at its start, in the environment variable LOGAN_LOG.",
+            "Log levels are no resources here: LOGAN_LOG sets them at the start, and the API of logan.admin.listener while Logan runs.",
         ),
         CLIENT_METRICS => invalid("Logan has no client metrics subscriptions."),
         other => invalid(format!("Unknown resource type {other}")),
