@@ -7,8 +7,8 @@
 //! numbers when somebody asks it, and tells of one that does not answer.
 //!
 //! # Invariants
-//! - At most [`CONNECTIONS_MAX`] connections of a listener are open, none for longer than [`CONNECTION_TIME_MAX`]; more wait
-//!   in the kernel's queue, which is bounded, too.
+//! - At most [`CONNECTIONS_MAX`] connections of a listener are open, none for longer than [`CONNECTION_TIME_MAX`], or without
+//!   a byte for [`CONNECTION_SILENCE_MAX`]. For one more the one ends that has been silent for longest.
 //! - A shard that hangs holds an answer up for [`ANSWER_TIME_MAX`] and hides no other.
 //! - A browser gets nothing for a page of another site, and changes nothing without a token: [`Access`].
 //!
@@ -43,10 +43,13 @@ use listener::BoundedListener;
 use moments::Moments;
 
 /// Connections of a listener that are open at the same time.
-pub const CONNECTIONS_MAX: usize = 8;
+pub const CONNECTIONS_MAX: usize = 16;
 
 /// How long a connection may be open.
 pub const CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long a connection may be open without a byte in either direction; longer than an answer takes.
+pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// How long the shards may take to answer.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);

@@ -241,25 +241,55 @@ fn a_shard_that_hangs_is_told_of_and_hides_no_other() {
 }
 
 #[test]
-fn connections_beyond_the_limit_wait_until_one_ends() {
+fn who_asks_is_answered_while_others_are_silent_or_do_not_read() {
+    const STRANGERS: usize = 3 * CONNECTIONS_MAX;
     let control = start(&[Some(5)]);
-    // None of them says anything; a byte that does arrive shows that it was accepted.
-    let mut silent: Vec<_> = (0..CONNECTIONS_MAX)
-        .map(|_| connect(metrics_address(&control)))
+    let address = metrics_address(&control);
+    let silent: Vec<_> = (0..STRANGERS).map(|_| connect(address)).collect();
+    assert!(get(address, "/live").contains("live"), "beside silence");
+    let deaf: Vec<_> = (0..STRANGERS)
+        .map(|_| {
+            let mut stream = connect(address);
+            let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+            // It may be closed for the next one meanwhile.
+            let _ignored = stream.write_all(request.as_bytes());
+            stream
+        })
         .collect();
-    let mut late = connect(metrics_address(&control));
-    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    late.write_all(request).expect("the kernel takes it");
-    late.set_read_timeout(Some(Duration::from_millis(300)))
+    assert!(get(address, "/live").contains("live"), "beside deafness");
+    drop((silent, deaf));
+}
+
+#[test]
+fn the_most_silent_connection_ends_for_one_more() {
+    let control = start(&[Some(5)]);
+    let address = metrics_address(&control);
+    let mut open: Vec<_> = (0..CONNECTIONS_MAX).map(|_| connect(address)).collect();
+    // Each of them says something, the first one last.
+    for stream in open[1..].iter_mut() {
+        assert!(live(stream).starts_with("HTTP/1.1 200 OK\r\n"));
+    }
+    assert!(live(&mut open[0]).starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(get(address, "/live").contains("live"));
+    assert_eq!(live(&mut open[1]), "", "it has ended");
+    assert!(live(&mut open[0]).starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+/// Asks on a connection that stays open; the empty text when it is closed.
+fn live(stream: &mut TcpStream) -> String {
+    stream
+        .set_read_timeout(Some(PATIENCE))
         .expect("a time above zero");
-    let early = late.read(&mut [0; 1]);
-    assert!(early.is_err(), "it has to wait: {early:?}");
-    drop(silent.pop());
-    late.set_read_timeout(Some(PATIENCE))
-        .expect("a time above zero");
-    let mut response = String::new();
-    late.read_to_string(&mut response).expect("it answers");
-    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    let asked = stream.write_all(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut response = Vec::new();
+    let mut part = [0; 512];
+    while asked.is_ok() && !response.ends_with(b"}") {
+        match stream.read(&mut part) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => response.extend_from_slice(&part[..count]),
+        }
+    }
+    String::from_utf8(response).expect("text")
 }
 
 #[test]
