@@ -66,7 +66,7 @@ const CONTROL_CREDITS: usize = 64;
 pub fn mesh_credits(config: &BrokerConfig, shard_count: usize) -> MeshCredits {
     let count = |value: i32| usize::try_from(value).unwrap_or(0);
     let requests = count(config.values.logan_inbox_credits).max(1);
-    let share = count(config.values.logan_inbox_capacity) / shard_count.saturating_sub(1).max(1);
+    let share = config.inbox_capacity(shard_count) / shard_count.saturating_sub(1).max(1);
     MeshCredits {
         requests,
         watches: share.saturating_sub(requests).max(1),

@@ -22,6 +22,8 @@ use crate::{ConfigError, InvalidValue};
 /// with every name takes its time.
 const SUGGESTIONS_MAX: usize = 100;
 
+const INBOX_CAPACITY: &str = "logan.inbox.capacity";
+
 /// The largest `node.id` with which no shard's id is another machine's.
 const NODE_ID_MAX: i32 = 99_999;
 
@@ -138,13 +140,8 @@ impl BrokerConfig {
                 &self.settings,
             )]));
         }
-        let (key, credits) = ("logan.inbox.capacity", self.values.logan_inbox_credits);
-        let needed = usize::try_from(credits)
-            .unwrap_or(0)
-            .saturating_mul(shards.saturating_sub(1));
-        if usize::try_from(self.values.logan_inbox_capacity)
-            .is_ok_and(|capacity| capacity >= needed)
-        {
+        let (needed, credits) = (self.inbox_needed(shards), self.values.logan_inbox_credits);
+        if self.inbox_capacity(shards) >= needed {
             return Ok(());
         }
         let message = format!(
@@ -152,9 +149,27 @@ impl BrokerConfig {
             shards.saturating_sub(1)
         );
         Err(ConfigError::Invalid(vec![locate(
-            (key, message),
+            (INBOX_CAPACITY, message),
             &self.settings,
         )]))
+    }
+
+    /// How many messages an inbox holds where there are so many shards: `logan.inbox.capacity`. Where it is not set, many
+    /// shards make it larger, so that beside all requests there is half as much room for long polls.
+    #[must_use]
+    pub fn inbox_capacity(&self, shards: usize) -> usize {
+        let capacity = usize::try_from(self.values.logan_inbox_capacity).unwrap_or(0);
+        if self.settings.contains_key(INBOX_CAPACITY) {
+            return capacity;
+        }
+        let needed = self.inbox_needed(shards);
+        capacity.max(needed.saturating_add(needed / 2))
+    }
+
+    /// The requests that the credits of all other shards permit.
+    fn inbox_needed(&self, shards: usize) -> usize {
+        let credits = usize::try_from(self.values.logan_inbox_credits).unwrap_or(0);
+        credits.saturating_mul(shards.saturating_sub(1))
     }
 
     /// Where the value of a key was written.

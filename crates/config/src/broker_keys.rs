@@ -192,7 +192,7 @@ keys! {
     "logan.group.memory.bytes" => logan_group_memory_bytes: i64 = Some("536870912"), at_least(1_048_576), Dynamic, Honoured,
         [], "The memory of one shard for consumer groups and committed offsets; what would take more is refused.";
     "logan.inbox.capacity" => logan_inbox_capacity: i32 = Some("4096"), between(64, 1_048_576), Restart, Honoured,
-        [], "The messages from other shards that one shard's inbox holds.";
+        [], "The messages from other shards that one shard's inbox holds. Where it is not set, many shards make it larger: half as much again as their credits need.";
     "logan.inbox.credits" => logan_inbox_credits: i32 = Some("64"), between(1, 65_536), Restart, Honoured,
         [], "The requests that one shard may have open at another; the inbox must hold those of all shards.";
     "logan.metrics.listener" => logan_metrics_listener: Option<String> = None, Custom(check_address), Restart, Honoured,

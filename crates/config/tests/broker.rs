@@ -178,6 +178,16 @@ fn memory_that_can_never_suffice_is_refused() {
 }
 
 #[test]
+fn the_default_inbox_holds_the_requests_of_any_number_of_shards() {
+    let config = valid("");
+    assert_eq!(config.inbox_capacity(2), 4096);
+    for shards in [96, 128, 1024] {
+        assert!(config.check_shards(shards).is_ok(), "{shards}");
+        assert_eq!(config.inbox_capacity(shards), 96 * (shards - 1));
+    }
+}
+
+#[test]
 fn all_faults_are_told_at_once() {
     assert_eq!(
         fault("num.partitions=0\nfetch.max.bytes=1").lines().count(),
