@@ -323,7 +323,7 @@ fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
         match machine.events.wait_for(EVENT_WAIT) {
             Some(ShardEvent::Ready) => return Ok(()),
             Some(ShardEvent::Failed(problem)) => bail!(problem),
-            Some(ShardEvent::Drained) => bail!("the shards stopped before they were ready"),
+            Some(ShardEvent::Drained { .. }) => bail!("the shards stopped before they were ready"),
             Some(ShardEvent::Reloaded(_)) | None => {}
         }
         match supervisor.wait_for(Duration::ZERO) {
@@ -403,7 +403,10 @@ fn drain(
     let deadline = Instant::now() + timeout;
     loop {
         match events.wait_for(deadline.saturating_duration_since(Instant::now())) {
-            Some(ShardEvent::Drained) => return Ok(()),
+            Some(ShardEvent::Drained { is_clean: true }) => return Ok(()),
+            Some(ShardEvent::Drained { is_clean: false }) => {
+                bail!("not every log could be closed; the next start recovers them")
+            }
             Some(ShardEvent::Ready | ShardEvent::Failed(_) | ShardEvent::Reloaded(_)) => {}
             None => bail!(
                 "not every log was closed within {} ms (logan.shutdown.timeout.ms); the next start recovers them",

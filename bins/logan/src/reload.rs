@@ -199,7 +199,8 @@ impl Reloader {
         while Instant::now() < deadline {
             match shards.events.wait_for(EVENT_WAIT) {
                 Some(ShardEvent::Reloaded(outcome)) => return outcome.map_err(Refusal::Invalid),
-                Some(ShardEvent::Ready | ShardEvent::Failed(_) | ShardEvent::Drained) | None => {}
+                Some(ShardEvent::Ready | ShardEvent::Failed(_) | ShardEvent::Drained { .. })
+                | None => {}
             }
             match supervisor.wait_for(Duration::ZERO) {
                 Some(Event::Nudged) => supervisor.nudge().send(),

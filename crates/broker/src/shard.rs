@@ -95,8 +95,11 @@ pub enum ShardEvent {
     Failed(String),
     /// Every shard has the configuration that it was last told; or why none has.
     Reloaded(Result<(), String>),
-    /// Every log is closed; the shards end.
-    Drained,
+    /// The logs are closed, and the shards end.
+    Drained {
+        /// Whether all of them are, so that the next start has nothing to recover.
+        is_clean: bool,
+    },
 }
 
 /// What a shard is born with; it moves to the shard's thread.

@@ -70,6 +70,7 @@ async fn status(State(shared): State<Shared>) -> Response {
         "shards": everything.shards.len(),
         "shardsUp": everything.snapshots().count(),
         "partitions": sum("logan_partitions"),
+        "ailments": everything.ailments(),
         "offlinePartitions": sum("logan_offline_partitions"),
         "connections": sum("logan_connections"),
         "requests": sum("logan_requests"),

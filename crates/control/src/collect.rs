@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
-use types::{Metric, OffsetRow, Sample, Series, Snapshot};
+use types::{Metric, OffsetRow, Sample, Series, Snapshot, Value};
 
+use crate::moments::number;
 use crate::{ANSWER_TIME_MAX, Source};
 
 /// Whether a shard has answered in time.
@@ -54,6 +55,42 @@ impl Everything {
     pub(crate) fn snapshots(&self) -> impl Iterator<Item = (u16, &Snapshot)> {
         let told = self.shards.iter();
         told.filter_map(|it| Some((it.shard, it.snapshot.as_ref()?)))
+    }
+
+    /// Whether there is no log directory that can be used, so that the broker has nothing to serve.
+    pub(crate) fn has_no_directory(&self) -> bool {
+        let values = |name| {
+            let samples = self.snapshots().flat_map(|(_, it)| &it.samples);
+            let of_name = samples.filter(move |it| it.metric.name == name);
+            of_name.map(|it| matches!(it.value, Value::Count(1..)))
+        };
+        let mut are_online = values("logan_log_directory_online").peekable();
+        are_online.peek().is_some() && are_online.all(|is_online| !is_online)
+    }
+
+    /// What of the broker does not work, although its shards answer.
+    pub(crate) fn ailments(&self) -> Vec<String> {
+        let sum = |name| -> u64 {
+            let snapshots = self.snapshots();
+            snapshots.map(|(_, it)| number(it, name, None)).sum()
+        };
+        let counted = [
+            ("logan_offline_partitions", "partitions are offline"),
+            (
+                "logan_fenced_logs",
+                "logs are fenced since a write or a sync failed",
+            ),
+        ];
+        let counted = counted.map(|(name, text)| (sum(name), text));
+        let counted = counted.into_iter().filter(|(count, _)| *count > 0);
+        let mut ailments: Vec<_> = counted
+            .map(|(count, text)| format!("{count} {text}"))
+            .collect();
+        if sum("logan_metadata_log_failed") > 0 {
+            let text = "the metadata log has failed: topics and configurations cannot be changed until the next start";
+            ailments.push(text.to_owned());
+        }
+        ailments
     }
 
     /// Takes the samples of the shards, and those of the process, by metric in the order of names. Those of summed metrics

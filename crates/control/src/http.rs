@@ -3,7 +3,7 @@
 //! Lives on the control thread. The metrics listener serves what machines ask for again and again; the admin listener serves
 //! that too, and beside it the JSON API and the status page, behind [`guard`].
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
+use tokio::sync::Mutex;
 use types::Series;
 
 use crate::collect::{self, Everything};
@@ -128,7 +129,8 @@ async fn live(State(shared): State<Shared>) -> Response {
     problem(StatusCode::SERVICE_UNAVAILABLE, &detail)
 }
 
-/// Whether clients should be sent here: it takes connections, and every shard answers.
+/// Whether clients should be sent here: it takes connections, every shard answers, and there is something to serve. A part
+/// that does not work is told of, and keeps nobody from the rest.
 async fn ready(State(shared): State<Shared>) -> Response {
     let not_ready = |detail: &str| problem(StatusCode::SERVICE_UNAVAILABLE, detail);
     match shared.process.phase() {
@@ -139,8 +141,11 @@ async fn ready(State(shared): State<Shared>) -> Response {
     let everything = shared.ask(Series::default()).await;
     let silent = everything.shards.iter().filter(|it| it.snapshot.is_none());
     let silent: Vec<_> = silent.map(|it| it.shard).collect();
-    if silent.is_empty() {
-        return answer(json!({"status": "ready"}));
+    if !silent.is_empty() {
+        return not_ready(&format!("shards that do not answer: {silent:?}"));
     }
-    not_ready(&format!("shards that do not answer: {silent:?}"))
+    if everything.has_no_directory() {
+        return not_ready("every log directory has failed");
+    }
+    answer(json!({"status": "ready", "ailments": everything.ailments()}))
 }

@@ -78,14 +78,14 @@ fn html(text: String) -> Response {
 
 /// The content of the page, of a moment that is at most a second old.
 async fn render(shared: &Shared) -> Option<String> {
-    let lock = || shared.moments.lock().expect("no handler panics with it");
-    let now = Instant::now();
-    let is_fresh = lock().is_fresh(now);
-    if !is_fresh {
+    // One asks; who looks meanwhile waits for the same answer.
+    let mut moments = shared.moments.lock().await;
+    if !moments.is_fresh(Instant::now()) {
         let everything = shared.ask(Series::ALL).await;
-        lock().push(now, everything);
+        moments.push(Instant::now(), everything);
     }
-    let view = lock().view()?;
+    let view = moments.view()?;
+    drop(moments);
     Some(content(shared, &view))
 }
 
@@ -161,7 +161,8 @@ fn head(page: &mut Page, shared: &Shared, view: &View, facts: &Facts) {
     let phase = shared.process.phase().name();
     let everything = &view.current.everything;
     let up = everything.snapshots().count();
-    let is_well = up == everything.shards.len() && phase == "ready";
+    let ailments = everything.ailments();
+    let is_well = up == everything.shards.len() && phase == "ready" && ailments.is_empty();
     page.push("<header><h1>Logan</h1><span class=\"");
     page.push(if is_well { "well" } else { "ill" });
     page.push("\">");
@@ -188,6 +189,11 @@ fn head(page: &mut Page, shared: &Shared, view: &View, facts: &Facts) {
         page.push("</dd>");
     }
     page.push("</dl></header>");
+    for ailment in ailments {
+        page.push("<p class=\"ill\">");
+        page.text(&ailment);
+        page.push("</p>");
+    }
 }
 
 fn shards(page: &mut Page, shared: &Shared, view: &View) {

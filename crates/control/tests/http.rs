@@ -2,13 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use control::{
     ANSWER_TIME_MAX, Access, Answer, CONNECTIONS_MAX, Control, Delay, Facts, Phase, Process, Setup,
     Source,
 };
+use tokio::sync::Semaphore;
 use types::{GroupRow, Metric, OffsetRow, PartitionRow, Sample, Series, Snapshot, TopicRow};
 
 static BYTES: Metric = Metric::counter("x_bytes", "Bytes.");
@@ -32,6 +34,46 @@ impl Source for Shard {
             return Box::pin(std::future::pending());
         };
         Box::pin(async move { Some(snapshot(number, bytes, series)) })
+    }
+}
+
+/// A shard that answers when it may.
+struct Slow {
+    asked: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+}
+
+impl Source for Slow {
+    fn shard(&self) -> u16 {
+        0
+    }
+
+    fn ask(&self, series: Series) -> Answer {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let gate = Arc::clone(&self.gate);
+        Box::pin(async move {
+            gate.acquire_owned().await.ok()?.forget();
+            Some(snapshot(0, 5, series))
+        })
+    }
+}
+
+/// A shard that has just these numbers.
+struct Telling(Vec<Sample>);
+
+impl Source for Telling {
+    fn shard(&self) -> u16 {
+        0
+    }
+
+    fn ask(&self, _: Series) -> Answer {
+        let samples = self.0.clone();
+        Box::pin(async move {
+            Some(Snapshot {
+                samples,
+                ..Snapshot::default()
+            })
+        })
     }
 }
 
@@ -135,7 +177,6 @@ fn start(shards: &[Option<u64>]) -> Control {
 }
 
 fn start_in(shards: &[Option<u64>], phase: Phase, unanswered: Duration, series: Series) -> Control {
-    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let sources = (0..).zip(shards).map(|(number, bytes)| {
         let shard = Shard {
             number,
@@ -143,8 +184,18 @@ fn start_in(shards: &[Option<u64>], phase: Phase, unanswered: Duration, series: 
         };
         Box::new(shard) as Box<dyn Source>
     });
+    start_with(sources.collect(), phase, unanswered, series)
+}
+
+fn start_with(
+    sources: Vec<Box<dyn Source>>,
+    phase: Phase,
+    unanswered: Duration,
+    series: Series,
+) -> Control {
+    let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let setup = Setup {
-        sources: sources.collect(),
+        sources,
         process: Arc::new(Around {
             phase,
             unanswered,
@@ -273,6 +324,68 @@ fn the_most_silent_connection_ends_for_one_more() {
     assert!(get(address, "/live").contains("live"));
     assert_eq!(live(&mut open[1]), "", "it has ended");
     assert!(live(&mut open[0]).starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn however_many_look_at_the_page_the_shards_are_asked_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let source = Slow {
+        asked: Arc::clone(&asked),
+        gate: Arc::new(Semaphore::new(0)),
+    };
+    let gate = Arc::clone(&source.gate);
+    let control = start_with(
+        vec![Box::new(source)],
+        Phase::Ready,
+        Duration::ZERO,
+        Series::ALL,
+    );
+    let address = admin_address(&control);
+    let viewers: Vec<_> = (0..4)
+        .map(|_| std::thread::spawn(move || get(address, "/page/content")))
+        .collect();
+    while asked.load(Ordering::Relaxed) == 0 {
+        std::thread::yield_now();
+    }
+    let answered = Instant::now();
+    gate.add_permits(1000);
+    for viewer in viewers {
+        let page = viewer.join().expect("a viewer");
+        assert!(page.starts_with("HTTP/1.1 200 OK\r\n"), "{page}");
+    }
+    // A moment counts for a second; on a busy machine the last viewer may come later than that.
+    let moments = 1 + answered.elapsed().as_secs();
+    let asked = asked.load(Ordering::Relaxed) as u64;
+    assert!(asked <= moments, "{asked} times within {moments} moments");
+}
+
+#[test]
+fn what_does_not_work_is_told_and_without_any_directory_nothing_is_ready() {
+    static ONLINE: Metric = Metric::gauge("logan_log_directory_online", "");
+    static FENCED: Metric = Metric::gauge("logan_fenced_logs", "");
+    static METADATA: Metric = Metric::gauge("logan_metadata_log_failed", "");
+    let directories = |online: [u64; 2]| {
+        let samples = online.map(|it| ONLINE.is(it).with("directory", "/d".to_owned()));
+        let mut samples = samples.to_vec();
+        samples.extend([FENCED.is(3), METADATA.is(1)]);
+        let source: Box<dyn Source> = Box::new(Telling(samples));
+        start_with(vec![source], Phase::Ready, Duration::ZERO, Series::ALL)
+    };
+    let control = directories([0, 1]);
+    let ready = get(admin_address(&control), "/ready");
+    assert!(ready.starts_with("HTTP/1.1 200 OK\r\n"), "{ready}");
+    for text in ["3 logs are fenced", "the metadata log has failed"] {
+        assert!(ready.contains(text), "{ready}");
+        let page = get(admin_address(&control), "/page/content");
+        assert!(
+            page.contains(text) && page.contains("class=\"ill\""),
+            "{page}"
+        );
+    }
+    let control = directories([0, 0]);
+    let ready = get(admin_address(&control), "/ready");
+    assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
+    assert!(ready.contains("every log directory has failed"), "{ready}");
 }
 
 /// Asks on a connection that stays open; the empty text when it is closed.

@@ -91,6 +91,8 @@ pub(crate) struct DiskUse {
     pub(crate) reads: Operations,
     /// Logs that were fenced.
     pub(crate) fences: Cell<u64>,
+    /// Those of them that are still there.
+    pub(crate) fenced: Cell<u64>,
 }
 
 /// What the disk under a data directory has done for a shard.
@@ -106,6 +108,8 @@ pub struct DiskTotals {
     pub reads: OperationTotals,
     /// Logs that were stopped since a write or a sync failed, or their disk as a whole.
     pub fences: u64,
+    /// Those of them that are there, and take nothing: neither deleted since nor given up with their directory.
+    pub fenced: u64,
     /// Free bytes, as of the last measurement; `None` before the first append.
     pub free_bytes: Option<u64>,
     /// Whether appends are refused for want of space.
@@ -125,6 +129,7 @@ impl DiskUse {
             syncs: self.syncs.totals(),
             reads: self.reads.totals(),
             fences: self.fences.get(),
+            fenced: self.fenced.get(),
             free_bytes,
             is_full,
         }

@@ -10,7 +10,7 @@ mod directories;
 mod moves;
 mod store;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Result;
 use std::rc::Rc;
@@ -126,6 +126,7 @@ impl Asker {
 pub(crate) struct Controller {
     queue: RefCell<VecDeque<(Command, Asker)>>,
     arrived: Notify,
+    has_failed: Cell<bool>,
 }
 
 impl Controller {
@@ -133,6 +134,11 @@ impl Controller {
     pub(crate) fn submit(&self, command: Command, asker: Asker) {
         self.queue.borrow_mut().push_back((command, asker));
         self.arrived.notify_all();
+    }
+
+    /// Whether the metadata log has failed: nothing can be decided until the next start.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.get()
     }
 
     /// Refuses what nobody will carry out any more.
@@ -251,6 +257,7 @@ impl<I: Io> Decider<I> {
             if let Err(error) = self.store.compact(&self.image).await {
                 tracing::error!(%error, "cannot write a metadata snapshot");
             }
+            shard.controller.has_failed.set(self.store.is_failed());
         }
     }
 

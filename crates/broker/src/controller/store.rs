@@ -76,6 +76,11 @@ impl<I: Io> MetadataStore<I> {
         Ok((store, replay))
     }
 
+    /// Whether nothing can be decided until the next start.
+    pub(super) fn is_failed(&self) -> bool {
+        self.is_failed
+    }
+
     /// Writes the records of one decision on `image` and waits until they are durable.
     ///
     /// # Errors

@@ -35,6 +35,10 @@ static FENCES: Metric = Metric::counter(
     "logan_log_fences",
     "Logs that were stopped since a write or a sync failed, or their disk as a whole.",
 );
+static FENCED: Metric = Metric::gauge(
+    "logan_fenced_logs",
+    "Logs that are stopped until the next start, since a write or a sync failed. Those of a directory that has failed as a whole are logan_offline_partitions.",
+);
 static FREE: Metric = Metric::gauge(
     "logan_log_directory_free_bytes",
     "Bytes that are free for a log directory, as a shard that appends there measured last.",
@@ -63,6 +67,7 @@ fn of_disk(disk: &DiskTotals) -> Vec<Sample> {
     let labelled = |sample: Sample| sample.with("directory", path.clone());
     let mut samples = vec![
         labelled(FENCES.is(disk.fences)),
+        labelled(FENCED.is(disk.fenced)),
         labelled(FULL.is(u64::from(disk.is_full))),
     ];
     samples.extend(disk.free_bytes.map(|bytes| labelled(FREE.is(bytes))));

@@ -45,6 +45,10 @@ static DIRECTORY_ONLINE: Metric = Metric::gauge(
     "logan_log_directory_online",
     "1 if the log directory can be used, else 0; shard 0 tells it.",
 );
+static METADATA_FAILED: Metric = Metric::gauge(
+    "logan_metadata_log_failed",
+    "1 once the metadata log has failed: topics and configurations cannot be changed until the next start; shard 0 tells it.",
+);
 static DIRECTORY_MOVES: Metric = Metric::gauge(
     "logan_directory_moves",
     "Partitions whose logs are being moved to another log directory.",
@@ -200,6 +204,8 @@ async fn samples<I: Io>(shard: &Shard<I>) -> Vec<Sample> {
     samples.extend(shard.requests.samples());
     samples.extend(shard.group_samples());
     if shard.id() == CONTROLLER {
+        let has_failed = u64::from(shard.controller.has_failed());
+        samples.push(METADATA_FAILED.is(has_failed));
         for (index, directory) in shard.setup.directories.iter().enumerate() {
             let is_online = u64::from(shard.is_online(index));
             let path = directory.path.display().to_string();

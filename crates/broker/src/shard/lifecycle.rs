@@ -301,7 +301,8 @@ pub(super) async fn obey<I: Io>(
     // Not before: the controller may have to write checkpoints for a deletion that is still being answered.
     let _turn = shard.checkpointing.acquire(1).await;
     let saved = write_all(&shard, &checkpoints.logs).await;
-    if !checkpoints.any_failed && is_closed {
+    let is_clean = !checkpoints.any_failed && is_closed;
+    if is_clean {
         let online = shard.online_directories().into_iter();
         for (_, directory) in online.filter(|(index, _)| saved.has(*index)) {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
@@ -314,7 +315,7 @@ pub(super) async fn obey<I: Io>(
             }
         }
     }
-    report::<I>(&events, ShardEvent::Drained);
+    report::<I>(&events, ShardEvent::Drained { is_clean });
     let others = shard.mesh.shards().filter(|other| *other != shard.id());
     join_all(others.map(|other| {
         let shard = &shard;

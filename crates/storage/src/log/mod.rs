@@ -133,6 +133,8 @@ pub(crate) struct LogState<I: Io> {
     /// Whether closing has anything to write.
     pub(crate) is_changed: bool,
     pub(crate) stop: Option<Stop>,
+    /// Whether it is among the fenced logs that its disk counts.
+    pub(crate) is_counted_fenced: bool,
     pub(crate) totals: Totals,
     pub(crate) tasks: Tasks,
     /// The head of the block in which the next append begins, when no chunk holds it.
@@ -469,8 +471,10 @@ impl<I: Io> LogInner<I> {
             }
             tracing::error!(dir = %self.dir.display(), %reason, "log fenced");
             state.stop = Some(Stop::Fenced(Fenced::new(reason)));
-            let fences = &self.space.disk.fences;
-            fences.set(fences.get() + 1);
+            let disk = &self.space.disk;
+            disk.fences.set(disk.fences.get() + 1);
+            disk.fenced.set(disk.fenced.get() + 1);
+            state.is_counted_fenced = true;
             self.has_written(&mut state, u64::MAX);
         }
         self.notify_all();
@@ -534,8 +538,12 @@ impl<I: Io> LogInner<I> {
 
 impl<I: Io> Drop for LogInner<I> {
     fn drop(&mut self) {
-        let unwritten_bytes = self.state.get_mut().unwritten_bytes;
-        self.shard.remove_unwritten(unwritten_bytes);
+        let state = self.state.get_mut();
+        if state.is_counted_fenced {
+            let fenced = &self.space.disk.fenced;
+            fenced.set(fenced.get() - 1);
+        }
+        self.shard.remove_unwritten(state.unwritten_bytes);
         self.forget();
     }
 }

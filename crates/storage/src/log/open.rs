@@ -118,6 +118,7 @@ fn state<I: Io>(shard: &ShardStorage<I>, config: LogConfig, mut found: Recovered
         producers_expired: shard.io().now(),
         is_changed: !found.is_clean,
         stop: None,
+        is_counted_fenced: false,
         totals: Totals::default(),
         tasks: Tasks::default(),
         tail_block: None,

@@ -44,6 +44,8 @@ fn a_failed_write_or_sync_fences_the_log_and_no_other() {
                     .expect("it is in memory");
                 assert!(log.wait_durable(Offset(2)).await.is_err());
                 assert!(log.is_fenced());
+                let fenced = |shard: &ShardStorage<_>| shard.disks()[0].fenced;
+                assert_eq!(fenced(&shard), 1);
                 machine.disk().repair();
                 let refused = append(&log, &batch(1, 100, 3)).await;
                 assert!(matches!(refused, Err(AppendError::Fenced(_))));
@@ -56,6 +58,8 @@ fn a_failed_write_or_sync_fences_the_log_and_no_other() {
                 );
                 assert!(log.read(request(0, 1)).await.is_ok(), "reads go on");
                 commit(&other, &batch(1, 100, 1)).await;
+                drop(log);
+                assert_eq!(fenced(&shard), 0, "it is gone");
                 machine.kill();
                 sleep(&machine.shard(0), Duration::from_secs(1)).await;
                 let log = reopen(&machine, LogConfig::default(), LastKnown::NOTHING).await;
