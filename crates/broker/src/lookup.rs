@@ -49,7 +49,7 @@ pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
             Ok(partition) => partition,
             Err(code) => return ReadResult::failed(code),
         };
-        let reading = read_partition(&partition, job);
+        let reading = read_partition(shard, &partition, job);
         let result = if shard.measures_load.get() {
             let (result, busy) = timed(&shard.io, reading).await;
             partition.meter.count_busy(busy);
@@ -71,6 +71,7 @@ pub(crate) async fn read<I: Io>(shard: &Shard<I>, job: ReadJob) -> ReadResult {
 }
 
 async fn read_partition<I: Io>(
+    shard: &Shard<I>,
     partition: &Partition<I>,
     job: ReadJob,
 ) -> Result<ReadResult, ErrorCode> {
@@ -106,7 +107,10 @@ async fn read_partition<I: Io>(
             end_offset: high_watermark,
         };
         let data = log.read(request).await.map_err(|error| {
-            tracing::warn!(dir = %log.dir().display(), %error, "cannot read a log");
+            // Consumers ask again and again.
+            if shard.log_limit.admit(shard.io.now()) {
+                tracing::warn!(dir = %log.dir().display(), %error, "cannot read a log");
+            }
             errors::read(&error)
         })?;
         result.has_more = data.next_offset < high_watermark;

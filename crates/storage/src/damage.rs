@@ -27,7 +27,7 @@ const SEARCH_STEP_BYTES: u64 = 8 << 10;
 /// How far behind damage the next batch is searched where no index says where one begins.
 const SEARCH_MAX_BYTES: u64 = 16 << 20;
 
-/// Lines about damage that a shard logs in each [`LOG_WINDOW`].
+/// Lines of one kind about damage or failed reads that a shard logs in each [`LOG_WINDOW`].
 const LOG_LINES_MAX: u32 = 10;
 
 /// See [`LOG_LINES_MAX`].
@@ -91,12 +91,31 @@ pub(crate) struct Damages {
     lines: LineLimit,
 }
 
-/// How many lines were logged lately.
+/// How many lines of one kind were logged lately.
 #[derive(Debug, Default)]
-struct LineLimit {
+pub(crate) struct LineLimit {
     began: Option<Instant>,
     lines: u32,
     suppressed: u64,
+}
+
+impl LineLimit {
+    /// Whether a line may be logged now, and how many were not since the last one.
+    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
+        let is_over = self
+            .began
+            .is_none_or(|began| now.saturating_since(began) >= LOG_WINDOW);
+        if is_over {
+            self.began = Some(now);
+            self.lines = 0;
+        }
+        if self.lines == LOG_LINES_MAX {
+            self.suppressed += 1;
+            return None;
+        }
+        self.lines += 1;
+        Some(std::mem::take(&mut self.suppressed))
+    }
 }
 
 impl Damages {
@@ -154,20 +173,7 @@ impl Damages {
 
     /// Whether a line may be logged now, and how many were not since the last one.
     pub(crate) fn may_log(&mut self, now: Instant) -> Option<u64> {
-        let lines = &mut self.lines;
-        let is_over = lines
-            .began
-            .is_none_or(|began| now.saturating_since(began) >= LOG_WINDOW);
-        if is_over {
-            lines.began = Some(now);
-            lines.lines = 0;
-        }
-        if lines.lines == LOG_LINES_MAX {
-            lines.suppressed += 1;
-            return None;
-        }
-        lines.lines += 1;
-        Some(std::mem::take(&mut lines.suppressed))
+        self.lines.admit(now)
     }
 }
 

@@ -24,7 +24,7 @@ use io::Io;
 use rustc_hash::FxHashMap;
 use types::Offset;
 
-use crate::damage::{Bounds, DamagedRange, delimit};
+use crate::damage::{Bounds, DamagedRange, LineLimit, delimit};
 use crate::files::SegmentKey;
 use crate::index::{OffsetIndex, TimeIndex};
 use crate::log::{Log, LogInner};
@@ -81,6 +81,8 @@ pub struct Scrubber<I: Io> {
     /// By log, where it goes on in this pass.
     cursors: FxHashMap<u64, Offset>,
     pause: Duration,
+    /// Lines about segments that cannot be read.
+    lines: LineLimit,
 }
 
 /// Where the check of one segment stands.
@@ -110,6 +112,7 @@ impl<I: Io> Scrubber<I> {
         Self {
             cursors: FxHashMap::default(),
             pause: PAUSE_MIN,
+            lines: LineLimit::default(),
             shard: shard.clone(),
         }
     }
@@ -178,8 +181,11 @@ impl<I: Io> Scrubber<I> {
             Err(_) if !was_there || log.state.borrow().stop.is_some() => {}
             Err(error) => {
                 self.shard.shared.scrub.borrow_mut().read_errors += 1;
-                let path = log.path(segment, SegmentFile::Log);
-                tracing::error!(path = %path.display(), %error, "a segment cannot be read");
+                // A disk that fails its reads fails them of every segment that it has.
+                if let Some(suppressed) = self.lines.admit(self.shard.io().now()) {
+                    let path = log.path(segment, SegmentFile::Log);
+                    tracing::error!(path = %path.display(), %error, suppressed, "a segment cannot be read");
+                }
             }
             Ok(()) => {}
         }
