@@ -1,0 +1,1 @@
+"""What the rigs have in common."""
