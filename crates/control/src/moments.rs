@@ -33,8 +33,8 @@ pub(crate) struct Point {
     pub(crate) bytes_in: f64,
     pub(crate) bytes_out: f64,
     pub(crate) requests: f64,
-    /// Of each shard, which part of the time it was busy.
-    pub(crate) busy: Vec<f64>,
+    /// Of each shard, by its number, which part of the time it was busy; nothing of one that was silent.
+    pub(crate) busy: Vec<Option<f64>>,
 }
 
 /// The last moments.
@@ -125,7 +125,10 @@ impl View {
 
 fn point(previous: &Moment, current: &Moment) -> Point {
     let seconds = seconds_between(previous, current);
-    let mut point = Point::default();
+    let mut point = Point {
+        busy: vec![None; current.everything.shards.len()],
+        ..Point::default()
+    };
     for (shard, snapshot) in current.everything.snapshots() {
         let mut before = previous.everything.snapshots();
         let Some((_, before)) = before.find(|(it, _)| *it == shard) else {
@@ -137,7 +140,9 @@ fn point(previous: &Moment, current: &Moment) -> Point {
         point.bytes_out += since(|it| it.topics.iter().map(|row| row.bytes_out).sum());
         point.requests += since(|it| number(it, "logan_requests", None));
         let busy = since(|it| number(it, "logan_shard_busy_seconds", None));
-        point.busy.push((busy / 1e9).min(1.0));
+        if let Some(of_shard) = point.busy.get_mut(usize::from(shard)) {
+            *of_shard = Some((busy / 1e9).min(1.0));
+        }
     }
     point
 }
@@ -227,6 +232,24 @@ mod tests {
         moments.push(start + Duration::from_secs(200), everything(900));
         let view = moments.view().expect("there were moments");
         assert!(view.points.is_empty() && view.hot_partitions(5).is_empty());
+    }
+
+    #[test]
+    fn a_silent_shard_does_not_lend_its_place_to_another() {
+        let mut moments = Moments::default();
+        let start = Instant::now();
+        for second in 0..2 {
+            let mut everything = everything(second);
+            everything.shards[0].shard = 1;
+            let silent = Told {
+                shard: 0,
+                snapshot: None,
+            };
+            everything.shards.insert(0, silent);
+            moments.push(start + Duration::from_secs(second), everything);
+        }
+        let view = moments.view().expect("there were moments");
+        assert_eq!(view.points[0].busy, [None, Some(0.0)]);
     }
 
     #[test]

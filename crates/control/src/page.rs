@@ -119,13 +119,25 @@ impl Page {
         self.push("</td>");
     }
 
-    /// Adds a table's head.
-    fn table(&mut self, title: &str, columns: &[&str]) {
+    /// Adds a cell with a number, which stands below others with its last digit.
+    fn number(&mut self, text: impl Display) {
+        self.push("<td class=\"number\">");
+        self.text(&text.to_string());
+        self.push("</td>");
+    }
+
+    /// Adds a table's head: columns of text, then columns of numbers.
+    fn table(&mut self, title: &str, texts: &[&str], numbers: &[&str]) {
         self.push("<section><h2>");
         self.text(title);
         self.push("</h2><table><thead><tr>");
-        for column in columns {
+        for column in texts {
             self.push("<th>");
+            self.text(column);
+            self.push("</th>");
+        }
+        for column in numbers {
+            self.push("<th class=\"number\">");
             self.text(column);
             self.push("</th>");
         }
@@ -182,11 +194,16 @@ fn head(page: &mut Page, shared: &Shared, view: &View, facts: &Facts) {
         ("connections", sum("logan_connections").to_string()),
     ];
     for (name, value) in facts {
-        page.push("<dt>");
+        let is_ill = name == "offline" && value != "0";
+        page.push("<div><dt>");
         page.text(name);
-        page.push("</dt><dd>");
+        page.push(if is_ill {
+            "</dt><dd class=\"ill\">"
+        } else {
+            "</dt><dd>"
+        });
         page.text(&value);
-        page.push("</dd>");
+        page.push("</dd></div>");
     }
     page.push("</dl></header>");
     for ailment in ailments {
@@ -197,9 +214,7 @@ fn head(page: &mut Page, shared: &Shared, view: &View, facts: &Facts) {
 }
 
 fn shards(page: &mut Page, shared: &Shared, view: &View) {
-    let columns = [
-        "shard",
-        "state",
+    let numbers = [
         "busy",
         "partitions",
         "connections",
@@ -211,13 +226,8 @@ fn shards(page: &mut Page, shared: &Shared, view: &View) {
         "delay p99",
         "delay max",
     ];
-    page.table("Shards", &columns);
+    page.table("Shards", &["shard", "state"], &numbers);
     let delays = shared.process.delays();
-    let busy = view
-        .points
-        .last()
-        .map(|it| it.busy.clone())
-        .unwrap_or_default();
     for told in &view.current.everything.shards {
         let index = usize::from(told.shard);
         page.push("<tr>");
@@ -226,23 +236,21 @@ fn shards(page: &mut Page, shared: &Shared, view: &View) {
             page.push("<td class=\"ill\">silent</td><td colspan=\"10\"></td></tr>");
             continue;
         };
-        let of = |name: &str| number(snapshot, name, None);
+        let of = |name: &str| grouped(number(snapshot, name, None));
         page.cell("up");
-        page.cell(
-            busy.get(index)
-                .map_or_else(|| "-".to_owned(), |it| percent(*it)),
-        );
-        page.cell(of("logan_partitions"));
-        page.cell(of("logan_connections"));
-        page.cell(of("logan_requests_in_flight"));
-        page.cell(waiting(snapshot));
-        page.cell(bytes_of(snapshot, "cache"));
-        page.cell(bytes_of(snapshot, "staging"));
+        let busy = view.points.last().and_then(|it| *it.busy.get(index)?);
+        page.number(busy.map_or_else(|| "-".to_owned(), percent));
+        page.number(of("logan_partitions"));
+        page.number(of("logan_connections"));
+        page.number(of("logan_requests_in_flight"));
+        page.number(grouped(waiting(snapshot)));
+        page.number(bytes_of(snapshot, "cache"));
+        page.number(bytes_of(snapshot, "staging"));
         match delays.get(index) {
             Some(delay) => {
-                page.cell(delay.stalls);
-                page.cell(format!("{:.1?}", delay.p99));
-                page.cell(format!("{:.1?}", delay.max));
+                page.number(grouped(delay.stalls));
+                page.number(format!("{:.1?}", delay.p99));
+                page.number(format!("{:.1?}", delay.max));
             }
             None => page.push("<td colspan=\"3\"></td>"),
         }
@@ -265,33 +273,34 @@ fn bytes_of(snapshot: &Snapshot, budget: &str) -> String {
 }
 
 fn hot_spots(page: &mut Page, view: &View) {
-    let columns = [
-        "topic",
-        "partition",
-        "shard",
-        "in",
-        "out",
-        "size",
-        "high watermark",
-    ];
-    page.table("Hot spots", &columns);
+    let numbers = ["partition", "shard", "in", "out", "size", "high watermark"];
+    page.table("Hot spots", &["topic"], &numbers);
     let hot = view.hot_partitions(ROWS_MAX);
     for (shard, row, bytes_in, bytes_out) in &hot {
         page.push("<tr>");
         page.cell(&row.topic);
-        page.cell(row.partition);
-        page.cell(shard);
-        page.cell(format!("{}/s", bytes(*bytes_in)));
-        page.cell(format!("{}/s", bytes(*bytes_out)));
-        page.cell(bytes(to_float(row.size_bytes)));
-        page.cell(row.high_watermark);
+        page.number(row.partition);
+        page.number(shard);
+        page.number(format!("{}/s", bytes(*bytes_in)));
+        page.number(format!("{}/s", bytes(*bytes_out)));
+        page.number(bytes(to_float(row.size_bytes)));
+        page.number(grouped(u64::try_from(row.high_watermark).unwrap_or(0)));
         page.push("</tr>");
     }
-    page.end_table("Nothing is written or read.", hot.is_empty());
+    let empty = if view.points.is_empty() {
+        "Rates are known in two seconds."
+    } else {
+        "Nothing is written or read."
+    };
+    page.end_table(empty, hot.is_empty());
 }
 
 fn groups(page: &mut Page, view: &View) {
-    page.table("Groups", &["group", "protocol", "state", "members", "lag"]);
+    page.table(
+        "Groups",
+        &["group", "protocol", "state"],
+        &["members", "lag"],
+    );
     let everything = &view.current.everything;
     let marks: HighWatermarks = everything.high_watermarks();
     let rows = everything.snapshots().flat_map(|(_, it)| &it.groups);
@@ -308,8 +317,8 @@ fn groups(page: &mut Page, view: &View) {
         page.cell(&row.group);
         page.cell(row.protocol);
         page.cell(row.state);
-        page.cell(row.members);
-        page.cell(lag);
+        page.number(row.members);
+        page.number(grouped(*lag));
         page.push("</tr>");
     }
     if left_out > 0 {
@@ -325,10 +334,24 @@ fn groups(page: &mut Page, view: &View) {
 fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours) {
+        (0, 0) if minutes == 0 => format!("{seconds} s"),
         (0, 0) => format!("{minutes} min {} s", seconds % 60),
         (0, _) => format!("{hours} h {minutes} min"),
         _ => format!("{days} d {hours} h"),
     }
+}
+
+/// A whole number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn percent(share: f64) -> String {
@@ -366,12 +389,19 @@ mod tests {
     }
 
     #[test]
+    fn large_numbers_can_be_read() {
+        let texts = [0, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(texts, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
     fn bytes_and_times_are_short() {
         assert_eq!(bytes(0.0), "0 B");
         assert_eq!(bytes(999.0), "999 B");
         assert_eq!(bytes(1000.0), "1.0 KiB");
         assert_eq!(bytes(1_048_576.0 * 250.0), "250 MiB");
         assert_eq!(bytes(f64::from(u32::MAX)), "4.0 GiB");
+        assert_eq!(duration(26), "26 s");
         assert_eq!(duration(61), "1 min 1 s");
         assert_eq!(duration(90_000), "1 d 1 h");
     }

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use super::{bytes, percent};
 use crate::moments::Point;
 
-/// The drawing area of a chart.
+/// The drawing area of a chart, with room for half a line's width around it.
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 60.0;
+const MARGIN: f64 = 1.0;
 
 /// Shards that have a line of their own in the chart of busy shares.
 const LINES_MAX: usize = 64;
@@ -35,7 +36,7 @@ pub(super) fn charts(to: &mut String, points: &[Point]) {
     let shards = points.last().map_or(0, |it| it.busy.len()).min(LINES_MAX);
     let of_shard = |shard: usize| {
         let busy = points.iter();
-        busy.map(|it| it.busy.get(shard).copied().unwrap_or(0.0))
+        busy.map(|it| it.busy.get(shard).copied().flatten().unwrap_or(0.0))
             .collect()
     };
     let busy: Vec<Vec<f64>> = (0..shards).map(of_shard).collect();
@@ -55,9 +56,11 @@ fn chart(
     let last = series.iter().filter_map(|it| it.last().copied());
     let last = last.fold(0.0, f64::max);
     let mut add = |what: std::fmt::Arguments<'_>| to.write_fmt(what).expect("text takes text");
-    let title_and_value = format!("<figcaption>{title} <b>{}</b></figcaption>", show(last));
+    let (now, most) = (show(last), show(highest));
+    let caption = format!("<figcaption>{title} <b>{now}</b> <i>most {most}</i></figcaption>");
+    let (width, height) = (WIDTH + 2.0 * MARGIN, HEIGHT + 2.0 * MARGIN);
     add(format_args!(
-        "<figure>{title_and_value}<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">"
+        "<figure>{caption}<svg viewBox=\"-{MARGIN} -{MARGIN} {width} {height}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{title}\">"
     ));
     for line in series {
         add(format_args!("<polyline points=\""));
@@ -90,7 +93,7 @@ mod tests {
             svg.contains("points=\"0.0,60.0 120.0,30.0 240.0,0.0 \""),
             "{svg}"
         );
-        assert!(svg.contains("X <b>10</b>"), "{svg}");
+        assert!(svg.contains("X <b>10</b> <i>most 10</i>"), "{svg}");
     }
 
     #[test]
