@@ -154,6 +154,7 @@ fn a_port_in_use_is_named() {
     for (key, value) in [
         ("listeners", format!("PLAINTEXT://{address}")),
         ("logan.metrics.listener", address.clone()),
+        ("logan.admin.listener", address.clone()),
     ] {
         let ended = launch.clone().with(key, value).fail();
         let said = ended.last_words();
@@ -179,6 +180,10 @@ fn a_file_that_is_none_is_named_before_anything_is_touched() {
         assert_eq!(ended.code(), 2, "{said}");
         assert!(said.contains(&named) && said.contains(reason), "{said}");
     }
+    // What even root cannot read.
+    let ended = Launch::of_file(directory.path()).fail();
+    assert_eq!(ended.code(), 2);
+    assert!(ended.last_words().contains("directory"), "{}", ended.log);
     // Who may read everything reads it all the same.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).expect("it is ours");
     if fs::read(&file).is_err() {
