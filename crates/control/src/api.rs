@@ -3,9 +3,10 @@
 //! Lives on the control thread. Long lists are cut at [`ITEMS_MAX`], and say so.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -114,6 +115,17 @@ struct Wanted {
     group: Option<String>,
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Wanted {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(wanted)) => Ok(wanted),
+            Err(error) => Err(problem(error.status(), &error.body_text())),
+        }
+    }
+}
+
 async fn topics(State(shared): State<Shared>) -> Response {
     let everything = shared.ask(TOPICS).await;
     let mut topics: std::collections::BTreeMap<&str, [u64; 6]> = std::collections::BTreeMap::new();
@@ -153,7 +165,7 @@ async fn topics(State(shared): State<Shared>) -> Response {
     answer(list("topics", topics.iter().map(topic)))
 }
 
-async fn partitions(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Response {
+async fn partitions(State(shared): State<Shared>, wanted: Wanted) -> Response {
     let everything = shared.ask(PARTITIONS).await;
     let rows = everything.snapshots().flat_map(|(shard, it)| {
         let rows = it.partitions.iter();
@@ -184,7 +196,7 @@ async fn partitions(State(shared): State<Shared>, Query(wanted): Query<Wanted>) 
     answer(list("partitions", rows.into_iter().map(partition)))
 }
 
-async fn groups(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Response {
+async fn groups(State(shared): State<Shared>, wanted: Wanted) -> Response {
     let everything = shared.ask(GROUPS).await;
     let marks = everything.high_watermarks();
     let is_wanted = |row: &&GroupRow| wanted.group.as_ref().is_none_or(|it| *it == row.group);

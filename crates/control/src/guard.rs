@@ -1,4 +1,5 @@
-//! Who may ask the admin listener for what.
+//! Who may ask the admin listener for what. A metrics listener that is bound to the loopback interface is guarded alike; one
+//! that others can reach tells what it has to whoever connects.
 //!
 //! It has no users: whoever reaches it may read. What a browser brings along must not count as reaching it:
 //! - A page from elsewhere that made its own name point here (DNS rebinding) asks with that name: `Host` must be an IP address,
@@ -11,8 +12,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -45,9 +46,16 @@ impl Access {
             Some(origin) => origin.to_str().ok().and_then(authority) != Some(host),
             None => false,
         };
-        let site = headers.get("sec-fetch-site").map(|it| it.as_bytes());
-        let is_cross_site = !matches!(site, None | Some(b"same-origin" | b"none"));
-        if is_foreign || is_cross_site {
+        let fetch = |name| headers.get(name).map(|it| it.as_bytes());
+        let is_cross_site = !matches!(
+            fetch("sec-fetch-site"),
+            None | Some(b"same-origin" | b"none")
+        );
+        // Somebody who follows a link sees the page; the one that has the link sees nothing of it.
+        let is_link = *method == Method::GET
+            && fetch("sec-fetch-mode") == Some(b"navigate")
+            && fetch("sec-fetch-dest") == Some(b"document");
+        if is_foreign || is_cross_site && !is_link {
             let message = "requests from pages of other sites are refused".to_owned();
             return Some((StatusCode::FORBIDDEN, message));
         }
@@ -58,8 +66,11 @@ impl Access {
             let message = "nothing can be changed here without logan.admin.token.file".to_owned();
             return Some((StatusCode::FORBIDDEN, message));
         };
-        let given = text(AUTHORIZATION).and_then(|it| it.strip_prefix("Bearer "));
-        if !given.is_some_and(|given| is_same(given.as_bytes(), token.as_bytes())) {
+        let given = text(AUTHORIZATION).and_then(|it| it.split_once(' '));
+        let is_given = given.is_some_and(|(scheme, given)| {
+            scheme.eq_ignore_ascii_case("bearer") && is_same(given.as_bytes(), token.as_bytes())
+        });
+        if !is_given {
             let message = "this needs the header \"Authorization: Bearer\" with the token of logan.admin.token.file".to_owned();
             return Some((StatusCode::UNAUTHORIZED, message));
         }
@@ -101,10 +112,14 @@ fn is_same(given: &[u8], token: &[u8]) -> bool {
 
 /// Lets a request through, or refuses it.
 pub(crate) async fn guard(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    match shared.access.refusal(request.method(), request.headers()) {
+    let mut response = match shared.access.refusal(request.method(), request.headers()) {
         Some((status, message)) => problem(status, &message).into_response(),
         None => next.run(request).await,
-    }
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 #[cfg(test)]
@@ -171,6 +186,17 @@ mod tests {
         assert_eq!(refused("sec-fetch-site", "none"), None);
         assert_eq!(refused("sec-fetch-site", "same-site"), forbidden);
         assert_eq!(refused("sec-fetch-site", "cross-site"), forbidden);
+        let followed = |method, dest| {
+            let link = [
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-mode", "navigate"),
+                ("sec-fetch-dest", dest),
+            ];
+            refusal(&method, &[&[host], &link[..]].concat())
+        };
+        assert_eq!(followed(Method::GET, "document"), None, "a link to it");
+        assert_eq!(followed(Method::GET, "iframe"), forbidden);
+        assert_eq!(followed(Method::POST, "document"), forbidden, "a form");
     }
 
     #[test]
@@ -183,6 +209,7 @@ mod tests {
         assert_eq!(with("Bearer a token of some length and more"), unauthorized);
         assert_eq!(with("Basic a token of some length"), unauthorized);
         assert_eq!(with("Bearer a token of some length"), None);
+        assert_eq!(with("bearer a token of some length"), None, "RFC 9110");
         let nobody = Access::default();
         let mut headers = HeaderMap::new();
         headers.insert(HOST, "localhost".parse().expect("a value"));

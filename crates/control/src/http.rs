@@ -80,9 +80,17 @@ pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
     (status, headers, body.to_string()).into_response()
 }
 
-/// What the metrics listener serves.
-pub(crate) fn metrics_routes(shared: Shared) -> Router {
-    machine_routes().fallback(unknown).with_state(shared)
+/// What the metrics listener serves. On the loopback interface only this machine can ask, so that a browser on it is the way
+/// by which others could.
+pub(crate) fn metrics_routes(shared: Shared, is_loopback: bool) -> Router {
+    let routes = machine_routes()
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed);
+    let routes = match is_loopback {
+        true => routes.layer(from_fn_with_state(shared.clone(), guard)),
+        false => routes,
+    };
+    routes.with_state(shared)
 }
 
 /// What the admin listener serves.
@@ -91,6 +99,7 @@ pub(crate) fn admin_routes(shared: Shared) -> Router {
         .merge(api::routes())
         .merge(page::routes())
         .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(shared.clone(), guard))
         .with_state(shared)
@@ -105,6 +114,11 @@ fn machine_routes() -> Router<Shared> {
 
 async fn unknown() -> Response {
     problem(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+async fn not_allowed() -> Response {
+    let detail = "this path has no such method: see /openapi.json of the admin listener";
+    problem(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
 async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {

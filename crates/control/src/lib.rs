@@ -260,11 +260,13 @@ async fn serve_all(setup: Setup, stopped: watch::Receiver<bool>) {
         access: setup.access,
         moments: Mutex::new(Moments::default()),
     });
+    let address = setup.metrics.as_ref().map(TcpListener::local_addr);
+    let is_metrics_loopback = address.is_some_and(|it| it.is_ok_and(|it| it.ip().is_loopback()));
     let listeners = [
         (
             "metrics",
             setup.metrics,
-            http::metrics_routes(shared.clone()),
+            http::metrics_routes(shared.clone(), is_metrics_loopback),
         ),
         ("admin", setup.admin, http::admin_routes(shared)),
     ];

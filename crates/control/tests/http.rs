@@ -301,7 +301,7 @@ fn who_asks_is_answered_while_others_are_silent_or_do_not_read() {
     let deaf: Vec<_> = (0..STRANGERS)
         .map(|_| {
             let mut stream = connect(address);
-            let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(50);
+            let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(50);
             // It may be closed for the next one meanwhile.
             let _ignored = stream.write_all(request.as_bytes());
             stream
@@ -393,7 +393,7 @@ fn live(stream: &mut TcpStream) -> String {
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("a time above zero");
-    let asked = stream.write_all(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n");
+    let asked = stream.write_all(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut response = Vec::new();
     let mut part = [0; 512];
     while asked.is_ok() && !response.ends_with(b"}") {
@@ -531,6 +531,45 @@ fn conforms(
         let name = name.as_str().expect("a name");
         assert!(object.contains_key(name), "{place}: {name} is missing");
     }
+}
+
+#[test]
+fn what_cannot_be_served_is_told_as_a_problem() {
+    let control = start(&[Some(5)]);
+    let admin = admin_address(&control);
+    let host = format!("Host: {admin}\r\n");
+    let asked = |what: &str, headers: &str| ask(admin, what, &format!("{host}{headers}"), "{}");
+    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    for (what, headers, status) in [
+        ("GET /api/v1/groups?group=a&group=b", "", "400"),
+        ("DELETE /api/v1/groups", &*token, "405"),
+        ("PUT /api/v1/log-levels", &*token, "415"),
+        ("GET /nothing", "", "404"),
+    ] {
+        let response = asked(what, headers);
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
+        );
+        assert!(
+            response.contains("content-type: application/problem+json\r\n"),
+            "{response}"
+        );
+        assert!(
+            response.contains("x-content-type-options: nosniff\r\n"),
+            "{response}"
+        );
+        assert_eq!(json(&response)["status"].to_string(), status);
+    }
+}
+
+#[test]
+fn metrics_on_the_loopback_interface_are_not_for_names_from_elsewhere() {
+    let control = start(&[Some(5)]);
+    let address = metrics_address(&control);
+    let of = |host: &str| ask(address, "GET /metrics", &format!("Host: {host}\r\n"), "");
+    assert!(of("localhost:9404").starts_with("HTTP/1.1 200 "));
+    assert!(of("evil.example:9404").starts_with("HTTP/1.1 421 "));
 }
 
 #[test]
