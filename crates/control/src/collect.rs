@@ -14,7 +14,7 @@ use crate::{ANSWER_TIME_MAX, Source};
 /// Whether a shard has answered in time.
 static SHARD_UP: Metric = Metric::gauge(
     "logan_shard_up",
-    "1 if the shard has told its numbers in time, else 0; its other metrics are missing then.",
+    "1 if the shard has told its numbers in time, else 0; its other metrics are missing then, and so is what is summed over the shards.",
 );
 
 /// What one shard has said; `None` when it did not in time.
@@ -57,6 +57,12 @@ impl Everything {
         told.filter_map(|it| Some((it.shard, it.snapshot.as_ref()?)))
     }
 
+    /// Whether a shard has not answered. What is summed over the shards is not told then: a counter that falls is one that
+    /// has begun anew, to Prometheus, and a gap is a gap.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.shards.iter().any(|it| it.snapshot.is_none())
+    }
+
     /// Whether there is no log directory that can be used, so that the broker has nothing to serve.
     pub(crate) fn has_no_directory(&self) -> bool {
         let values = |name| {
@@ -94,9 +100,10 @@ impl Everything {
     }
 
     /// Takes the samples of the shards, and those of the process, by metric in the order of names. Those of summed metrics
-    /// are added up over the shards; the others get the label `shard`.
+    /// are added up over the shards if all have answered; the others get the label `shard`.
     pub(crate) fn take_samples(&mut self, of_process: Vec<Sample>) -> Samples {
         let mut samples = of_process;
+        let is_partial = self.is_partial();
         let mut sums: BTreeMap<Key, Sample> = BTreeMap::new();
         for told in &mut self.shards {
             let of_shard = |sample: Sample| sample.with("shard", told.shard.to_string());
@@ -106,6 +113,9 @@ impl Everything {
             for sample in snapshot.into_iter().flat_map(|it| it.samples.drain(..)) {
                 if !sample.metric.is_summed {
                     samples.push(of_shard(sample));
+                    continue;
+                }
+                if is_partial {
                     continue;
                 }
                 let key = (sample.metric.name, sample.labels.clone());
@@ -181,30 +191,33 @@ mod tests {
     #[test]
     fn summed_metrics_are_added_up_and_others_told_by_shard() {
         let both = |open, errors| vec![OPEN.is(open), ERRORS.is(errors).with("api", "Fetch")];
-        let silent = Told {
+        let values = |samples: &Samples, name| -> Vec<String> {
+            let found = samples.iter().filter(|(metric, _)| metric.name == name);
+            let text = |it: &Sample| format!("{:?} {:?}", it.labels, it.value);
+            found.flat_map(|(_, it)| it.iter().map(text)).collect()
+        };
+        let open = [
+            "[(\"shard\", \"0\")] Count(1)",
+            "[(\"shard\", \"1\")] Count(2)",
+        ];
+        let shards = || vec![told(0, both(1, 5)), told(1, both(2, 6))];
+        let samples = Everything { shards: shards() }.take_samples(Vec::new());
+        assert_eq!(
+            values(&samples, "x_errors"),
+            ["[(\"api\", \"Fetch\")] Count(11)"]
+        );
+        assert_eq!(values(&samples, "x_open"), open);
+        let mut shards = shards();
+        shards.push(Told {
             shard: 2,
             snapshot: None,
-        };
-        let mut everything = Everything {
-            shards: vec![told(0, both(1, 5)), told(1, both(2, 6)), silent],
-        };
-        let samples = everything.take_samples(Vec::new());
-        let values = |name| {
-            let found = samples.iter().find(|(metric, _)| metric.name == name);
-            let (_, samples) = found.expect("it was told");
-            let text = |it: &Sample| format!("{:?} {:?}", it.labels, it.value);
-            samples.iter().map(text).collect::<Vec<_>>()
-        };
-        assert_eq!(values("x_errors"), ["[(\"api\", \"Fetch\")] Count(11)"]);
-        assert_eq!(
-            values("x_open"),
-            [
-                "[(\"shard\", \"0\")] Count(1)",
-                "[(\"shard\", \"1\")] Count(2)"
-            ]
-        );
-        assert_eq!(values("logan_shard_up").len(), 3);
-        assert!(values("logan_shard_up")[2].ends_with("Count(0)"));
+        });
+        let samples = Everything { shards }.take_samples(Vec::new());
+        assert_eq!(values(&samples, "x_errors"), [""; 0], "a part is no sum");
+        assert_eq!(values(&samples, "x_open"), open);
+        let up = values(&samples, "logan_shard_up");
+        assert_eq!(up.len(), 3);
+        assert!(up[2].ends_with("Count(0)"));
     }
 
     #[test]

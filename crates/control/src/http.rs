@@ -3,8 +3,10 @@
 //! Lives on the control thread. The metrics listener serves what machines ask for again and again; the admin listener serves
 //! that too, and beside it the JSON API and the status page, behind [`guard`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
@@ -39,11 +41,41 @@ pub(crate) struct Inner {
     pub(crate) series: Series,
     pub(crate) access: Access,
     pub(crate) moments: Mutex<Moments>,
+    /// The last document of each format, for as long as somebody is being sent it, and when the shards were asked for it.
+    pub(crate) documents: [Mutex<Option<(Instant, Weak<String>)>>; 2],
+}
+
+/// A document that several answers share.
+struct Whole(Arc<String>);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 impl Shared {
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    /// The metrics as of now. One document is made at a time, and all who ask meanwhile share the next one.
+    async fn document(&self, format: Format) -> Bytes {
+        let arrived = Instant::now();
+        let mut last = self.documents[format as usize].lock().await;
+        if let Some((began, text)) = &*last
+            && *began >= arrived
+            && let Some(text) = text.upgrade()
+        {
+            return Bytes::from_owner(Whole(text));
+        }
+        let began = Instant::now();
+        let everything = self.ask(self.series).await;
+        let of_process = self.process.samples();
+        let text = series::document(everything, of_process, self.series, format);
+        let text = Arc::new(text);
+        *last = Some((began, Arc::downgrade(&text)));
+        Bytes::from_owner(Whole(text))
     }
 
     /// Asks all shards. The high watermarks that lag is measured by come with the groups.
@@ -124,9 +156,7 @@ async fn not_allowed() -> Response {
 async fn metrics(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok());
     let format = Format::accepted(accept.unwrap_or_default());
-    let everything = shared.ask(shared.series).await;
-    let of_process = shared.process.samples();
-    let text = series::document(everything, of_process, shared.series, format);
+    let text = shared.document(format).await;
     ([(CONTENT_TYPE, format.content_type())], text).into_response()
 }
 

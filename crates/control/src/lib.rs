@@ -259,6 +259,7 @@ async fn serve_all(setup: Setup, stopped: watch::Receiver<bool>) {
         series: setup.series,
         access: setup.access,
         moments: Mutex::new(Moments::default()),
+        documents: Default::default(),
     });
     let address = setup.metrics.as_ref().map(TcpListener::local_addr);
     let is_metrics_loopback = address.is_some_and(|it| it.is_ok_and(|it| it.ip().is_loopback()));

@@ -10,6 +10,9 @@ use crate::text::{Document, Family, Format, Label};
 /// About how long a line is.
 const LINE_BYTES: usize = 96;
 
+/// The document's length from which on no topics, partitions and groups are added. Names are the clients' choice.
+const DOCUMENT_BYTES_MAX: usize = 64 << 20;
+
 /// A column of topics.
 type TopicColumn = (&'static Metric, fn(&TopicRow) -> u64);
 
@@ -85,7 +88,11 @@ static GROUP_OFFSET: Metric = Metric::gauge(
 );
 static ROWS_LEFT_OUT: Metric = Metric::gauge(
     "logan_metrics_rows_left_out",
-    "Groups and committed offsets that are not told since a shard has too many.",
+    "Groups and committed offsets that are not told, since a shard has too many or the group's name is longer than 256 bytes.",
+);
+static LINES_LEFT_OUT: Metric = Metric::gauge(
+    "logan_metrics_lines_left_out",
+    "Values of topics, partitions and groups that this document has no room for.",
 );
 
 /// The offset as a number that is shown; offsets are not negative.
@@ -101,7 +108,8 @@ pub(crate) fn document(
     format: Format,
 ) -> String {
     let samples = everything.take_samples(of_process);
-    let mut document = Document::new(format, bytes_expected(&everything));
+    let bytes_expected = bytes_expected(&everything);
+    let mut document = Document::new(format, bytes_expected, DOCUMENT_BYTES_MAX);
     for (metric, samples) in &samples {
         let mut family = document.metric(metric);
         for sample in samples {
@@ -119,6 +127,8 @@ pub(crate) fn document(
     if series.groups {
         groups(&mut document, &everything);
     }
+    let left_out = document.rows_left_out();
+    document.metric(&LINES_LEFT_OUT).count(&[], left_out);
     document.finish()
 }
 
@@ -131,8 +141,11 @@ fn bytes_expected(everything: &Everything) -> usize {
     (lines.sum::<usize>() + 1000) * LINE_BYTES
 }
 
-/// Those of all shards together: a topic's partitions move between them.
+/// Those of all shards together: a topic's partitions move between them. While one is silent there is no sum.
 fn topics(document: &mut Document, everything: &Everything) {
+    if everything.is_partial() {
+        return;
+    }
     let mut sums: std::collections::BTreeMap<&str, TopicRow> = std::collections::BTreeMap::new();
     for row in everything.snapshots().flat_map(|(_, it)| &it.topics) {
         match sums.get_mut(&*row.topic) {
@@ -148,7 +161,7 @@ fn topics(document: &mut Document, everything: &Everything) {
     for (metric, value) in &TOPIC_COLUMNS {
         let mut family = document.metric(metric);
         for (topic, row) in &sums {
-            family.count(&[("topic", Label::Text(topic))], value(row));
+            family.row(&[("topic", Label::Text(topic))], value(row));
         }
     }
 }
@@ -160,7 +173,7 @@ fn partitions(document: &mut Document, everything: &Everything) {
             ("partition", Label::Number(row.partition.into())),
             ("shard", Label::Number(shard.into())),
         ];
-        family.count(&labels, value);
+        family.row(&labels, value);
     };
     let rows = || {
         let snapshots = everything.snapshots();
@@ -187,7 +200,7 @@ fn groups(document: &mut Document, everything: &Everything) {
             ("protocol", Label::Text(row.protocol)),
             ("state", Label::Text(row.state)),
         ];
-        family.count(&labels, row.members);
+        family.row(&labels, row.members);
     }
     let marks = everything.high_watermarks();
     let mut put = |metric, value: &dyn Fn(&types::OffsetRow) -> Option<u64>| {
@@ -200,7 +213,7 @@ fn groups(document: &mut Document, everything: &Everything) {
                     ("partition", Label::Number(committed.partition.into())),
                 ];
                 if let Some(value) = value(committed) {
-                    family.count(&labels, value);
+                    family.row(&labels, value);
                 }
             }
         }

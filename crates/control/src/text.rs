@@ -51,6 +51,9 @@ pub(crate) enum Label<'a> {
 pub(crate) struct Document {
     format: Format,
     text: String,
+    /// From this length on rows are left out.
+    bytes_max: usize,
+    rows_left_out: u64,
 }
 
 /// The samples of one metric.
@@ -61,12 +64,19 @@ pub(crate) struct Family<'a> {
 }
 
 impl Document {
-    /// An empty one, with room for as much as is expected.
-    pub(crate) fn new(format: Format, bytes_expected: usize) -> Self {
+    /// An empty one, with room for as much as is expected, which takes rows up to a length.
+    pub(crate) fn new(format: Format, bytes_expected: usize, bytes_max: usize) -> Self {
         Self {
             format,
-            text: String::with_capacity(bytes_expected),
+            text: String::with_capacity(bytes_expected.min(bytes_max)),
+            bytes_max,
+            rows_left_out: 0,
         }
+    }
+
+    /// How many rows did not fit.
+    pub(crate) fn rows_left_out(&self) -> u64 {
+        self.rows_left_out
     }
 
     /// Describes a metric.
@@ -123,6 +133,15 @@ impl Family<'_> {
     pub(crate) fn count(&mut self, labels: &[(&str, Label<'_>)], count: u64) {
         self.begin(self.suffix(), labels, None);
         self.document.push(format_args!(" {count}\n"));
+    }
+
+    /// Writes a number of one of many rows, if there is room for it.
+    pub(crate) fn row(&mut self, labels: &[(&str, Label<'_>)], count: u64) {
+        if self.document.text.len() < self.document.bytes_max {
+            self.count(labels, count);
+        } else {
+            self.document.rows_left_out += 1;
+        }
     }
 
     fn suffix(&self) -> &'static str {
@@ -199,7 +218,7 @@ mod tests {
     static BUSY: Metric = Metric::counter("x_busy_seconds", "Busy.");
 
     fn document(format: Format) -> String {
-        let mut document = Document::new(format, 0);
+        let mut document = Document::new(format, 0, usize::MAX);
         let mut family = document.metric(&BYTES);
         family.count(&[("shard", Label::Number(0))], 7);
         let mut family = document.metric(&OPEN);
@@ -246,7 +265,7 @@ x_busy_seconds_total 1.5
         histogram.note(Duration::from_millis(1));
         histogram.note(Duration::from_millis(2));
         histogram.note(Duration::from_secs(60));
-        let mut document = Document::new(Format::OpenMetrics, 0);
+        let mut document = Document::new(Format::OpenMetrics, 0, usize::MAX);
         let value = Value::Distribution(Box::new(histogram.distribution()));
         let mut family = document.metric(&TIMES);
         family.value(&[("api", Label::Text("Fetch"))], &value);
@@ -270,5 +289,19 @@ x_busy_seconds_total 1.5
         assert_eq!(Format::accepted(prometheus), Format::OpenMetrics);
         assert_eq!(Format::accepted("*/*"), Format::Prometheus);
         assert_eq!(Format::accepted(""), Format::Prometheus);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_counted() {
+        let mut document = Document::new(Format::Prometheus, 0, 200);
+        let mut family = document.metric(&OPEN);
+        for row in 0..100 {
+            family.row(&[("row", Label::Number(row))], 1);
+        }
+        let left_out = document.rows_left_out();
+        assert!((80..100).contains(&left_out), "{left_out}");
+        let text = document.finish();
+        assert_eq!(text.lines().count() as u64, 2 + 100 - left_out);
+        assert!(text.len() < 240, "{}", text.len());
     }
 }

@@ -59,15 +59,18 @@ impl Source for Slow {
 }
 
 /// A shard that has just these numbers.
-struct Telling(Vec<Sample>);
+struct Telling {
+    shard: u16,
+    samples: Vec<Sample>,
+}
 
 impl Source for Telling {
     fn shard(&self) -> u16 {
-        0
+        self.shard
     }
 
     fn ask(&self, _: Series) -> Answer {
-        let samples = self.0.clone();
+        let samples = self.samples.clone();
         Box::pin(async move {
             Some(Snapshot {
                 samples,
@@ -277,6 +280,63 @@ fn metrics_of_all_shards_are_told_apart() {
 }
 
 #[test]
+fn what_is_summed_is_left_out_while_a_shard_is_silent() {
+    static SUM: Metric = Metric::counter("x_sum", "A sum.").summed();
+    let telling = |shard| -> Box<dyn Source> {
+        let samples = vec![SUM.is(7)];
+        Box::new(Telling { shard, samples })
+    };
+    let silent = Box::new(Shard {
+        number: 1,
+        bytes: None,
+    });
+    let start = |sources| start_with(sources, Phase::Ready, Duration::ZERO, Series::ALL);
+    let whole = start(vec![telling(0), telling(1)]);
+    let response = get(metrics_address(&whole), "/metrics");
+    assert!(response.contains("x_sum_total 14\n"), "{response}");
+    let partial = start(vec![telling(0), silent]);
+    let response = get(metrics_address(&partial), "/metrics");
+    assert!(
+        response.contains("logan_shard_up{shard=\"1\"} 0\n"),
+        "{response}"
+    );
+    assert!(
+        !response.contains("x_sum_total"),
+        "a reset, to Prometheus: {response}"
+    );
+}
+
+#[test]
+fn those_who_ask_at_the_same_time_get_a_whole_document_each() {
+    const SCRAPERS: usize = 6;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let gate = Arc::new(Semaphore::new(0));
+    let source = Slow {
+        asked: Arc::clone(&asked),
+        gate: Arc::clone(&gate),
+    };
+    let control = start_with(
+        vec![Box::new(source)],
+        Phase::Ready,
+        Duration::ZERO,
+        Series::ALL,
+    );
+    let address = metrics_address(&control);
+    let scrapers: Vec<_> = (0..SCRAPERS)
+        .map(|_| std::thread::spawn(move || get(address, "/metrics")))
+        .collect();
+    while asked.load(Ordering::Relaxed) == 0 {
+        std::thread::yield_now();
+    }
+    gate.add_permits(1000);
+    for scraper in scrapers {
+        let response = scraper.join().expect("a scraper");
+        assert!(response.ends_with("# EOF\n"), "{response}");
+    }
+    assert!(asked.load(Ordering::Relaxed) <= SCRAPERS);
+}
+
+#[test]
 fn a_shard_that_hangs_is_told_of_and_hides_no_other() {
     let control = start(&[None, Some(7)]);
     let began = Instant::now();
@@ -368,7 +428,7 @@ fn what_does_not_work_is_told_and_without_any_directory_nothing_is_ready() {
         let samples = online.map(|it| ONLINE.is(it).with("directory", "/d".to_owned()));
         let mut samples = samples.to_vec();
         samples.extend([FENCED.is(3), METADATA.is(1)]);
-        let source: Box<dyn Source> = Box::new(Telling(samples));
+        let source: Box<dyn Source> = Box::new(Telling { shard: 0, samples });
         start_with(vec![source], Phase::Ready, Duration::ZERO, Series::ALL)
     };
     let control = directories([0, 1]);

@@ -14,8 +14,11 @@ use crate::slice::Steps;
 /// Committed offsets and groups that one answer has, together. Clients can make up any number of either.
 const ROWS_MAX: usize = 50_000;
 
+/// The longest name of a group that is told. Kafka allows 32,767 bytes; each offset would repeat them.
+const NAME_BYTES_MAX: usize = 256;
+
 impl<I: Io> Shard<I> {
-    /// The groups, and how many of them and their offsets did not fit.
+    /// The groups, and how many of them and their offsets did not fit, or have too long a name.
     pub(crate) async fn group_rows(&self) -> (Vec<GroupRow>, u64) {
         let mut rows: Vec<GroupRow> = Vec::new();
         let mut room = ROWS_MAX;
@@ -27,7 +30,10 @@ impl<I: Io> Shard<I> {
                 steps.look().await;
                 let size = 1 + facts.offsets.iter().map(|(_, it)| it.len()).sum::<usize>();
                 after = Some(facts.id.clone());
-                let Some(rest) = room.checked_sub(size) else {
+                let room_left = room
+                    .checked_sub(size)
+                    .filter(|_| facts.id.len() <= NAME_BYTES_MAX);
+                let Some(rest) = room_left else {
                     left_out += size as u64;
                     continue;
                 };
