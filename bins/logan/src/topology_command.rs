@@ -26,6 +26,13 @@ pub(crate) fn run(args: &TopologyArgs) -> ExitCode {
 fn show(args: &TopologyArgs, output: &Output) -> Result<(), Failure> {
     let config = configure(&Written::new(&args.written))?;
     let root = args.root.as_ref().map_or_else(Root::system, Root::at);
+    if !root.has("sys") && !root.has("proc") {
+        let problem = format!("{} has neither sys nor proc", root.locate("").display());
+        return Err(Failure::usage(
+            problem,
+            "--root is a copy of a machine's files",
+        ));
+    }
     let cores = Cores::plan(&config, &root).map_err(|error| {
         Failure::usage(
             format!("{error:#}"),

@@ -23,6 +23,8 @@ pub struct Machine {
     pub nodes: BTreeMap<usize, Node>,
     /// The CPUs that are online and that the process may use, by its affinity mask, which cpusets narrow too.
     pub allowed: BTreeSet<usize>,
+    /// The nodes whose memory the process may use, by its cpuset; `None` where the kernel does not say.
+    pub allowed_memory: Option<BTreeSet<usize>>,
     /// Further limits.
     pub cgroup: Cgroup,
     /// The memory.
@@ -62,10 +64,12 @@ impl Machine {
     #[must_use]
     pub fn read(root: &Root) -> Self {
         let status = root.text("proc/self/status").unwrap_or_default();
-        let mask = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-            .and_then(cpu_list::parse);
+        let list = |name| {
+            let mut lines = status.lines();
+            let list = lines.find_map(|line| line.strip_prefix(name));
+            list.and_then(cpu_list::parse)
+        };
+        let mask = list("Cpus_allowed_list:");
         let nodes = root.numbered(NODES, "node");
         let cpus = read_cpus(root, &nodes, mask.as_ref());
         let online = cpus.iter().filter(|(_, cpu)| cpu.is_online);
@@ -75,6 +79,7 @@ impl Machine {
         Self {
             model: value(&info, "model name").map(str::to_owned),
             allowed: allowed.collect(),
+            allowed_memory: list("Mems_allowed_list:").filter(|nodes| !nodes.is_empty()),
             cpus,
             nodes: nodes
                 .into_iter()
@@ -112,12 +117,14 @@ impl Machine {
         self.cpus.get(&cpu).map(|cpu| cpu.node)
     }
 
-    /// The nodes that have memory; where there are several, it matters whose memory a thread uses.
+    /// The nodes that have memory which the process may use; where there are several, it matters whose memory a thread uses.
     #[must_use]
     pub fn memory_nodes(&self) -> Vec<usize> {
         let nodes = self.nodes.iter();
         let with_memory = nodes.filter(|(_, node)| node.memory_bytes.is_none_or(|bytes| bytes > 0));
-        with_memory.map(|(number, _)| *number).collect()
+        let allowed = self.allowed_memory.as_ref();
+        let usable = with_memory.filter(|(it, _)| allowed.is_none_or(|nodes| nodes.contains(it)));
+        usable.map(|(number, _)| *number).collect()
     }
 }
 

@@ -200,16 +200,16 @@ impl<'a> Draft<'a> {
         }
         if let Some(paid) = self.scarce_cpus(cores.len()) {
             self.say(format!(
-                "a CPU quota of {} leaves less time than {} cores have: {} that are pinned nowhere, as other containers would choose the same cores",
+                "a CPU quota of {} leaves less time than {} have: {}, pinned nowhere, as other containers would choose the same cores",
                 self.quota_text(),
-                cores.len(),
-                shards(paid)
+                counted(cores.len(), "core"),
+                counted(paid, "shard")
             ));
             return vec![None; paid];
         }
         self.say(format!(
-            "shard.cores=auto: one shard for each of {} physical cores",
-            cores.len()
+            "shard.cores=auto: one shard for each of {}",
+            counted(cores.len(), "physical core")
         ));
         cores.into_iter().map(Some).collect()
     }
@@ -217,14 +217,12 @@ impl<'a> Draft<'a> {
     fn count(&mut self, count: usize) -> Vec<Option<usize>> {
         let order = self.node_order_of_data();
         let cores = self.cores(&order);
-        if let Some(paid) = self.scarce_cpus(cores.len()) {
+        if self.scarce_cpus(cores.len()).is_some() {
             self.say(format!(
                 "shard.cores={count}: pinned nowhere, since there is a CPU quota of {}",
                 self.quota_text()
             ));
-            if count > paid {
-                self.say("there are more shards than the quota pays for: they wait for each other");
-            }
+            self.warn_of_quota(count);
             return vec![None; count];
         }
         let siblings = self.siblings(&cores, &order);
@@ -258,6 +256,7 @@ impl<'a> Draft<'a> {
             "shard.cores names the CPUs {}",
             cpu_list::format(cpus)
         ));
+        self.warn_of_quota(cpus.len());
         let cores = cpus.iter().filter_map(|cpu| self.machine.cpus.get(cpu));
         let cores: BTreeSet<usize> = cores.map(|cpu| cpu.core).collect();
         if cores.len() < cpus.len() {
@@ -314,10 +313,11 @@ impl<'a> Draft<'a> {
         }
         let cores = self.cores(nodes);
         self.say(format!(
-            "shard.cores names nodes: one shard for each of {} physical cores of {}",
-            cores.len(),
+            "shard.cores names nodes: one shard for each of {} of {}",
+            counted(cores.len(), "physical core"),
             cpu_list::format(nodes)
         ));
+        self.warn_of_quota(cores.len());
         Ok(cores.into_iter().map(Some).collect())
     }
 
@@ -368,6 +368,16 @@ impl<'a> Draft<'a> {
         let quota = self.machine.cgroup.quota_millicpus?;
         let paid = usize::try_from(quota / MILLICPUS_PER_CPU).unwrap_or(usize::MAX);
         (paid < cores).then_some(paid.max(1))
+    }
+
+    /// Says so where a quota pays for fewer shards than there are.
+    fn warn_of_quota(&mut self, shards: usize) {
+        if self.scarce_cpus(shards).is_some() {
+            self.say(format!(
+                "there are more shards than the quota pays for, {}: they wait for each other",
+                self.quota_text()
+            ));
+        }
     }
 
     fn quota_text(&self) -> String {
@@ -449,9 +459,9 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn shards(count: usize) -> String {
+fn counted(count: usize, noun: &str) -> String {
     match count {
-        1 => "1 shard".to_owned(),
-        _ => format!("{count} shards"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
     }
 }

@@ -132,6 +132,10 @@ fn two_sockets_have_their_second_threads_beside_the_shards() {
     assert_eq!(seats(&plan), pinned(0..64));
     assert_eq!(plan.shards[0].memory_node, Some(0));
     assert_eq!(plan.shards[63].memory_node, Some(1));
+    let mut narrow = shape.machine;
+    narrow.allowed_memory = Some([0].into());
+    let plan = Plan::new(&Choice::Auto, &narrow, &[]).expect("a plan");
+    assert!(plan.shards.iter().all(|seat| seat.memory_node.is_none()));
     assert_eq!(plan.beside, Vec::from_iter(64..128));
     assert_eq!(
         plan.router,
@@ -287,6 +291,8 @@ fn a_quota_pays_for_so_many_shards_which_are_pinned_nowhere() {
         seats(&shape.plan(&Choice::Cpus(vec![0, 1]))),
         pinned([0, 1])
     );
+    let named = shape.plan(&Choice::Cpus(vec![0, 1, 2, 3]));
+    assert!(says(&named.reasons, "more shards than the quota pays for"));
     let mut tiny = shape.machine;
     tiny.cgroup.quota_millicpus = Some(250);
     let plan = Plan::new(&Choice::Auto, &tiny, &[]).expect("a plan");
