@@ -24,7 +24,8 @@ pub(crate) struct TuneOptions {
     /// These tuners only
     #[arg(value_name = "TUNER")]
     pub(crate) tuners: Vec<String>,
-    /// The broker's file, which says where its data lies and which cores have shards; without it /var/lib/logan and auto
+    /// The broker's file, which says where its data lies and which cores have shards; without it /var/lib/logan and auto.
+    /// LOGAN_* variables count above it, as for the broker
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Look at (and change) the `sys` and `proc` below this directory instead of this machine's

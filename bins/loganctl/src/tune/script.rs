@@ -19,10 +19,11 @@ pub(super) fn script(findings: &[Finding], root: &Path) -> String {
         }
         if !finding.why.is_empty() {
             let (subject, now, wanted) = (&finding.subject, &finding.now, &finding.wanted);
-            let _infallible = writeln!(text, "# {subject}: {now}; wanted: {wanted}");
+            let reason = format!("{subject}: {now}; wanted: {wanted}");
+            let _infallible = writeln!(text, "# {}", on_one_line(&reason));
         }
         if let Some(by_hand) = &finding.by_hand {
-            let _infallible = writeln!(text, "# by hand: {by_hand}");
+            let _infallible = writeln!(text, "# by hand: {}", on_one_line(by_hand));
         }
         for change in &finding.changes {
             let _infallible = writeln!(text, "{}", line(change, root));
@@ -32,6 +33,18 @@ pub(super) fn script(findings: &[Finding], root: &Path) -> String {
         text += "\n# Nothing has to be changed.\n";
     }
     text
+}
+
+/// A comment's text. What files say and directories are called must not become commands.
+fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_control() {
+            true => line.extend(letter.escape_default()),
+            false => line.push(letter),
+        }
+    }
+    line
 }
 
 /// The change as a command.
@@ -61,7 +74,21 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use std::path::Path;
+
+    use super::super::finding::Finding;
+    use super::{quoted, script};
+
+    #[test]
+    fn what_files_say_never_becomes_a_command() {
+        let finding =
+            Finding::fine("a\nrm -rf b", "now\rtouch c").change("w\ntouch d", vec![], "Why.");
+        let text = script(&[finding], Path::new("/"));
+        let commands = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        assert_eq!(Vec::from_iter(commands), ["set -eu"], "{text}");
+    }
 
     #[test]
     fn words_are_quoted_when_they_have_to_be() {

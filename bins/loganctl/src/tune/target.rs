@@ -1,12 +1,13 @@
 //! What is tuned: a machine, the plan of the broker that runs on it, and its log directories.
 
-use std::path::PathBuf;
-
 use command_line::Failure;
 use config::{BrokerConfig, ShardCores, Sources};
 use topology::{Choice, DataDirectory, Disk, Machine, Plan, Root};
 
 use crate::cli::TuneOptions;
+
+/// What the package configures, as far as it concerns tuners.
+const OF_PACKAGE: &str = "log.dirs=/var/lib/logan";
 
 /// Everything that tuners look at.
 #[derive(Debug)]
@@ -26,21 +27,35 @@ impl Target {
                 "`logan config check FILE` says everything that is wrong with a file",
             )
         };
-        let (directories, cores) = match &options.config {
-            None => (vec![PathBuf::from("/var/lib/logan")], ShardCores::Auto),
+        let (name, text) = match &options.config {
+            None => ("the package".to_owned(), OF_PACKAGE.to_owned()),
             Some(file) => {
                 let text = config::read_text(file).map_err(wrong)?;
-                let sources = Sources::from_text(&file.display().to_string(), &text);
-                let config = sources.and_then(|it| BrokerConfig::from_sources(&it));
-                let config = config.map_err(wrong)?;
-                (config.log_dirs, config.values.shard_cores)
+                (file.display().to_string(), text)
             }
         };
+        let mut sources = Sources::from_text(&name, &text).map_err(wrong)?;
+        // The broker hears it, too.
+        sources
+            .add_environment(std::env::vars_os())
+            .map_err(wrong)?;
+        let config = BrokerConfig::from_sources(&sources).map_err(wrong)?;
+        let (directories, cores) = (config.log_dirs, config.values.shard_cores);
         let root = Root::at(&options.root);
+        if !root.has("sys") && !root.has("proc") {
+            let problem = format!("{} has neither sys nor proc", options.root.display());
+            return Err(Failure::usage(
+                problem,
+                "--root is a machine's, or a copy of its files",
+            ));
+        }
         let machine = Machine::read(&root);
         let data: Vec<_> = directories
             .iter()
-            .map(|path| DataDirectory::find(&root, path))
+            .map(|path| match std::path::absolute(path) {
+                Ok(path) if root.is_system() => DataDirectory::find(&root, &path),
+                _ => DataDirectory::find(&root, path),
+            })
             .collect();
         let choice = match cores {
             ShardCores::Auto => Choice::Auto,
