@@ -13,6 +13,7 @@ use topology::Root;
 use crate::EXIT_CODE_USAGE;
 use crate::args::{Args, ConfigCommand, WrittenArgs};
 use crate::cores::Cores;
+use crate::metrics;
 use crate::written::Written;
 
 /// Carries out a command.
@@ -132,8 +133,10 @@ fn examine(sources: &Sources, is_strict: bool) -> Findings {
     let (mut findings, warnings) = match config {
         Ok(config) => {
             let mut findings = Findings::default();
-            // Another machine may have other cores: this one's say nothing for sure.
-            if let Err(problem) = Cores::plan(&config, &Root::system()) {
+            // Another machine may have other cores and files: this one's say nothing for sure.
+            let cores = Cores::plan(&config, &Root::system()).err();
+            let token = metrics::token(config.values.logan_admin_token_file.as_deref()).err();
+            for problem in cores.into_iter().chain(token) {
                 let problem = format!("{problem:#}").replace('\n', "; ");
                 findings
                     .warnings
@@ -208,7 +211,10 @@ fn print(written: &Written, chosen: &Chosen<'_>, output: &Output) -> Result<(), 
     {
         return Err(Failure::NotFound {
             problem: format!("there is no key {unknown}"),
-            advice: "`logan config docs` explains every key".to_owned(),
+            advice: match config::nearest(unknown) {
+                Some(nearest) => format!("did you mean {nearest}?"),
+                None => "`logan config docs` explains every key".to_owned(),
+            },
         });
     }
     let is_chosen = |key: &&Effective| {

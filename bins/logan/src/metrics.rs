@@ -90,7 +90,11 @@ fn listen(key: &str, address: Option<&str>) -> Result<Option<TcpListener>> {
     Ok(Some(listener))
 }
 
-fn token(path: Option<&str>) -> Result<Option<String>> {
+/// What the token file holds.
+///
+/// # Errors
+/// When it cannot be read, or holds no token.
+pub(crate) fn token(path: Option<&str>) -> Result<Option<String>> {
     let Some(path) = path else {
         return Ok(None);
     };

@@ -73,9 +73,10 @@ impl BrokerConfig {
         hosts: Hosts<'_>,
     ) -> Result<Self, ConfigError> {
         let settings = dynamic.over(&written);
-        let parsed = parse_all(&settings)?;
+        let (parsed, invalid) = parse_all(&settings);
         let values = BrokerValues::from_values(&parsed);
-        let resolved = Resolved::of(&values, &settings, hosts).map_err(ConfigError::Invalid)?;
+        let resolved = Resolved::of(&values, &settings, hosts, invalid);
+        let resolved = resolved.map_err(ConfigError::Invalid)?;
         Ok(Self {
             node_id: NodeId(values.node_id),
             listeners: resolved.listeners,
@@ -189,8 +190,8 @@ fn adopt_broker_id(settings: &mut BTreeMap<String, Setting>) {
     }
 }
 
-/// The values of all keys in the order of the table.
-fn parse_all(settings: &BTreeMap<String, Setting>) -> Result<Vec<Value>, ConfigError> {
+/// The values of all keys in the order of the table, and what is wrong with those that are defaults for that reason.
+fn parse_all(settings: &BTreeMap<String, Setting>) -> (Vec<Value>, Vec<InvalidValue>) {
     let mut invalid = Vec::new();
     let mut parse = |definition: &Definition| {
         let Some(setting) = settings.get(definition.name) else {
@@ -206,11 +207,7 @@ fn parse_all(settings: &BTreeMap<String, Setting>) -> Result<Vec<Value>, ConfigE
         })
     };
     let values = BROKER_DEFINITIONS.iter().map(&mut parse).collect();
-    if invalid.is_empty() {
-        Ok(values)
-    } else {
-        Err(ConfigError::Invalid(invalid))
-    }
+    (values, invalid)
 }
 
 /// What several keys say together.
@@ -225,21 +222,23 @@ impl Resolved {
         values: &BrokerValues,
         settings: &BTreeMap<String, Setting>,
         hosts: Hosts<'_>,
+        invalid: Vec<InvalidValue>,
     ) -> Result<Self, Vec<InvalidValue>> {
         let located = |fault: Fault| locate(fault, settings);
-        let mut faults: Vec<InvalidValue> = cross_checks(values, settings)
-            .into_iter()
-            .map(located)
-            .collect();
-        let listeners = listener::resolve(values).map_err(|fault| faults.push(located(fault)));
-        let overrides =
-            connection_overrides(values, hosts).map_err(|fault| faults.push(located(fault)));
-        let defaults = TopicDefaults::from_settings(settings).map_err(|fault| {
-            // The key's own fault says it better.
+        let mut faults = invalid;
+        if faults.is_empty() {
+            // Held against a value that is not the one that was meant, another could seem wrong.
+            faults.extend(cross_checks(values, settings).into_iter().map(located));
+        }
+        // The key's own fault says it better.
+        let mut add = |fault: InvalidValue| {
             if faults.iter().all(|known| known.key != fault.key) {
                 faults.push(fault);
             }
-        });
+        };
+        let listeners = listener::resolve(values).map_err(|fault| add(located(fault)));
+        let overrides = connection_overrides(values, hosts).map_err(|fault| add(located(fault)));
+        let defaults = TopicDefaults::from_settings(settings).map_err(&mut add);
         match (listeners, overrides, defaults) {
             (Ok(listeners), Ok(connections_per_ip), Ok(topic_defaults)) if faults.is_empty() => {
                 Ok(Self {

@@ -10,8 +10,7 @@ use crate::definition::{at_least, between, keys};
 use crate::kinds::{
     CLEANUP_POLICIES, COMPRESSION_TYPES, CleanupPolicy, CompressionType, DURABILITIES, Durability,
     GROUP_MIGRATIONS, GroupMigration, PRODUCE_VALIDATIONS, ProduceValidation, SHARD_ADVERTISE,
-    ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address,
-    check_address_or_port,
+    ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address_or_port,
 };
 
 /// What metrics may have series for.
@@ -195,8 +194,8 @@ keys! {
         [], "The messages from other shards that one shard's inbox holds. Where it is not set, many shards make it larger: half as much again as their credits need.";
     "logan.inbox.credits" => logan_inbox_credits: i32 = Some("64"), between(1, 65_536), Restart, Honoured,
         [], "The requests that one shard may have open at another; the inbox must hold those of all shards.";
-    "logan.metrics.listener" => logan_metrics_listener: Option<String> = None, Custom(check_address), Restart, Honoured,
-        [], "Where `GET /metrics`, `/live` and `/ready` are answered, as an IP address and a port such as 127.0.0.1:9404; nowhere where it is not set. There is no authentication.";
+    "logan.metrics.listener" => logan_metrics_listener: Option<String> = None, Custom(check_address_or_port), Restart, Honoured,
+        [], "Where `GET /metrics`, `/live` and `/ready` are answered, as an IP address and a port such as 127.0.0.1:9404, or a port alone, which is one of 127.0.0.1; nowhere where it is not set. There is no authentication.";
     "logan.metrics.series" => logan_metrics_series: Vec<String> = Some("topics,partitions,groups"), ListOf(METRICS_SERIES), Restart, Honoured,
         [], "What the metrics have series for: each of the topics, partitions and groups (members, and the lag of each partition). With very many of something it can be left out.";
     "logan.produce.validation" => logan_produce_validation: ProduceValidation = Some("full"), OneOf(PRODUCE_VALIDATIONS), Dynamic, Honoured,

@@ -236,7 +236,7 @@ pub(crate) fn check_throttled_replicas(value: &Value) -> Result<(), String> {
 }
 
 /// The validator of addresses of this machine that need no name.
-pub(crate) fn check_address(value: &Value) -> Result<(), String> {
+fn check_address(value: &Value) -> Result<(), String> {
     let Value::Text(text) = value else {
         return Ok(());
     };
@@ -251,7 +251,8 @@ pub(crate) fn check_address_or_port(value: &Value) -> Result<(), String> {
     match value {
         Value::Text(text) if text.parse::<u16>().is_ok() => Ok(()),
         other => check_address(other).map_err(|_narrower| {
-            "must be an IP address and a port such as 127.0.0.1:9644, or a port".to_owned()
+            "must be an IP address and a port such as 127.0.0.1:9644, or a port of 127.0.0.1 alone"
+                .to_owned()
         }),
     }
 }

@@ -179,8 +179,9 @@ pub(crate) fn is_dynamic_in_kafka(key: &str) -> Option<bool> {
     })
 }
 
-/// The key that was perhaps meant.
-pub(crate) fn nearest(key: &str) -> Option<&'static str> {
+/// The broker key that was perhaps meant by a name that is none.
+#[must_use]
+pub fn nearest(key: &str) -> Option<&'static str> {
     let names = BROKER_DEFINITIONS
         .iter()
         .map(|definition| definition.name)
@@ -196,9 +197,16 @@ pub(crate) fn nearest_of<T: AsRef<str>>(
     if name.len() > NAME_LEN_MAX {
         return None;
     }
+    // Names of variables are upper case as a whole; of keys it is a mistake.
+    let lower = name.to_ascii_lowercase();
     let (distance, nearest) = names
         .into_iter()
-        .map(|known| (distance(name, known.as_ref()), known))
+        .map(|known| {
+            (
+                distance(&lower, &known.as_ref().to_ascii_lowercase()),
+                known,
+            )
+        })
         .min_by_key(|(distance, _)| *distance)?;
     (distance <= DISTANCE_MAX && distance < name.chars().count()).then_some(nearest)
 }

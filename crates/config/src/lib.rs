@@ -43,6 +43,7 @@ pub use kinds::{
     ShardAdvertise, ShardCores, TimestampType,
 };
 pub use known::Warning;
+pub use known::nearest;
 pub use listener::{Endpoint, Listener};
 pub use reference::reference;
 pub use reload::{Change, Reloaded};

@@ -188,6 +188,18 @@ fn the_default_inbox_holds_the_requests_of_any_number_of_shards() {
 }
 
 #[test]
+fn a_value_of_the_wrong_type_hides_no_other_fault() {
+    let told = fault("num.partitions=abc\nlisteners=FOO\nlog.roll.ms=0");
+    for key in ["num.partitions", "listeners", "log.roll.ms"] {
+        assert_eq!(
+            told.matches(&format!("configuration {key}:")).count(),
+            1,
+            "{key}: {told}"
+        );
+    }
+}
+
+#[test]
 fn all_faults_are_told_at_once() {
     assert_eq!(
         fault("num.partitions=0\nfetch.max.bytes=1").lines().count(),
