@@ -41,8 +41,15 @@ pub(crate) struct Inner {
     pub(crate) series: Series,
     pub(crate) access: Access,
     pub(crate) moments: Mutex<Moments>,
-    /// The last document of each format, for as long as somebody is being sent it, and when the shards were asked for it.
-    pub(crate) documents: [Mutex<Option<(Instant, Weak<String>)>>; 2],
+    /// The last document of each format.
+    pub(crate) documents: [Mutex<Option<Made>>; 2],
+}
+
+/// A document, for as long as somebody is being sent it.
+pub(crate) struct Made {
+    /// When the shards were asked.
+    began: Instant,
+    text: Weak<String>,
 }
 
 /// A document that several answers share.
@@ -63,9 +70,9 @@ impl Shared {
     async fn document(&self, format: Format) -> Bytes {
         let arrived = Instant::now();
         let mut last = self.documents[format as usize].lock().await;
-        if let Some((began, text)) = &*last
-            && *began >= arrived
-            && let Some(text) = text.upgrade()
+        if let Some(made) = &*last
+            && made.began >= arrived
+            && let Some(text) = made.text.upgrade()
         {
             return Bytes::from_owner(Whole(text));
         }
@@ -74,7 +81,10 @@ impl Shared {
         let of_process = self.process.samples();
         let text = series::document(everything, of_process, self.series, format);
         let text = Arc::new(text);
-        *last = Some((began, Arc::downgrade(&text)));
+        *last = Some(Made {
+            began,
+            text: Arc::downgrade(&text),
+        });
         Bytes::from_owner(Whole(text))
     }
 
