@@ -22,6 +22,7 @@ use crate::advertise::Audience;
 use crate::controller::{Command, CommandResult, random_uuid};
 use crate::groups::{OFFSETS_TOPIC, is_internal, new_offsets_topic};
 use crate::shard::Shard;
+use crate::slice::Steps;
 use crate::topics::View;
 
 /// "Not asked for": without an authorizer there is nothing to say.
@@ -52,34 +53,41 @@ pub(super) async fn handle<I: Io>(
     let wanted = match request.topics {
         None => None,
         Some(topics) if topics.is_empty() && version < EMPTY_MEANS_NONE_SINCE => None,
-        Some(topics) => Some(distinct(&topics)),
+        Some(topics) => Some(distinct(&shard, &topics).await),
     };
     let may_create = shard.config().values.auto_create_topics_enable
         && (request.allow_auto_topic_creation || version < AUTO_CREATION_CHOICE_SINCE);
-    let missing = wanted
-        .as_deref()
-        .map(|wanted| missing(&shard, wanted))
-        .unwrap_or_default();
-    if missing.is_empty() || !may_create {
-        return Outcome::Answer(respond(&call, &view, wanted.as_deref(), &HashMap::new()));
+    let missing = match wanted.as_deref() {
+        Some(wanted) if may_create => missing(&shard, wanted),
+        _ => Vec::new(),
+    };
+    if missing.is_empty() {
+        let answer = respond(&call, &view, wanted.as_deref(), &HashMap::new()).await;
+        return Outcome::Answer(answer);
     }
     Outcome::Later(Box::pin(async move {
         let refused = create(&shard, missing).await;
-        Finished::Answer(respond(&call, &view, wanted.as_deref(), &refused))
+        Finished::Answer(respond(&call, &view, wanted.as_deref(), &refused).await)
     }))
 }
 
 /// What is asked for, each topic once, as in Kafka: repeating a large topic would make the answer huge.
-fn distinct(topics: &[MetadataRequestTopic]) -> Vec<Wanted> {
-    let wanted = topics.iter().map(|topic| match &topic.name {
-        Some(name) if topic.topic_id.is_zero() => Wanted::Name(name.detached()),
-        // Java's client leaves the name of a topic that it asks for by id empty, not null.
-        _ => Wanted::Id(topic.topic_id),
-    });
+async fn distinct<I: Io>(shard: &Shard<I>, topics: &[MetadataRequestTopic]) -> Vec<Wanted> {
+    let mut steps = Steps::new(&shard.io);
     let mut seen = HashSet::new();
-    wanted
-        .filter(|wanted| seen.insert(wanted.clone()))
-        .collect()
+    let mut distinct = Vec::new();
+    for topic in topics {
+        steps.step().await;
+        let wanted = match &topic.name {
+            Some(name) if topic.topic_id.is_zero() => Wanted::Name(name.detached()),
+            // Java's client leaves the name of a topic that it asks for by id empty, not null.
+            _ => Wanted::Id(topic.topic_id),
+        };
+        if seen.insert(wanted.clone()) {
+            distinct.push(wanted);
+        }
+    }
+    distinct
 }
 
 fn missing<I: Io>(shard: &Shard<I>, wanted: &[Wanted]) -> Vec<Str> {
@@ -137,7 +145,8 @@ fn new_topic(name: &Str, id: Uuid) -> NewTopic {
     }
 }
 
-fn respond<I: Io>(
+/// Steps aside between topics: there may be very many, and others have to get their turn.
+async fn respond<I: Io>(
     call: &Call<I>,
     view: &View,
     wanted: Option<&[Wanted]>,
@@ -145,26 +154,31 @@ fn respond<I: Io>(
 ) -> MetadataResponse {
     let (shard, version, listener) = (&call.shard, call.version, call.connection.listener);
     let audience = call.connection.audience.get();
-    let topics = match wanted {
-        None => view
-            .image
-            .topics()
-            .map(|topic| describe(shard, audience, topic))
-            .collect(),
-        Some(wanted) => wanted
-            .iter()
-            .map(|wanted| match wanted {
-                Wanted::Name(name) => view.image.topic_named(name).map_or_else(
-                    || unknown_name(name, refused),
-                    |topic| describe(shard, audience, topic),
-                ),
-                Wanted::Id(id) => view.image.topic(*id).map_or_else(
-                    || unknown_id(*id, version),
-                    |topic| describe(shard, audience, topic),
-                ),
-            })
-            .collect(),
-    };
+    let mut steps = Steps::new(&shard.io);
+    let mut topics = Vec::new();
+    match wanted {
+        None => {
+            for topic in view.image.topics() {
+                steps.look().await;
+                topics.push(describe(shard, audience, topic));
+            }
+        }
+        Some(wanted) => {
+            for wanted in wanted {
+                steps.look().await;
+                topics.push(match wanted {
+                    Wanted::Name(name) => view.image.topic_named(name).map_or_else(
+                        || unknown_name(name, refused),
+                        |topic| describe(shard, audience, topic),
+                    ),
+                    Wanted::Id(id) => view.image.topic(*id).map_or_else(
+                        || unknown_id(*id, version),
+                        |topic| describe(shard, audience, topic),
+                    ),
+                });
+            }
+        }
+    }
     let nodes = shard.advertise().nodes(listener, audience);
     let broker = |node: crate::advertise::AdvertisedNode| MetadataResponseBroker {
         node_id: node.id.0,
