@@ -28,6 +28,7 @@ mod message;
 mod metrics;
 mod partition;
 mod producer_ids;
+mod record_budget;
 mod requests;
 mod shard;
 mod slice;

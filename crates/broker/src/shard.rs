@@ -31,6 +31,7 @@ use crate::message::{Control, LogCheckpoint, PartitionKey, Reply};
 use crate::metrics::{self, Scrape};
 use crate::partition::Partition;
 use crate::producer_ids::ProducerIds;
+use crate::record_budget::RecordBudget;
 use crate::requests::Requests;
 use crate::topics::View;
 use crate::traffic::{Counters, TopicTraffics};
@@ -191,7 +192,7 @@ pub(crate) struct Shard<I: Io> {
     /// Bytes of encoded responses that are not sent yet, without records.
     pub(crate) answers: Answers,
     /// Bytes of records in responses that are not sent yet.
-    pub(crate) response_budget: Semaphore,
+    pub(crate) response_budget: RecordBudget,
     /// What was asked of it, and how long that took.
     pub(crate) requests: Requests,
     /// What it has done for each topic.
@@ -276,7 +277,7 @@ impl<I: Io> Shard<I> {
                 limits.request_decoded_max_bytes,
             ),
             answers: Answers::new(limits.response_memory_bytes),
-            response_budget: Semaphore::new(limits.response_memory_bytes),
+            response_budget: RecordBudget::new(limits.response_memory_bytes),
             requests: Requests::default(),
             traffic: TopicTraffics::default(),
             counters: Counters::default(),

@@ -209,7 +209,7 @@ keys! {
     "logan.request.memory.bytes" => logan_request_memory_bytes: i64 = Some("134217728"), at_least(1_048_576), Restart, Honoured,
         [], "The memory of one shard for requests that are arriving or in work; a single larger request runs alone.";
     "logan.response.queue.bytes" => logan_response_queue_bytes: i64 = Some("16777216"), at_least(1_048_576), Restart, Honoured,
-        [], "The bytes of one response beyond its first batch. Responses that are not sent yet may take four times as much memory of a shard for their records, as much for other answers to members of groups, and as much for all others; of the latter two, half for one address.";
+        [], "The bytes of one response beyond its first batch. Responses that are not sent yet may take four times as much memory of a shard for their records, as much for other answers to members of groups, and as much for all others; of the first, three quarters for one address, of the latter two, half.";
     "logan.shutdown.timeout.ms" => logan_shutdown_timeout_ms: i64 = Some("10000"), between(0, 86_400_000), Reload, Honoured,
         [], "How long a shutdown waits for requests in work before it closes the logs.";
     "logan.staging.memory.bytes" => logan_staging_memory_bytes: i64 = Some("67108864"), at_least(4_194_304), Restart, Honoured,

@@ -48,6 +48,7 @@ use types::ShardId;
 use crate::advertise::Audience;
 use crate::budget::{DecodedBudget, Reservation};
 use crate::connection::{Connection, Frame, Held, Pending, Response};
+use crate::record_budget::RecordCharge;
 use crate::requests::{Awaited, Stopwatch};
 use crate::shard::Shard;
 
@@ -93,8 +94,8 @@ pub(crate) enum Outcome<R> {
 /// The end of an [`Outcome::Later`].
 pub(crate) enum Finished<R> {
     Answer(R),
-    /// The response, with the permit for the memory of its records, and how long the client preferred to wait.
-    AnswerWith(R, Permit, Duration),
+    /// The response, with the charge for its records, and how long the client preferred to wait.
+    AnswerWith(R, RecordCharge, Duration),
     /// The client expects nothing.
     Silent,
     /// The client expects nothing and must learn of an error: the connection ends.
@@ -366,7 +367,7 @@ impl<I: Io> ReplyTo<I> {
             self.awaited(in_flight.since, &finished);
             let response = match finished {
                 Finished::Answer(response) => self.encode(&response, None),
-                Finished::AnswerWith(response, permit, _) => self.encode(&response, Some(permit)),
+                Finished::AnswerWith(response, charge, _) => self.encode(&response, Some(charge)),
                 Finished::Silent => Response::Silent,
                 Finished::Close => Response::Close,
             };
@@ -397,7 +398,7 @@ impl<I: Io> ReplyTo<I> {
         requests.awaited(self.watch, Awaited { total, wait });
     }
 
-    fn encode<R: protocol::Message>(self, response: &R, permit: Option<Permit>) -> Response {
+    fn encode<R: protocol::Message>(self, response: &R, charged: Option<RecordCharge>) -> Response {
         let Self {
             shard,
             watch,
@@ -415,7 +416,7 @@ impl<I: Io> ReplyTo<I> {
         match encoded {
             Ok(Ok(chunks)) => {
                 let chunks = chunks.into_chunks();
-                let records = permit.as_ref().map_or(0, Permit::units);
+                let records = charged.as_ref().map_or(0, RecordCharge::bytes);
                 let len_bytes = chunks.iter().map(Bytes::len).sum::<usize>();
                 let fields = len_bytes.saturating_sub(records);
                 let is_large = fields >= ANSWER_CHARGED_MIN_BYTES;
@@ -423,7 +424,7 @@ impl<I: Io> ReplyTo<I> {
                 let charge = is_large.then(|| answers.charge(address, fields));
                 let requests = &shard.requests;
                 let made = requests.made(watch, response, len_bytes, shard.io.now());
-                Response::Send(chunks, Held::new(permit, charge, made))
+                Response::Send(chunks, Held::new(charged, charge, made))
             }
             Ok(Err(error)) => {
                 tracing::error!(api = key.name(), version, %error, "cannot encode a response");

@@ -12,9 +12,10 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use io::WriteHalf;
-use io::sync::{Notify, Permit};
+use io::sync::Notify;
 
 use crate::budget::AnswerCharge;
+use crate::record_budget::RecordCharge;
 use crate::requests::Made;
 
 /// Ready responses are gathered until they exceed this size.
@@ -27,7 +28,7 @@ const QUEUED_MAX_BYTES: usize = 256 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     /// The memory of its records.
-    _records: Option<Permit>,
+    _records: Option<RecordCharge>,
     /// Its encoded fields, when they are many.
     _fields: Option<AnswerCharge>,
     /// When it was made, and for which request; not known of one that answers nothing that is offered.
@@ -35,8 +36,12 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Holds the permit for the records of a response, and the charge for its fields.
-    pub(crate) fn new(records: Option<Permit>, fields: Option<AnswerCharge>, made: Made) -> Self {
+    /// Holds the charges for the records of a response and for its fields.
+    pub(crate) fn new(
+        records: Option<RecordCharge>,
+        fields: Option<AnswerCharge>,
+        made: Made,
+    ) -> Self {
         Self {
             _records: records,
             _fields: fields,
@@ -75,8 +80,8 @@ pub(crate) struct Outbound {
     queued_bytes: Cell<usize>,
     /// Responses that were pushed and are not completely sent.
     owed: Cell<usize>,
-    /// Whether bytes are being written, as opposed to being made.
-    writing: Cell<bool>,
+    /// The bytes of the responses that are being written, as opposed to being made.
+    writing_bytes: Cell<u64>,
     finished: Cell<bool>,
     changed: Notify,
     sent_bytes: Cell<u64>,
@@ -90,7 +95,7 @@ impl Outbound {
             queue: RefCell::default(),
             queued_bytes: Cell::new(0),
             owed: Cell::new(0),
-            writing: Cell::new(false),
+            writing_bytes: Cell::new(0),
             finished: Cell::new(false),
             changed: Notify::new(),
             sent_bytes: Cell::new(0),
@@ -134,9 +139,9 @@ impl Outbound {
         self.owed.get() == 0
     }
 
-    /// Whether a response is being written, as opposed to being made.
-    pub(crate) fn is_writing(&self) -> bool {
-        self.writing.get()
+    /// How long the responses are that are being written, as opposed to being made; 0 if none is.
+    pub(crate) fn writing_bytes(&self) -> u64 {
+        self.writing_bytes.get()
     }
 
     /// Bytes sent since the connection began, for the sweep that closes stalled clients.
@@ -157,12 +162,12 @@ impl Outbound {
         loop {
             let gathered = self.gather().await;
             if !gathered.chunks.is_empty() {
-                self.writing.set(true);
+                self.writing_bytes.set(len_bytes(&gathered.chunks) as u64);
                 io::write_all(stream, gathered.chunks, |sent| {
                     self.sent_bytes.set(self.sent_bytes.get() + sent as u64);
                 })
                 .await?;
-                self.writing.set(false);
+                self.writing_bytes.set(0);
                 on_sent(&gathered.held);
                 drop(gathered.held);
                 self.settle(gathered.responses);

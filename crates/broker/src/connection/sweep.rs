@@ -3,7 +3,7 @@
 //! One task per shard looks at every connection each [`SWEEP_INTERVAL`]; nothing is armed per request.
 //! Idle is Kafka's `connections.max.idle.ms`. A client that has begun a request must deliver at least
 //! `logan.request.bytes.per.second.min` after a grace period, and one that is being sent a response must take some
-//! of it within the same period: both hold memory of the shard.
+//! of it within the same period, and all of it in good time while others wait for memory: both hold memory of the shard.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,9 +23,9 @@ const STALL_GRACE: Duration = Duration::from_secs(10);
 /// long, and they give it back one after the other.
 const STALL_GRACE_UNDER_PRESSURE: Duration = Duration::from_secs(2);
 
-/// When memory for requests is short, each has to arrive at a rate that would bring all of it within this time: what a
-/// slow client holds keeps others out.
-const REQUEST_SECONDS_UNDER_PRESSURE: u64 = 30;
+/// When memory for requests is short, each has to arrive at a rate that would bring all of it within this time, and when
+/// memory for responses is, each has to be taken at such a rate: what a slow client holds keeps others out.
+const SECONDS_UNDER_PRESSURE: u64 = 30;
 
 /// What the last sweep saw.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) struct Observed {
     sent_bytes: u64,
     /// Since when requests come in too slowly, if they do.
     slow_request_since: Option<Instant>,
-    /// Since when a response has not moved, if it has not.
+    /// Since when a response has not moved, or not fast enough, if it has not.
     stuck_response_since: Option<Instant>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
                 STALL_GRACE
             }
         };
-        let responses_left = shard.response_budget.available();
+        let responses_are_short = shard.response_budget.is_short() || shard.answers.are_short();
         let config = shard.config();
         let request_bytes_min = config.values.logan_request_bytes_per_second_min;
         let limits = Limits {
@@ -59,12 +59,10 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
             request_seconds_max: shard
                 .request_budget
                 .is_short()
-                .then_some(REQUEST_SECONDS_UNDER_PRESSURE),
+                .then_some(SECONDS_UNDER_PRESSURE),
             request_grace: grace(shard.request_budget.is_short()),
-            response_grace: grace(
-                responses_left < shard.limits.response_memory_bytes / 4
-                    || shard.answers.are_short(),
-            ),
+            response_grace: grace(responses_are_short),
+            response_seconds_max: responses_are_short.then_some(SECONDS_UNDER_PRESSURE),
         };
         for (_, connection) in shard.connections.borrow().iter() {
             if let Some(reason) = connection.reason_to_close(now, limits) {
@@ -82,6 +80,8 @@ struct Limits {
     request_seconds_max: Option<u64>,
     request_grace: Duration,
     response_grace: Duration,
+    /// Seconds within which a whole response has to be taken, if there is such a limit now.
+    response_seconds_max: Option<u64>,
 }
 
 impl Connection {
@@ -97,7 +97,11 @@ impl Connection {
         let is_slow = self.progress.is_mid_frame.get()
             && !self.progress.waits_for_budget.get()
             && received - before.received_bytes < bytes_min;
-        let is_stuck = self.outbound.is_writing() && sent == before.sent_bytes;
+        let writing = self.outbound.writing_bytes();
+        let sent_min = limits
+            .response_seconds_max
+            .map_or(1, |seconds| (writing / seconds).max(1));
+        let is_stuck = writing > 0 && sent - before.sent_bytes < sent_min;
         let observed = Observed {
             received_bytes: received,
             sent_bytes: sent,

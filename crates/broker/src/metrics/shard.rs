@@ -86,8 +86,6 @@ fn budgets<I: Io>(shard: &Shard<I>) -> [(&'static str, usize, usize); 8] {
     let memory = shard.storage.memory();
     let unwritten = usize::try_from(shard.storage.unwritten_bytes()).unwrap_or(usize::MAX);
     let (decoded, decoded_limit) = shard.decoded_budget.used_and_limit_bytes();
-    let records_limit = shard.limits.response_memory_bytes;
-    let records = records_limit.saturating_sub(shard.response_budget.available());
     let of_requests = |name, budget: &crate::budget::RequestBudget| {
         (name, budget.used_bytes(), budget.limit_bytes())
     };
@@ -97,7 +95,11 @@ fn budgets<I: Io>(shard: &Shard<I>) -> [(&'static str, usize, usize); 8] {
         of_requests("forwarded", &shard.forward_budget),
         ("decoded", decoded, decoded_limit),
         ("answers", answers, answers_limit),
-        ("records", records, records_limit),
+        (
+            "records",
+            shard.response_budget.used_bytes(),
+            shard.response_budget.limit_bytes(),
+        ),
         ("staging", unwritten, storage.staging_bytes),
         ("cache", memory.cache_bytes, storage.cache_bytes),
         ("indexes", memory.index_bytes, storage.index_cache_bytes),

@@ -16,7 +16,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::select;
-use io::sync::Permit;
 use io::{Instant, Io};
 use protocol::Str;
 use protocol::messages::fetch_response::{
@@ -27,6 +26,7 @@ use types::{ErrorCode, ShardId, Uuid};
 
 use super::{Call, Finished, Outcome};
 use crate::connection::Connection;
+use crate::record_budget::RecordCharge;
 use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use collect::{Collected, Outlook, collect, wait_for_more};
 use plan::{Plan, plan};
@@ -83,8 +83,8 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
         shard,
     };
     Outcome::Later(Box::pin(async move {
-        let (collected, permit, waited) = fetch.run().await;
-        Finished::AnswerWith(fetch.respond(collected), permit, waited)
+        let (collected, charge, waited) = fetch.run().await;
+        Finished::AnswerWith(fetch.respond(collected), charge, waited)
     }))
 }
 
@@ -129,14 +129,15 @@ struct Fetch<I: Io> {
 
 impl<I: Io> Fetch<I> {
     /// Reads until there is enough, something to report, or no time left. Tells how long it has waited for records.
-    async fn run(&self) -> (Collected, Permit, Duration) {
+    async fn run(&self) -> (Collected, RecordCharge, Duration) {
         let mut owners_tried = 0;
         let mut waited = Duration::ZERO;
         loop {
             let wanted = self.max_bytes.min(self.shard.limits.response_len_max_bytes);
-            let mut permit = self.shard.response_budget.acquire(wanted).await;
+            let budget = &self.shard.response_budget;
+            let mut charge = budget.acquire(self.connection.peer.ip(), wanted).await;
             let collected =
-                collect(&self.shard, &self.plan, permit.units().min(self.max_bytes)).await;
+                collect(&self.shard, &self.plan, charge.bytes().min(self.max_bytes)).await;
             // A partition has moved while it was being asked for: the next round asks its new owner.
             if !self.plan.redirects && collected.has_moved() && owners_tried < OWNERS_TRIED_MAX {
                 owners_tried += 1;
@@ -148,10 +149,10 @@ impl<I: Io> Fetch<I> {
                 || collected.outlook(self.min_bytes) == Outlook::Answer
                 || self.connection.is_draining()
             {
-                permit.release(permit.units().saturating_sub(collected.len_bytes));
-                return (collected, permit, waited);
+                charge.shrink_to(collected.len_bytes);
+                return (collected, charge, waited);
             }
-            drop(permit);
+            drop(charge);
             let drained = self.connection.drain_begins();
             let more = pin!(wait_for_more(
                 &self.shard,
