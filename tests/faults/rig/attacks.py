@@ -178,7 +178,8 @@ def half_open(port: int, ready: Callable[[], None]) -> None:
     """100 connections a second ask for something, or begin to ask, and vanish without a word."""
     for number in itertools.count():
         peer = connect(port)
-        request = random.choice((fetch([BULK], range(4), 0), fetch(WIDE[:1], range(1), 30_000), metadata(None), fetch([BULK], range(1), 0)[:20]))
+        read, wait = fetch([BULK], range(4), 0, partition_bytes=1 << 16), fetch(WIDE[:1], range(1), 30_000)
+        request = random.choice((read, wait, metadata(None), read[:20]))
         peer.sendall(request)
         peer.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
         peer.close()

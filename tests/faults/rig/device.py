@@ -15,6 +15,7 @@ the server is a single thread, and forks to write the copy.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import heapq
@@ -338,6 +339,7 @@ class Disk(Image):
         options = f"fd={fuse},rootmode=100600,user_id=0,group_id=0,allow_other"
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mount(b"faulty-disk", bytes(self.path), b"fuse", ctypes.c_ulong(6), options.encode()):
+            os.close(fuse)
             raise OSError(ctypes.get_errno(), "mount of FUSE is refused")
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(self._control_path))
@@ -391,8 +393,24 @@ class Disk(Image):
         return self._ask(do="heal")
 
     def __enter__(self) -> Disk:
-        super().__enter__()
+        try:
+            self.attach()
+            self.mount_it()
+        except BaseException:
+            self._abandon()
+            raise
         return self
+
+    def _abandon(self) -> None:
+        """Undoes what there is of it."""
+        if self._control:
+            self._control.close()
+        for step in (self.unmount, super().detach, lambda: run("umount", "--lazy", self.path)):
+            with contextlib.suppress(OSError):
+                step()
+        if self._server:
+            self._server.terminate()
+            self._server.wait(READY_SECONDS_MAX)
 
 
 def main() -> None:
