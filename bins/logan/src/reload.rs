@@ -1,7 +1,8 @@
 //! A changed configuration under a running broker: read again, checked whole, and put in force or refused.
 //!
-//! On the main thread, which may wait; shards are told by a message and answer by one. A file that does not stand still is
-//! waited for a little; one that says what the last one said is no news. Whatever cannot be read or is impossible leaves
+//! On the main thread, which may wait; shards are told by a message and answer by one. A file whose writer has not closed it is
+//! waited for, so that half a file is never taken for the whole, except by SIGHUP, which asks for it at once. One that says what
+//! the last one said is no news. Whatever cannot be read or is impossible leaves
 //! everything as it is, and is logged with file, line and reason.
 //!
 //! Deliberately absent: values that clients set, which reach the shards without the main thread; they lie over these.
@@ -19,10 +20,10 @@ use crate::EVENT_WAIT;
 use crate::watch::Watch;
 use crate::written::{Written, log_warnings};
 
-/// A file that has not changed for this long is at rest: an editor writes in several steps.
+/// Nudges that come within this time are one: an editor works in several steps, and changes of several files come together.
 const REST: Duration = Duration::from_millis(100);
 
-/// How often a file that does not rest is waited for.
+/// How many of them are waited for, while the file is nobody's.
 const RESTS_MAX: usize = 20;
 
 /// How long the shards may take.
@@ -169,17 +170,34 @@ impl Reloader {
         Ok(())
     }
 
-    /// Waits until nobody nudges any more. Returns what is more urgent.
+    /// Waits until nobody nudges any more and the file has no writer, or somebody asks for it at once. Returns what is more
+    /// urgent.
     fn await_rest(&mut self, supervisor: &Supervisor) -> Option<Event> {
-        for _ in 0..RESTS_MAX {
-            match supervisor.wait_for(REST) {
-                None => return None,
+        let mut rests = 0;
+        loop {
+            let left = self.watch.as_ref().and_then(Watch::unfinished);
+            let left = left.filter(|_| !self.is_wanted);
+            if left.is_none() && rests == RESTS_MAX {
+                return None;
+            }
+            rests = RESTS_MAX.min(rests + 1);
+            match supervisor.wait_for(left.unwrap_or(REST)) {
+                None => {
+                    if left.is_none() && self.is_finished() {
+                        return None;
+                    }
+                }
                 Some(Event::Nudged) => {}
                 Some(Event::HangUp) => self.is_wanted = true,
                 Some(urgent @ (Event::Terminate | Event::ShardEnded(_))) => return Some(urgent),
             }
         }
-        None
+    }
+
+    /// Whether the file may be read.
+    fn is_finished(&self) -> bool {
+        let unfinished = self.watch.as_ref().and_then(Watch::unfinished);
+        self.is_wanted || unfinished.is_none()
     }
 
     /// Has every shard take over a configuration.

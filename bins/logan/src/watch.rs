@@ -4,19 +4,53 @@
 //! the one that the path names, and the one that the file itself lies in. What happens there nudges the main thread, which
 //! looks whether the file says something else.
 //!
+//! A file that is written in place is not finished before its writer closes it: until then [`Watch::unfinished`] says so, and
+//! only when nothing has been written for [`REST`] it is believed to be finished all the same, since nobody may ever have told.
+//!
 //! The events arrive on a thread of `notify`'s own. Deliberately absent: polling; where the system cannot watch a file
 //! (network file systems), SIGHUP does it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use runtime::Nudge;
+
+/// A file that somebody has begun to write and not closed is taken for finished after this time without a change.
+pub(crate) const REST: Duration = Duration::from_secs(10);
 
 /// Watches until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
     directories: Vec<PathBuf>,
+    watched: Arc<Mutex<Watched>>,
     watcher: RecommendedWatcher,
+}
+
+/// What the thread of the events and the main thread share.
+#[derive(Debug, Default)]
+struct Watched {
+    /// The file, under the names by which events tell of it.
+    names: Vec<PathBuf>,
+    /// When it was last written to, if its writer has not closed it since.
+    written_at: Option<Instant>,
+}
+
+/// What an event says of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    /// Nothing.
+    Nothing,
+    /// Its writer is at work.
+    Begun,
+    /// Nobody writes it any more.
+    Finished,
+    /// Something that it may depend on has changed.
+    Beside,
+    /// Nobody knows: events were lost.
+    Unknown,
 }
 
 impl Watch {
@@ -25,17 +59,24 @@ impl Watch {
     /// # Errors
     /// When the system cannot do it.
     pub(crate) fn begin(file: &Path, nudge: Nudge) -> notify::Result<Self> {
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading the file is an event, too. An error says that events were lost: better to look.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
+        let watched = Arc::new(Mutex::new(Watched::default()));
+        let shared = Arc::clone(&watched);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            if lock(&shared).hear(event.as_ref().ok()) {
                 nudge.send();
             }
         })?;
         let mut watch = Self {
             directories: Vec::new(),
+            watched,
             watcher,
         };
         watch.follow(file)?;
+        // Somebody may be writing it now, without an event any more but the last one.
+        let modified = file.metadata().and_then(|it| it.modified()).ok();
+        let age = modified.and_then(|it| it.elapsed().ok());
+        let age = age.filter(|age| *age < REST);
+        lock(&watch.watched).written_at = age.and_then(|age| Instant::now().checked_sub(age));
         Ok(watch)
     }
 
@@ -44,6 +85,7 @@ impl Watch {
     /// # Errors
     /// When the system cannot do it.
     pub(crate) fn follow(&mut self, file: &Path) -> notify::Result<()> {
+        lock(&self.watched).names = names_of(file);
         let directories = directories_of(file);
         let (gone, kept): (Vec<_>, Vec<_>) = self
             .directories
@@ -63,6 +105,80 @@ impl Watch {
         }
         Ok(())
     }
+
+    /// How long to wait, unless something happens, before the file may be read, since its writer has not finished; `None` when
+    /// it may be read now.
+    pub(crate) fn unfinished(&self) -> Option<Duration> {
+        let written_at = lock(&self.watched).written_at?;
+        let left = REST.saturating_sub(written_at.elapsed());
+        (!left.is_zero()).then_some(left)
+    }
+}
+
+impl Watched {
+    /// Takes an event in, or the loss of some. Returns whether the main thread is to look.
+    fn hear(&mut self, event: Option<&Event>) -> bool {
+        match event.map_or(News::Unknown, |event| self.news(event)) {
+            News::Nothing => false,
+            News::Beside => true,
+            News::Finished => {
+                self.written_at = None;
+                true
+            }
+            // Once is enough: who looks waits for the end.
+            News::Begun => self.written_at.replace(Instant::now()).is_none(),
+            News::Unknown => {
+                self.written_at = Some(Instant::now());
+                true
+            }
+        }
+    }
+
+    fn news(&self, event: &Event) -> News {
+        if event.need_rescan() {
+            return News::Unknown;
+        }
+        let mut paths = event.paths.iter();
+        let own = paths.find(|path| self.names.contains(path));
+        let is_own = own.is_some();
+        match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) if is_own => News::Finished,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => News::Beside,
+            // Reading the file is an event, too.
+            EventKind::Access(_) => News::Nothing,
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) if is_own => News::Begun,
+            EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any) => News::Nothing,
+            // Nobody writes a link: it is there at once.
+            EventKind::Create(CreateKind::File) if own.is_some_and(|it| !it.is_symlink()) => {
+                News::Begun
+            }
+            EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Create(_)
+            | EventKind::Remove(_)
+                if is_own =>
+            {
+                News::Finished
+            }
+            _ => News::Beside,
+        }
+    }
+}
+
+/// What is shared is whole at any time.
+fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
+    watched.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The file, by the path that names it and by the one where it is.
+fn names_of(file: &Path) -> Vec<PathBuf> {
+    let named = directories_of(file)
+        .into_iter()
+        .next()
+        .zip(file.file_name());
+    let mut names: Vec<_> = named.map(|(it, name)| it.join(name)).into_iter().collect();
+    names.extend(file.canonicalize());
+    names.dedup();
+    names
 }
 
 /// The directory that a path names its file in, and the one that the file lies in.
@@ -85,14 +201,15 @@ fn directories_of(file: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
+    use std::io::Write as _;
     use std::os::unix::fs::symlink;
     use std::path::Path;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use runtime::{Event, Supervisor};
 
-    use super::{Watch, directories_of};
+    use super::{REST, Watch, Watched, directories_of, lock};
 
     const TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -125,6 +242,7 @@ mod tests {
         assert!(is_nudged(&supervisor), "written in place");
         fs::write(old.join("beside"), "k=3").expect("a file");
         assert!(is_nudged(&supervisor), "a file beside it");
+        assert_eq!(watch.unfinished(), None, "whole ones only");
         fs::rename(old.join("beside"), old.join("file")).expect("a file");
         assert!(is_nudged(&supervisor), "replaced");
         swap(&new.join("file"));
@@ -152,6 +270,63 @@ mod tests {
         assert_eq!(supervisor.wait_for(Duration::from_millis(300)), None);
         fs::write(&file, "k=2").expect("a file");
         assert!(is_nudged(&supervisor));
+    }
+
+    #[test]
+    fn a_file_is_finished_when_its_writer_closes_it() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("file");
+        let supervisor = Supervisor::without_signals();
+        let watch = Watch::begin(&path, supervisor.nudge()).expect("inotify");
+        assert_eq!(watch.unfinished(), None);
+        for what in ["a new file", "the same again"] {
+            let mut file = File::create(&path).expect("a file");
+            file.write_all(b"k=1").expect("a text");
+            assert!(is_nudged(&supervisor), "{what}");
+            assert!(watch.unfinished().is_some_and(|it| it <= REST), "{what}");
+            // Others come and go.
+            fs::write(root.path().join("other"), "k=3").expect("a file");
+            assert!(is_nudged(&supervisor), "{what}");
+            assert!(watch.unfinished().is_some(), "{what}");
+            file.write_all(b"0").expect("a text");
+            drop(file);
+            assert!(is_nudged(&supervisor), "{what}");
+            assert_eq!(watch.unfinished(), None, "{what}");
+        }
+        let file = File::create(&path).expect("a file");
+        assert!(is_nudged(&supervisor));
+        fs::rename(root.path().join("other"), &path).expect("a file");
+        assert!(is_nudged(&supervisor));
+        assert_eq!(
+            watch.unfinished(),
+            None,
+            "replaced, whatever its writer does"
+        );
+        drop(file);
+    }
+
+    #[test]
+    fn a_file_that_nobody_closes_is_believed_after_a_rest() {
+        let long_ago = Instant::now()
+            .checked_sub(2 * REST)
+            .expect("it runs longer");
+        let written_at = [None, Some(long_ago), Some(Instant::now())];
+        let unfinished = written_at.map(|written_at| {
+            let supervisor = Supervisor::without_signals();
+            let root = tempfile::tempdir().expect("a directory");
+            let watch = Watch::begin(&root.path().join("file"), supervisor.nudge());
+            let watch = watch.expect("inotify");
+            lock(&watch.watched).written_at = written_at;
+            watch.unfinished().is_some()
+        });
+        assert_eq!(unfinished, [false, false, true]);
+    }
+
+    #[test]
+    fn events_that_are_lost_leave_a_file_unfinished() {
+        let mut watched = Watched::default();
+        assert!(watched.hear(None));
+        assert!(watched.written_at.is_some());
     }
 
     #[test]
