@@ -5,6 +5,8 @@ use config::{BrokerConfig, ShardCores};
 use runtime::{CorePlan, Seat};
 use topology::{Choice, DataDirectory, Machine, Plan, Root};
 
+use crate::log_lines::Lines;
+
 /// A machine, and the plan for it.
 #[derive(Debug)]
 pub(crate) struct Cores {
@@ -52,18 +54,20 @@ impl Cores {
         }
     }
 
-    /// Tells why, and moves the main thread beside the shards, with every thread that it starts from now on. A shard pins
-    /// itself elsewhere.
-    pub(crate) fn settle(&self) {
+    /// Tells why, and moves the main thread and the one that writes the log beside the shards, with every thread that the main
+    /// thread starts from now on. A shard pins itself elsewhere.
+    pub(crate) fn settle(&self, lines: &Lines) {
         for reason in &self.plan.reasons {
             tracing::info!("{reason}");
         }
         for advice in &self.plan.advice {
             tracing::info!("advice: {advice}");
         }
-        if !self.plan.beside.is_empty()
-            && let Err(error) = runtime::stay_on(&self.plan.beside)
-        {
+        if self.plan.beside.is_empty() {
+            return;
+        }
+        lines.settle(&self.plan.beside);
+        if let Err(error) = runtime::stay_on(&self.plan.beside) {
             tracing::warn!(%error, "threads beside the shards run anywhere");
         }
     }

@@ -6,6 +6,7 @@ mod config_commands;
 mod cores;
 mod directories;
 mod listen;
+mod log_lines;
 mod logging;
 mod metrics;
 mod process;
@@ -15,7 +16,7 @@ mod topology_command;
 mod watch;
 mod written;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,7 @@ use config::{BrokerConfig, ConfigError};
 use cores::Cores;
 use directories::Directories;
 use io::{Full, Io as _, Sender as _};
-use logging::Levels;
+use logging::Log;
 use metrics::ShardMetrics;
 use process::ThisProcess;
 use reload::Reloader;
@@ -66,31 +67,42 @@ fn main() -> ExitCode {
         Some(Command::Man { directory }) => return config_commands::write_man_pages(directory),
         None => {}
     }
-    let levels = logging::begin();
-    let written = Written::new(&args.written);
-    let (config, text) = match configure(&written) {
-        Ok(configured) => configured,
-        Err(error) => return fail(&error, EXIT_CODE_USAGE),
+    let log = match Log::begin() {
+        Ok(log) => log,
+        Err(problem) => return refuse(&problem),
     };
-    log_warnings(&config.warnings);
-    let cores = match Cores::plan(&config, &Root::system()) {
-        Ok(cores) => cores,
-        Err(error) => return fail(&format!("{error:#}"), EXIT_CODE_USAGE),
-    };
-    let reloader = Reloader::new(written, text, config.clone(), cores.shard_count());
-    match run(config, &cores, reloader, levels) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("{error:#}"), 1),
+    match live(&args, &log) {
+        Ok(()) => {
+            log.end();
+            ExitCode::SUCCESS
+        }
+        Err((code, problem)) => {
+            log.tell_at_last(&format!("logan: {problem}"));
+            ExitCode::from(code)
+        }
     }
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the process's last word goes to the terminal even if logging is off"
-)]
-fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("logan: {error}");
-    ExitCode::from(code)
+#[expect(clippy::print_stderr, reason = "there is no log to write it to")]
+fn refuse(problem: &str) -> ExitCode {
+    eprintln!("logan: {problem}");
+    ExitCode::from(EXIT_CODE_USAGE)
+}
+
+/// Everything between the beginning and the end of the log.
+///
+/// # Errors
+/// The exit code, and the reason for it.
+fn live(args: &Args, log: &Log) -> Result<(), (u8, String)> {
+    let usage = |problem: String| (EXIT_CODE_USAGE, problem);
+    let written = Written::new(&args.written);
+    let configured = configure(&written);
+    let (config, text) = configured.map_err(|error| usage(error.to_string()))?;
+    log_warnings(&config.warnings);
+    let cores = Cores::plan(&config, &Root::system());
+    let cores = cores.map_err(|error| usage(format!("{error:#}")))?;
+    let reloader = Reloader::new(written, text, config.clone(), cores.shard_count());
+    run(config, &cores, reloader, log).map_err(|error| (1, format!("{error:#}")))
 }
 
 /// The configuration, and what the file says of it.
@@ -101,7 +113,7 @@ fn configure(written: &Written) -> Result<(BrokerConfig, Option<String>), Config
 }
 
 /// The broker's life.
-fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, levels: Levels) -> Result<()> {
+fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -> Result<()> {
     let descriptors_max =
         runtime::raise_descriptor_limit().context("cannot raise the limit of open files")?;
     let shard_count = cores.shard_count();
@@ -113,7 +125,7 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, levels: Leve
         config.node_id.0,
         directories.cluster_id.to_string(),
         descriptors_max,
-        levels,
+        log.clone(),
     ));
     let limits = listen::connection_limits(&config, descriptors_left);
     let (mut settings, setter) = RouterSettings::changeable(limits);
@@ -121,7 +133,7 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, levels: Leve
     let on_change = OnChange::call(move |config| {
         setter.set(listen::connection_limits(config, descriptors_left));
     });
-    cores.settle();
+    cores.settle(log.lines());
     let service = Service::begin();
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (mut machine, seeds) = prepare(
@@ -155,7 +167,7 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, levels: Leve
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
     process.ready(router.counters());
-    announce(&ready_line);
+    log.announce(&ready_line);
     service.ready(&ready_line);
     let ends = reload::Shards {
         commands: &machine.commands,
@@ -380,16 +392,6 @@ fn ready_line(setup: &ShardSetup, listeners: &Listeners, shard_count: usize) -> 
         addresses.join(", "),
         directories.join(", ")
     )
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "the one line that a person or a script waits for"
-)]
-fn announce(line: &str) {
-    println!("{line}");
-    // A script that waits for the line reads a pipe.
-    let _ignored = std::io::stdout().flush();
 }
 
 fn drain(

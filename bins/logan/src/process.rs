@@ -10,7 +10,7 @@ use control::{Delay, Facts, Phase};
 use runtime::{Delays, RouterCounters};
 use types::{Metric, Sample};
 
-use crate::logging::Levels;
+use crate::logging::Log;
 
 static BUILD: Metric = Metric::gauge("logan_build_info", "1, with the version as a label.");
 static READY: Metric = Metric::gauge(
@@ -51,6 +51,10 @@ static ROUTER_REFUSED: Metric = Metric::counter(
     "logan_router_connections_refused",
     "Connections that were closed at once: too many of one client, or no shard took them.",
 );
+static LOG_LINES_DROPPED: Metric = Metric::counter(
+    "logan_log_lines_dropped",
+    "Lines of the log that were not written, since nobody read them as fast as they came or writing them failed.",
+);
 
 /// The name of no task.
 const NO_TASK: &str = "none";
@@ -66,19 +70,14 @@ pub(crate) struct ThisProcess {
     cluster_id: String,
     descriptors_max: u64,
     phase: AtomicU8,
-    levels: Levels,
+    log: Log,
     delays: OnceLock<Delays>,
     router: OnceLock<Arc<RouterCounters>>,
 }
 
 impl ThisProcess {
     /// A broker that starts now.
-    pub(crate) fn new(
-        node_id: i32,
-        cluster_id: String,
-        descriptors_max: u64,
-        levels: Levels,
-    ) -> Self {
+    pub(crate) fn new(node_id: i32, cluster_id: String, descriptors_max: u64, log: Log) -> Self {
         Self {
             began: Instant::now(),
             began_at: SystemTime::now(),
@@ -86,7 +85,7 @@ impl ThisProcess {
             cluster_id,
             descriptors_max,
             phase: AtomicU8::new(Phase::Starting as u8),
-            levels,
+            log,
             delays: OnceLock::new(),
             router: OnceLock::new(),
         }
@@ -118,6 +117,7 @@ impl control::Process for ThisProcess {
             READY.is(is_ready),
             START_TIME.lasts(since_epoch.unwrap_or_default()),
             OPEN_FILES_MAX.is(self.descriptors_max),
+            LOG_LINES_DROPPED.is(self.log.lines().dropped()),
         ];
         samples.extend(cpu_time().map(|it| CPU.lasts(it)));
         samples.extend(resident_bytes().map(|it| RESIDENT.is(it)));
@@ -181,11 +181,11 @@ impl control::Process for ThisProcess {
     }
 
     fn log_filter(&self) -> String {
-        self.levels.filter()
+        self.log.filter()
     }
 
     fn set_log_filter(&self, filter: &str) -> Result<(), String> {
-        self.levels.set(filter)
+        self.log.set_filter(filter)
     }
 }
 

@@ -42,7 +42,7 @@ pub use file::File;
 pub use helper::Helper;
 pub use host::{Facts, HostError, raise_descriptor_limit};
 pub use mailbox::{Receiver, Sender};
-pub use panics::EXIT_CODE_PANIC;
+pub use panics::{EXIT_CODE_PANIC, on_fatal_panic};
 pub use router::{
     Accepted, ConnectionLimits, LimitSetter, ListenAddress, ListenError, Listeners, Router,
     RouterCounters, RouterSettings,
