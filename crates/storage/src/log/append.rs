@@ -194,7 +194,7 @@ impl<I: Io> LogState<I> {
     }
 
     /// Bytes that nobody was told of yet.
-    fn uncommitted_bytes(&self) -> u64 {
+    pub(super) fn uncommitted_bytes(&self) -> u64 {
         let committed = match self.config.durability {
             Durability::Sync => self.totals.durable,
             Durability::Written => self.totals.written,

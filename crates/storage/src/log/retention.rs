@@ -417,7 +417,8 @@ impl<I: Io> LogState<I> {
         count > 0 && count + 1 == self.segments.len() && !self.active().on_disk
     }
 
-    /// The offset up to which segments are too much: those whose removal leaves at least `retention.bytes`.
+    /// The offset up to which segments are too much: those whose removal leaves at least `retention.bytes` of records that were
+    /// acknowledged. What waits for a disk that is full or fails may never be written.
     fn expired_by_size(&self, config: &LogConfig) -> Offset {
         let mut expired = self.log_start_offset;
         let Ok(retention) = u64::try_from(config.retention_bytes) else {
@@ -426,6 +427,7 @@ impl<I: Io> LogState<I> {
         let first = self.expired_count(Offset(i64::MAX));
         let kept = self.segments[first..].iter();
         let size_bytes: u64 = kept.clone().map(|segment| segment.size_bytes).sum();
+        let size_bytes = size_bytes.saturating_sub(self.uncommitted_bytes());
         let mut surplus = size_bytes.saturating_sub(retention);
         for (index, segment) in kept.enumerate() {
             let end = self.end_of(first + index);

@@ -14,8 +14,8 @@ use storage::{
 use types::{DurationMs, LeaderEpoch, Offset, TimestampMs};
 
 use crate::common::{
-    DATA_DIR, assert_dense, batch, commit, create, create_in, log_dir, produced, read_all, reopen,
-    segment_path, simulate, sleep, small_segments, storage,
+    DATA_DIR, append, assert_dense, batch, commit, create, create_in, log_dir, produced, read_all,
+    reopen, segment_path, simulate, sleep, small_segments, storage,
 };
 
 const NOW: TimestampMs = TimestampMs(1_000_000);
@@ -131,6 +131,26 @@ fn segments_go_while_what_is_left_is_at_least_the_size_to_keep() {
         assert_dense(&log).await;
         assert_eq!(keep(0).await, 2, "the active one as well");
         assert_eq!(log.log_start_offset(), Offset(10));
+    });
+}
+
+#[test]
+fn what_is_not_safe_yet_does_not_count_as_kept() {
+    simulate(7, async |machine, _| {
+        let log = log_of(&machine, small_segments(3000), &[NOW.0; 5]).await;
+        log.update_config(LogConfig {
+            retention_bytes: i64::try_from(log.size_bytes()).expect("small"),
+            ..one_batch_each()
+        });
+        let under_way = append(&log, &batch(2, 1000, NOW.0)).await;
+        let end = Offset(under_way.expect("an append").last_offset.0 + 1);
+        assert_eq!(
+            pass(&log, NOW).await,
+            0,
+            "a power cut would leave too little"
+        );
+        log.wait_durable(end).await.expect("a commit");
+        assert_eq!(pass(&log, NOW).await, 1);
     });
 }
 
