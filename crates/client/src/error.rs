@@ -239,6 +239,7 @@ fn is_retriable(code: ErrorCode) -> bool {
                 | ErrorCode::NotEnoughReplicasAfterAppend
                 | ErrorCode::CoordinatorLoadInProgress
                 | ErrorCode::CoordinatorNotAvailable
+                | ErrorCode::NotCoordinator
                 | ErrorCode::OffsetNotAvailable
                 | ErrorCode::ThrottlingQuotaExceeded
         )

@@ -214,8 +214,8 @@ impl Client {
             ..OffsetFetchRequest::default()
         };
         // From version 10 on topics have no names.
-        let node = self.coordinator(group)?;
         let response = self.with_retries(|client| {
+            let node = client.coordinator(group)?;
             let response = at_most(client.node(node)?, &request, 9)?;
             let code = response.groups.first().map_or(0, |it| it.error_code);
             ClientError::check(ApiKey::OffsetFetch.name(), code, None, || {
@@ -271,8 +271,8 @@ impl Client {
             topics,
             ..OffsetCommitRequest::default()
         };
-        let node = self.coordinator(group)?;
         self.with_retries(|client| {
+            let node = client.coordinator(group)?;
             let response = at_most(client.node(node)?, &request, 9)?;
             let answers = response.topics.iter().flat_map(|topic| {
                 let name = &topic.name;
@@ -363,8 +363,8 @@ impl Client {
         request: &R,
         code_of: impl Fn(&R::Response) -> i16,
     ) -> Result<(NodeId, R::Response), ClientError> {
-        let node = self.coordinator(group)?;
         self.with_retries(|client| {
+            let node = client.coordinator(group)?;
             let response = client.call_node(node, request)?;
             ClientError::check(R::KEY.name(), code_of(&response), None, || {
                 format!("of group {group}")

@@ -1,15 +1,17 @@
 //! Administrative requests: which node they go to, what is tried again, and what is told of each partition.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use client::{Client, ClientError, ConfigDetail, ConfigResource};
+use client::{Client, ClientConfig, ClientError, ConfigDetail, ConfigResource, RetryPolicy};
 use protocol::ApiKey;
+use protocol::messages::delete_groups_response::{DeletableGroupResult, DeleteGroupsResponse};
 use protocol::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsResponse, DeleteRecordsTopicResult,
 };
 use protocol::messages::delete_topics_response::{DeletableTopicResult, DeleteTopicsResponse};
 use protocol::messages::describe_configs_response::DescribeConfigsResult;
-use protocol::messages::{DeleteRecordsRequest, DescribeConfigsResponse};
+use protocol::messages::{DeleteRecordsRequest, DescribeConfigsResponse, FindCoordinatorResponse};
 use types::{ErrorCode, NodeId, Offset, PartitionIndex};
 
 use crate::broker::{Asked, Reply, TOPIC, bind, config, metadata, serve};
@@ -142,4 +144,46 @@ fn a_topic_that_does_not_exist_is_not_waited_for() {
     assert_eq!(refused.code(), Some(ErrorCode::UnknownTopicOrPartition));
     let asked = log.lock().expect("done");
     assert_eq!(*asked, [ApiKey::Metadata, ApiKey::DeleteTopics]);
+}
+
+#[test]
+fn a_group_is_asked_about_where_it_is_coordinated_by_then() {
+    let ((one, one_at), (two, two_at)) = (bind(), bind());
+    let nodes = [(1, one_at), (2, two_at)];
+    let answer = |asked: &Asked, code: ErrorCode| {
+        asked.reply(&DeleteGroupsResponse {
+            results: vec![DeletableGroupResult {
+                group_id: "g".into(),
+                error_code: code.code(),
+            }],
+            ..DeleteGroupsResponse::default()
+        })
+    };
+    let mut found = 0;
+    let one = serve(one, move |asked| match asked.key {
+        ApiKey::Metadata => asked.reply(&metadata(&nodes, &[(1, 0)])),
+        ApiKey::FindCoordinator => {
+            found += 1;
+            asked.reply(&FindCoordinatorResponse {
+                node_id: if found == 1 { 1 } else { 2 },
+                ..FindCoordinatorResponse::default()
+            })
+        }
+        _ => answer(asked, ErrorCode::NotCoordinator),
+    });
+    let two = serve(two, move |asked| answer(asked, ErrorCode::None));
+    let config = config(one_at);
+    let patient = ClientConfig {
+        retry: RetryPolicy {
+            total_max: Duration::from_secs(60),
+            ..config.retry
+        },
+        ..config
+    };
+    let mut client = Client::connect(patient).expect("a broker");
+    client.delete_group("g").expect("the second one has it");
+    let asked_one = one.lock().expect("done").clone();
+    let wanted = asked_one.iter().filter(|key| **key == ApiKey::DeleteGroups);
+    assert_eq!(wanted.count(), 1, "{asked_one:?}");
+    assert_eq!(*two.lock().expect("done"), [ApiKey::DeleteGroups]);
 }

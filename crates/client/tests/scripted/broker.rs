@@ -128,6 +128,8 @@ fn everything() -> ApiVersionsResponse {
         ApiKey::DeleteRecords,
         ApiKey::DescribeConfigs,
         ApiKey::DeleteTopics,
+        ApiKey::DeleteGroups,
+        ApiKey::FindCoordinator,
     ];
     let offers = keys.map(|key| {
         let (min_version, max_version) = versions::advertised(key);
