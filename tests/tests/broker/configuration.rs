@@ -45,7 +45,7 @@ const IMPOSSIBLE: &[(&str, &str, &str)] = &[
         "2147483647",
         "at least message.max.bytes",
     ),
-    ("logan.inbox.credits", "65536", "at least 65536"),
+    ("logan.inbox.credits", "65537", "no more than 65536"),
     ("listeners", "127.0.0.1:9092", "127.0.0.1:9092"),
     ("listeners", "PLAINTEXT://127.0.0.1:99999", "99999"),
     ("listeners", "", "listeners"),
