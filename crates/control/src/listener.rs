@@ -145,6 +145,8 @@ pub(crate) struct BoundedStream {
     evicted: oneshot::Receiver<()>,
     end: Instant,
     deadline: Pin<Box<Sleep>>,
+    /// Once it is, it stays so: neither may be asked again what it has said.
+    is_over: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -159,13 +161,16 @@ impl BoundedStream {
             evicted,
             end: now + CONNECTION_TIME_MAX,
             deadline: Box::pin(sleep_until(now + CONNECTION_SILENCE_MAX)),
+            is_over: false,
             _permit: permit,
         }
     }
 
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let is_over = self.deadline.as_mut().poll(context).is_ready();
-        if is_over || Pin::new(&mut self.evicted).poll(context).is_ready() {
+        self.is_over = self.is_over
+            || self.deadline.as_mut().poll(context).is_ready()
+            || Pin::new(&mut self.evicted).poll(context).is_ready();
+        if self.is_over {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
@@ -220,5 +225,32 @@ impl AsyncWrite for BoundedStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_had_to_end_fails_however_often_it_is_asked() {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await;
+            let mut listener = BoundedListener::new(listener.expect("a free port"));
+            let address = listener.local_addr().expect("it is bound");
+            let _client = TcpStream::connect(address).await.expect("it accepts");
+            let (mut stream, _) = listener.accept().await;
+            assert!(listener.places.evict());
+            for _ in 0..2 {
+                let flushed = poll_fn(|context| Pin::new(&mut stream).poll_flush(context)).await;
+                let error = flushed.expect_err("it had to end");
+                assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            }
+        });
     }
 }
