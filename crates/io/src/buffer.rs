@@ -16,7 +16,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::mem::ManuallyDrop;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -25,8 +25,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 mod heap;
+mod memory;
 
 pub use heap::HeapBuffer;
+
+use memory::{Memory, Slice};
 
 /// File positions, lengths and buffer addresses are multiples of this many bytes.
 pub const ALIGNMENT: usize = 4096;
@@ -89,51 +92,6 @@ pub unsafe trait Buffer: Clone + 'static {
         assert!(self.is_unique(), "shared bytes never change");
         // SAFETY: as for `as_slice`; this is the only clone and it is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.as_mut_ptr().as_ptr(), self.len()) }
-    }
-}
-
-/// Memory that is lent out in slices.
-struct Memory<B> {
-    start: NonNull<u8>,
-    len: usize,
-    /// Touched on the pool's thread only; see [`Pool`].
-    buffer: ManuallyDrop<B>,
-}
-
-// SAFETY: other threads hold `Memory` only inside `Slice`, which reads published bytes through `start` and never
-// touches `buffer`; `Memory` has no destructor, so dropping the last reference elsewhere does not touch it either.
-unsafe impl<B> Send for Memory<B> {}
-// SAFETY: as for `Send`; published bytes never change, so shared reads do not race.
-unsafe impl<B> Sync for Memory<B> {}
-
-/// A published range of a chunk, as the owner of a [`Bytes`].
-struct Slice<B> {
-    memory: Arc<Memory<B>>,
-    range: Range<usize>,
-}
-
-impl<B> AsRef<[u8]> for Slice<B> {
-    fn as_ref(&self) -> &[u8] {
-        // SAFETY: `range` lies within the memory and was published when the slice was made, so it is initialised.
-        let first = unsafe { self.memory.start.add(self.range.start) };
-        // SAFETY: as above; published bytes never change while a reference to the memory exists.
-        unsafe { std::slice::from_raw_parts(first.as_ptr(), self.range.len()) }
-    }
-}
-
-impl<B: 'static> Slice<B> {
-    fn lend(memory: &Arc<Memory<B>>, range: Range<usize>) -> Bytes {
-        assert!(
-            range.start <= range.end && range.end <= memory.len,
-            "slices lie within their memory"
-        );
-        if range.is_empty() {
-            return Bytes::new();
-        }
-        Bytes::from_owner(Self {
-            memory: Arc::clone(memory),
-            range,
-        })
     }
 }
 
@@ -221,10 +179,15 @@ impl<B: Buffer> Pool<B> {
             buffer.len() == self.shared.chunk_len_bytes,
             "chunks of a pool are of one size"
         );
+        assert!(
+            buffer.is_unique(),
+            "nobody else looks at what is being written"
+        );
         let memory = self.track(buffer);
         ChunkWriter {
             memory,
             published: 0,
+            stays: PhantomData,
         }
     }
 
@@ -245,12 +208,12 @@ impl<B: Buffer> Pool<B> {
             let Some(memory) = lent.pop_front() else {
                 return;
             };
-            match Arc::try_unwrap(memory) {
-                Ok(memory) => {
+            match Memory::into_buffer(memory) {
+                Ok(buffer) => {
                     self.shared
                         .lent_bytes
-                        .set(self.shared.lent_bytes.get() - memory.len);
-                    self.take_back(ManuallyDrop::into_inner(memory.buffer));
+                        .set(self.shared.lent_bytes.get() - buffer.len());
+                    self.take_back(buffer);
                 }
                 Err(memory) => lent.push_back(memory),
             }
@@ -269,11 +232,8 @@ impl<B: Buffer> Pool<B> {
     }
 
     fn track(&self, buffer: B) -> Arc<Memory<B>> {
-        let memory = Arc::new(Memory {
-            start: buffer.as_mut_ptr(),
-            len: buffer.len(),
-            buffer: ManuallyDrop::new(buffer),
-        });
+        let (start, len) = (buffer.as_mut_ptr(), buffer.len());
+        let memory = Arc::new(Memory::new(start, len, buffer));
         self.shared
             .lent_bytes
             .set(self.shared.lent_bytes.get() + memory.len);
@@ -282,10 +242,19 @@ impl<B: Buffer> Pool<B> {
     }
 }
 
-/// Fills one chunk, front to back. It stays on the shard of its pool.
+/// Fills one chunk, front to back. It stays on the shard of its pool: [`ChunkWriter::full_buffer`] clones a buffer that need not
+/// be one for other threads.
+///
+/// ```compile_fail,E0277
+/// fn elsewhere<B: io::Buffer>(writer: io::ChunkWriter<B>) {
+///     std::thread::spawn(move || drop(writer));
+/// }
+/// ```
 pub struct ChunkWriter<B: Buffer> {
     memory: Arc<Memory<B>>,
     published: usize,
+    /// What it holds is sent to other threads in slices alone.
+    stays: PhantomData<Rc<B>>,
 }
 
 impl<B: Buffer> std::fmt::Debug for ChunkWriter<B> {
@@ -368,9 +337,7 @@ impl<B: Buffer> ChunkWriter<B> {
 impl<B: Buffer> Drop for PoolShared<B> {
     fn drop(&mut self) {
         for memory in self.lent.get_mut().drain(..) {
-            if let Ok(memory) = Arc::try_unwrap(memory) {
-                drop(ManuallyDrop::into_inner(memory.buffer));
-            }
+            drop(Memory::into_buffer(memory));
         }
     }
 }

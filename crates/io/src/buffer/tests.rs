@@ -74,3 +74,11 @@ fn a_slice_outlives_its_pool() {
     drop(pool);
     assert_eq!(&slice[..], b"abc");
 }
+
+#[test]
+#[should_panic(expected = "nobody else looks at what is being written")]
+fn memory_that_somebody_else_has_is_no_chunk() {
+    let memory = HeapBuffer::new(ALIGNMENT);
+    let pool = Pool::new(ALIGNMENT, 1);
+    drop(pool.chunk(|_| memory.clone()));
+}
