@@ -18,6 +18,7 @@
 mod buffer;
 mod clock;
 mod cores;
+mod crossing;
 mod directory;
 mod entropy;
 mod file;
@@ -35,6 +36,11 @@ mod supervisor;
 mod task;
 mod task_names;
 mod watchdog;
+
+/// The atomics of `crossing`, which `tests/loom` exchanges for others.
+mod atomics {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+}
 
 pub use buffer::Buffer;
 pub use cores::{CorePlan, Seat, stay_on};

@@ -11,6 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 use types::ShardId;
 
+use crate::crossing::Pending;
+
 /// The exit code after a second signal, as a shell reports a death by SIGTERM.
 const EXIT_CODE_SECOND_SIGNAL: i32 = 128 + SIGTERM;
 /// A signal that comes so soon after the first one is the same request: `timeout` sends one to the process and one to
@@ -36,13 +38,13 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Nudge {
     sender: EventSender,
-    is_pending: Arc<AtomicBool>,
+    is_pending: Arc<Pending>,
 }
 
 impl Nudge {
     /// Makes [`Event::Nudged`] come, unless one is on its way already.
     pub fn send(&self) {
-        if !self.is_pending.swap(true, Ordering::AcqRel) {
+        if self.is_pending.raise() {
             self.sender.tell(Event::Nudged);
         }
     }
@@ -53,7 +55,7 @@ impl Nudge {
 pub struct Supervisor {
     sender: EventSender,
     events: flume::Receiver<Event>,
-    is_nudged: Arc<AtomicBool>,
+    is_nudged: Arc<Pending>,
 }
 
 impl Supervisor {
@@ -148,7 +150,7 @@ impl Supervisor {
     /// From here on another nudge is news.
     fn heard(&self, event: Event) -> Event {
         if event == Event::Nudged {
-            self.is_nudged.store(false, Ordering::Release);
+            self.is_nudged.take();
         }
         event
     }

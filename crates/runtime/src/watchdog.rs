@@ -6,12 +6,12 @@
 //! wake-up from outside gets it going again. So each ping wakes the shard's pulse task directly, also when an earlier
 //! ping is still unanswered: a message in a queue would not wake a task that is already due to run.
 //!
-//! The atomics here are the watchdog's own; no request touches them.
+//! The atomics are the watchdog's own, and stand in `crossing`; no request touches them.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io::Result;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle, Thread};
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use types::{Distribution, ShardId};
 
+use crate::crossing::{BUCKETS, Beats, DelayCounts, Stir};
 use crate::task_names::{NO_TASK, Running, name_of};
 use crate::{clock, panics};
 
@@ -38,30 +39,17 @@ const SUSPECTS_MAX: usize = 16;
 /// pulse task, and glommio counts those in 15 bits.
 const EAGER_WAKES_MAX: u64 = 1000;
 const PATIENT_TICKS: u64 = 200;
-/// Delays are counted in powers of two of a microsecond; the last bucket holds what is longer.
-const BUCKETS: usize = 32;
-
-/// The watchdog pings seldom.
-const CALM: u8 = 0;
-/// Nothing has happened since the last ping.
-const QUIET: u8 = 1;
-/// Something has.
-const BUSY: u8 = 2;
-
 /// Whether anything reaches the shards from outside. All shards tell it, and the watchdog forgets it with each ping.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
-    state: AtomicU8,
+    stir: Stir,
     watchdog: OnceLock<Thread>,
 }
 
 impl Activity {
     /// Notes that something has happened. Costs a load while it happens all the time.
     pub(crate) fn note(&self) {
-        if self.state.load(Ordering::Relaxed) == BUSY {
-            return;
-        }
-        if self.state.swap(BUSY, Ordering::AcqRel) == CALM
+        if self.stir.note()
             && let Some(watchdog) = self.watchdog.get()
         {
             watchdog.unpark();
@@ -70,17 +58,12 @@ impl Activity {
 
     /// Waits until the next ping is due, after `quiet_ticks` pings without activity. Returns how many it is then.
     fn wait(&self, quiet_ticks: u32) -> u32 {
-        let is_calm = quiet_ticks >= QUIET_TICKS_MAX
-            && self
-                .state
-                .compare_exchange(QUIET, CALM, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok();
-        if is_calm {
+        if quiet_ticks >= QUIET_TICKS_MAX && self.stir.settle() {
             thread::park_timeout(CALM_INTERVAL);
         } else {
             thread::sleep(PING_INTERVAL);
         }
-        if self.state.swap(QUIET, Ordering::AcqRel) == BUSY {
+        if self.stir.look() {
             0
         } else {
             quiet_ticks.saturating_add(1)
@@ -91,18 +74,9 @@ impl Activity {
 /// What the watchdog and one shard share.
 #[derive(Debug, Default)]
 pub(crate) struct Pulse {
-    /// When the last ping was sent, in nanoseconds of the monotonic clock; 0 before the first.
-    sent_at: AtomicU64,
-    /// The last ping that the shard saw.
-    seen: AtomicU64,
-    /// How late it was seen, in nanoseconds.
-    delay: AtomicU64,
+    beats: Beats,
     waker: OnceLock<Waker>,
-    counts: [AtomicU64; BUCKETS],
-    sum_nanos: AtomicU64,
-    max_nanos: AtomicU64,
-    stalls: AtomicU64,
-    ended: AtomicBool,
+    delays: DelayCounts,
     /// The task that the shard runs.
     pub(crate) running: Arc<Running>,
     /// By the task that ran during most of a stall, how many stalls there were. Only the watchdog adds to it.
@@ -114,12 +88,7 @@ impl Pulse {
     pub(crate) async fn answer(self: Arc<Self>) {
         poll_fn::<(), _>(|context| {
             self.waker.get_or_init(|| context.waker().clone());
-            let sent_at = self.sent_at.load(Ordering::Acquire);
-            if sent_at != self.seen.load(Ordering::Relaxed) {
-                let delay = clock::now().0.saturating_sub(sent_at);
-                self.delay.store(delay, Ordering::Relaxed);
-                self.seen.store(sent_at, Ordering::Release);
-            }
+            self.beats.answer(|| clock::now().0);
             Poll::Pending
         })
         .await;
@@ -127,47 +96,31 @@ impl Pulse {
 
     /// Tells the watchdog that the shard has ended in order.
     pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
+        self.beats.end();
     }
 
     /// How long the shard has not answered by now; nothing after it has ended in order.
     fn silence(&self, now: io::Instant) -> Duration {
-        // In this order: an answer to an earlier ping than the one that is looked at must not count for it.
-        let seen = self.seen.load(Ordering::Acquire);
-        let sent_at = self.sent_at.load(Ordering::Acquire);
-        if seen == sent_at || self.ended.load(Ordering::Acquire) {
-            return Duration::ZERO;
-        }
-        Duration::from_nanos(now.0.saturating_sub(sent_at))
+        Duration::from_nanos(self.beats.silence(now.0))
     }
 
     fn count(&self, delay_nanos: u64) {
-        let micros = delay_nanos / 1000;
-        let bucket = usize::try_from(u64::BITS - micros.leading_zeros()).unwrap_or(BUCKETS);
-        self.counts[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
-        self.sum_nanos.fetch_add(delay_nanos, Ordering::Relaxed);
-        self.max_nanos.fetch_max(delay_nanos, Ordering::Relaxed);
-        if delay_nanos >= nanos(STALL_MIN) {
-            // Last, and with `Release`: who sees a stall sees its length too.
-            self.stalls.fetch_add(1, Ordering::Release);
-        }
+        self.delays
+            .add(delay_nanos, delay_nanos >= nanos(STALL_MIN));
     }
 
     /// All delays.
     fn distribution(&self) -> Distribution {
         let ends = (0..).map(|bucket| Duration::from_micros(1 << bucket));
-        let counts = self.counts.iter().map(|it| it.load(Ordering::Relaxed));
-        let sum = Duration::from_nanos(self.sum_nanos.load(Ordering::Relaxed));
-        Distribution::of_ends(ends.zip(counts), sum)
+        let counted = self.delays.read();
+        let sum = Duration::from_nanos(counted.sum_nanos);
+        Distribution::of_ends(ends.zip(counted.counts), sum)
     }
 
     fn delays(&self) -> ShardDelays {
-        let stalls = self.stalls.load(Ordering::Acquire);
-        let counts = self
-            .counts
-            .each_ref()
-            .map(|count| count.load(Ordering::Relaxed));
-        let longest = Duration::from_nanos(self.max_nanos.load(Ordering::Relaxed));
+        let counted = self.delays.read();
+        let (counts, stalls) = (counted.counts, counted.stalls);
+        let longest = Duration::from_nanos(counted.max_nanos);
         ShardDelays {
             p50: percentile(&counts, 500).min(longest),
             p99: percentile(&counts, 990).min(longest),
@@ -301,7 +254,7 @@ fn watch(pulses: &[Arc<Pulse>], activity: &Activity, stop: &AtomicBool) {
     let mut quiet_ticks = 0;
     while !stop.load(Ordering::Acquire) {
         for (patient, pulse) in &mut patients {
-            if !pulse.ended.load(Ordering::Acquire) {
+            if !pulse.beats.has_ended() {
                 patient.tick(pulse);
             }
         }
@@ -331,14 +284,14 @@ impl Patient {
 
     fn tick(&mut self, pulse: &Pulse) {
         let now = clock::now();
-        let sent_at = pulse.sent_at.load(Ordering::Relaxed);
-        if pulse.seen.load(Ordering::Acquire) == sent_at {
+        let (sent_at, delay_nanos) = pulse.beats.last();
+        if let Some(delay_nanos) = delay_nanos {
             if sent_at != 0 {
-                self.answered(pulse, now);
+                self.answered(pulse, delay_nanos, now);
             }
             self.unanswered_ticks = 0;
             self.suspects.clear();
-            pulse.sent_at.store(now.0.max(1), Ordering::Release);
+            pulse.beats.send(now.0);
         } else {
             self.unanswered_ticks += 1;
             self.suspect(pulse.running.task());
@@ -356,8 +309,7 @@ impl Patient {
         }
     }
 
-    fn answered(&mut self, pulse: &Pulse, now: io::Instant) {
-        let delay_nanos = pulse.delay.load(Ordering::Relaxed);
+    fn answered(&mut self, pulse: &Pulse, delay_nanos: u64, now: io::Instant) {
         pulse.count(delay_nanos);
         if delay_nanos >= nanos(STALL_MIN) {
             let task = self.culprit();
@@ -451,7 +403,7 @@ mod tests {
         let began = clock::now();
         let ticks = thread::scope(|scope| {
             scope.spawn(|| {
-                while activity.state.load(Ordering::Acquire) != CALM {
+                while !activity.stir.is_calm() {
                     thread::yield_now();
                 }
                 activity.note();
@@ -467,19 +419,19 @@ mod tests {
         let pulse = Arc::new(Pulse::default());
         let at = |seconds: u64| io::Instant(seconds * 1_000_000_000);
         assert_eq!(pulse.silence(at(9)), Duration::ZERO, "nobody has asked");
-        pulse.sent_at.store(at(10).0, Ordering::Release);
+        pulse.beats.send(at(10).0);
         assert_eq!(pulse.silence(at(13)), Duration::from_secs(3));
-        pulse.seen.store(at(10).0, Ordering::Release);
+        pulse.beats.answer(|| at(10).0);
         assert_eq!(pulse.silence(at(13)), Duration::ZERO);
         // The one that is silent for the longest counts, by the real clock.
         let since_start = Pulse::default();
-        since_start.sent_at.store(1, Ordering::Release);
+        since_start.beats.send(1);
         let delays = Delays::new(Arc::from([Arc::default(), Arc::new(since_start)]));
         while clock::now().0 < 1000 {
             thread::yield_now();
         }
         assert!(delays.silence() > Duration::ZERO);
-        pulse.sent_at.store(at(14).0, Ordering::Release);
+        pulse.beats.send(at(14).0);
         pulse.end();
         assert_eq!(
             pulse.silence(at(20)),
