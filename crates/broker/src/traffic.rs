@@ -98,6 +98,14 @@ pub(crate) struct Counters {
     pub(crate) connections_accepted: Cell<u64>,
     /// Connections that came from another shard.
     pub(crate) connections_received: Cell<u64>,
+    /// Connections that were closed for what they sent: no frame, no request, or one that is answered in this way alone.
+    pub(crate) closed_malformed: Cell<u64>,
+    /// Connections that were closed because a request came in too slowly, ...
+    pub(crate) closed_slow: Cell<u64>,
+    /// ... a response was not read, ...
+    pub(crate) closed_unread: Cell<u64>,
+    /// ... or nothing came for too long.
+    pub(crate) closed_idle: Cell<u64>,
     /// Batches of this shard's clients for its own partitions, ...
     pub(crate) appends_own: Cell<u64>,
     /// ... and for those of other shards.

@@ -330,6 +330,7 @@ async fn read_requests<I: Io>(
             });
             match select(next, draining).await {
                 Either::Left((Err(error), _)) if error.kind() == ErrorKind::InvalidData => {
+                    add(&shard.counters.closed_malformed, 1);
                     log_end(shard, connection, &error);
                     return Ok(Exit::Refused);
                 }
@@ -350,7 +351,10 @@ async fn read_requests<I: Io>(
         let bytes = frame.bytes.clone();
         match api::dispatch(shard, connection, frame, arrived).await {
             Dispatched::Respond(pending) => connection.outbound.push(pending),
-            Dispatched::Close => return Ok(Exit::Refused),
+            Dispatched::Close => {
+                add(&shard.counters.closed_malformed, 1);
+                return Ok(Exit::Refused);
+            }
             Dispatched::Migrate(target) => {
                 let unread = with_frame_before(&bytes, &inbound.take_unread());
                 return Ok(Exit::Migrate { target, unread });

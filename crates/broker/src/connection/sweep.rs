@@ -5,6 +5,7 @@
 //! `logan.request.bytes.per.second.min` after a grace period, and one that is being sent a response must take some
 //! of it within the same period, and all of it in good time while others wait for memory: both hold memory of the shard.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use io::{Instant, Io};
 
 use super::Connection;
 use crate::shard::Shard;
+use crate::traffic::{Counters, add};
 
 /// How often connections are looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(1_000);
@@ -65,9 +67,40 @@ pub(crate) async fn sweep_connections<I: Io>(shard: Rc<Shard<I>>) {
             response_seconds_max: responses_are_short.then_some(SECONDS_UNDER_PRESSURE),
         };
         for (_, connection) in shard.connections.borrow().iter() {
-            if let Some(reason) = connection.reason_to_close(now, limits) {
+            if let Some(offence) = connection.reason_to_close(now, limits) {
+                add(offence.count(&shard.counters), 1);
+                let (peer, reason) = (connection.peer, offence.reason());
+                if offence != Offence::Idle && shard.log_limit.admit(now) {
+                    tracing::warn!(%peer, "closed a connection: {reason}");
+                }
                 connection.close(reason);
             }
+        }
+    }
+}
+
+/// What a connection is closed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offence {
+    SlowRequest,
+    UnreadResponse,
+    Idle,
+}
+
+impl Offence {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::SlowRequest => "a request arrives too slowly",
+            Self::UnreadResponse => "a response is not being read",
+            Self::Idle => "idle for connections.max.idle.ms",
+        }
+    }
+
+    fn count(self, counters: &Counters) -> &Cell<u64> {
+        match self {
+            Self::SlowRequest => &counters.closed_slow,
+            Self::UnreadResponse => &counters.closed_unread,
+            Self::Idle => &counters.closed_idle,
         }
     }
 }
@@ -85,7 +118,7 @@ struct Limits {
 }
 
 impl Connection {
-    fn reason_to_close(&self, now: Instant, limits: Limits) -> Option<&'static str> {
+    fn reason_to_close(&self, now: Instant, limits: Limits) -> Option<Offence> {
         let before = self.sweep.get();
         let received = self.progress.received_bytes.get();
         let sent = self.outbound.sent_bytes();
@@ -115,11 +148,11 @@ impl Connection {
         let is_idle = !self.progress.is_mid_frame.get() && self.outbound.is_idle();
         let idle_for = now.saturating_since(self.last_request.get());
         if too_long(observed.slow_request_since, limits.request_grace) {
-            Some("a request arrives too slowly")
+            Some(Offence::SlowRequest)
         } else if too_long(observed.stuck_response_since, limits.response_grace) {
-            Some("a response is not being read")
+            Some(Offence::UnreadResponse)
         } else if is_idle && limits.idle_max.is_some_and(|idle_max| idle_for >= idle_max) {
-            Some("idle for connections.max.idle.ms")
+            Some(Offence::Idle)
         } else {
             None
         }

@@ -19,6 +19,10 @@ static CONNECTIONS_TAKEN: Metric = Metric::counter(
     "logan_connections_taken",
     "Connections that the shard has taken over, from the router or from another shard.",
 );
+static CONNECTIONS_CLOSED: Metric = Metric::counter(
+    "logan_connections_closed",
+    "Connections that the shard has closed for what their clients did: malformed or refused requests, requests that came too slowly, responses that were not read, or nothing at all.",
+);
 static PARTITION_REQUESTS: Metric = Metric::counter(
     "logan_partition_requests",
     "Batches appended and partitions read for clients of this shard, by whether the partition is its own or another shard's.",
@@ -46,6 +50,7 @@ pub(super) fn samples<I: Io>(shard: &Shard<I>) -> Vec<Sample> {
     } = shard.io.usage();
     let counters = &shard.counters;
     let taken = |from, count: u64| CONNECTIONS_TAKEN.is(count).with("from", from);
+    let closed = |reason, count: u64| CONNECTIONS_CLOSED.is(count).with("reason", reason);
     let asked = |operation, place, count: u64| {
         let sample = PARTITION_REQUESTS.is(count).with("operation", operation);
         sample.with("partition_of", place)
@@ -58,6 +63,10 @@ pub(super) fn samples<I: Io>(shard: &Shard<I>) -> Vec<Sample> {
         CONNECTIONS.is(shard.connections.borrow().len() as u64),
         taken("router", counters.connections_accepted.get()),
         taken("shard", counters.connections_received.get()),
+        closed("malformed", counters.closed_malformed.get()),
+        closed("slow_request", counters.closed_slow.get()),
+        closed("unread_response", counters.closed_unread.get()),
+        closed("idle", counters.closed_idle.get()),
         asked("append", "shard", counters.appends_own.get()),
         asked("append", "other", counters.appends_foreign.get()),
         asked("read", "shard", counters.reads_own.get()),
