@@ -8,10 +8,12 @@ mod edges;
 mod glommio;
 mod links;
 mod paths;
+mod security;
 mod sizes;
 mod sources;
 mod top_level;
 mod tree;
+mod unsafe_list;
 
 /// Fails with every violation on a line of its own.
 fn assert_none(rule: &str, violations: &[String]) {
