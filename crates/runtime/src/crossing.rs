@@ -1,7 +1,7 @@
 //! What threads tell each other through atomics: that there is news, that something happens, and when a shard answered.
 //!
 //! Pure protocols without clocks and channels. The tests in `tests/loom` compile this file with loom's atomics and go through
-//! every order in which threads may see them; so each ordering here is needed, and noted with what it is for.
+//! the orders in which threads may see them.
 
 use crate::atomics::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
