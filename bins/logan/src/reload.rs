@@ -118,6 +118,7 @@ impl Reloader {
         if let Some(urgent) = self.await_rest(supervisor) {
             return Some(urgent);
         }
+        self.follow();
         let text = self.written.read().map_err(|error| error.to_string());
         let is_wanted = std::mem::take(&mut self.is_wanted);
         if text == self.seen && !is_wanted {
@@ -127,21 +128,24 @@ impl Reloader {
         let outcome = text
             .map_err(Refusal::Invalid)
             .and_then(|text| self.put_in_force(text.as_deref(), supervisor, shards));
-        let interrupted = match outcome {
+        match outcome {
             Ok(()) => None,
             Err(Refusal::Invalid(reason)) => {
                 refuse(&reason);
                 None
             }
             Err(Refusal::Interrupted(event)) => Some(event),
-        };
+        }
+    }
+
+    /// Watches the way to the file as it is now. What changes from here on is news.
+    fn follow(&mut self) {
         if let (Some(watch), Some(path)) = (&mut self.watch, self.written.file())
             && let Err(error) = watch.follow(path)
         {
             let path = path.display();
             tracing::warn!(%path, %error, "cannot watch the configuration file any more: SIGHUP reads it again");
         }
-        interrupted
     }
 
     fn put_in_force(

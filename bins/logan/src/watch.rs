@@ -1,8 +1,9 @@
 //! Notices that the configuration file changes, whoever changes it and however.
 //!
-//! Editors rename a new file into place and Kubernetes swaps a link above it, so directories are watched, not the file:
-//! the one that the path names, and the one that the file itself lies in. What happens there nudges the main thread, which
-//! looks whether the file says something else.
+//! Editors rename a new file into place, Kubernetes swaps a link above it and a deployment the whole directory, so directories
+//! are watched, not the file: each one that a name on the way to the file stands in, through all links. What happens to one of
+//! those names, or to anything beside the file, nudges the main thread, which looks whether the file says something else, and
+//! follows the way anew. A directory that was replaced has the same path and another inode.
 //!
 //! A file that is written in place is not finished before its writer closes it: until then [`Watch::unfinished`] says so, and
 //! only when nothing has been written for [`REST`] it is believed to be finished all the same, since nobody may ever have told.
@@ -10,7 +11,11 @@
 //! The events arrive on a thread of `notify`'s own. Deliberately absent: polling; where the system cannot watch a file
 //! (network file systems), SIGHUP does it.
 
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,16 +29,26 @@ pub(crate) const REST: Duration = Duration::from_secs(10);
 /// Watches until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    directories: Vec<PathBuf>,
+    directories: Vec<(PathBuf, Inode)>,
     watched: Arc<Mutex<Watched>>,
     watcher: RecommendedWatcher,
 }
+
+/// Which directory it is, whatever it is called: its device and its number there.
+type Inode = (u64, u64);
+
+/// Links that are followed on the way to a file, as in the kernel.
+const LINKS_MAX: usize = 40;
 
 /// What the thread of the events and the main thread share.
 #[derive(Debug, Default)]
 struct Watched {
     /// The file, under the names by which events tell of it.
     names: Vec<PathBuf>,
+    /// Every name on the way to it.
+    way: Vec<PathBuf>,
+    /// The directories in which everything is of interest.
+    beside: Vec<PathBuf>,
     /// When it was last written to, if its writer has not closed it since.
     written_at: Option<Instant>,
 }
@@ -85,25 +100,56 @@ impl Watch {
     /// # Errors
     /// When the system cannot do it.
     pub(crate) fn follow(&mut self, file: &Path) -> notify::Result<()> {
-        lock(&self.watched).names = names_of(file);
-        let directories = directories_of(file);
-        let (gone, kept): (Vec<_>, Vec<_>) = self
-            .directories
-            .drain(..)
-            .partition(|known| !directories.contains(known));
-        self.directories = kept;
-        for directory in gone {
-            // A directory that was removed is not watched any more anyway.
-            drop(self.watcher.unwatch(&directory));
-        }
-        for directory in directories {
-            if !self.directories.contains(&directory) {
-                self.watcher
-                    .watch(&directory, RecursiveMode::NonRecursive)?;
-                self.directories.push(directory);
+        // A directory that appears while the way is followed may have been passed already.
+        for _ in 0..LINKS_MAX {
+            if !self.follow_once(file)? {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Returns whether anything was different from what is watched.
+    fn follow_once(&mut self, file: &Path) -> notify::Result<bool> {
+        let way = way_to(file);
+        let mut directories: Vec<(PathBuf, Inode)> = Vec::new();
+        for directory in way.iter().filter_map(|name| name.parent()) {
+            // One that is not there is noticed where its own name stands.
+            if let Some(inode) = inode(directory)
+                && directories.iter().all(|(known, _)| known != directory)
+            {
+                directories.push((directory.to_path_buf(), inode));
+            }
+        }
+        {
+            let mut watched = lock(&self.watched);
+            watched.names = names_of(file);
+            watched.beside = directories_of(file);
+            watched.way = way;
+        }
+        if directories == self.directories {
+            return Ok(false);
+        }
+        let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.directories)
+            .into_iter()
+            .partition(|known| directories.contains(known));
+        for (directory, _) in gone {
+            // A directory that was removed is not watched any more anyway.
+            drop(self.watcher.unwatch(&directory));
+        }
+        for directory in &directories {
+            if kept.contains(directory) {
+                continue;
+            }
+            let path = &directory.0;
+            let begun = self.watcher.watch(path, RecursiveMode::NonRecursive);
+            // A directory further up may be closed to the broker, which passes through it all the same.
+            if begun.is_err() && lock(&self.watched).beside.contains(path) {
+                return begun.map(|()| true);
+            }
+        }
+        self.directories = directories;
+        Ok(true)
     }
 
     /// How long to wait, unless something happens, before the file may be read, since its writer has not finished; `None` when
@@ -159,9 +205,61 @@ impl Watched {
             {
                 News::Finished
             }
-            _ => News::Beside,
+            _ if event.paths.iter().any(|it| self.concerns(it)) => News::Beside,
+            _ => News::Nothing,
         }
     }
+
+    /// Whether the way to the file may be another one, or something beside it has changed.
+    fn concerns(&self, path: &Path) -> bool {
+        let is_beside = path
+            .parent()
+            .is_some_and(|it| self.beside.iter().any(|known| known == it));
+        is_beside || self.way.iter().any(|name| name == path)
+    }
+}
+
+/// Every name that leads to the file, in the directory where it stands: of the directories, the links, and where those lead.
+fn way_to(file: &Path) -> Vec<PathBuf> {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    let mut left: VecDeque<OsString> = names_in(&absolute).collect();
+    let (mut at, mut way, mut links) = (PathBuf::from("/"), Vec::new(), 0);
+    while let Some(name) = left.pop_front() {
+        if name == ".." {
+            at.pop();
+            continue;
+        }
+        let place = at.join(&name);
+        match place.read_link() {
+            Ok(target) if links < LINKS_MAX => {
+                links += 1;
+                if target.is_absolute() {
+                    at = PathBuf::from("/");
+                }
+                let targets: Vec<_> = names_in(&target).collect();
+                targets.into_iter().rev().for_each(|it| left.push_front(it));
+            }
+            _ => at.clone_from(&place),
+        }
+        if !way.contains(&place) {
+            way.push(place);
+        }
+    }
+    way
+}
+
+/// The names in a path, `..` among them.
+fn names_in(path: &Path) -> impl Iterator<Item = OsString> {
+    let names = path.components().filter_map(|part| match part {
+        Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    names
+}
+
+fn inode(directory: &Path) -> Option<Inode> {
+    let metadata = directory.metadata().ok().filter(fs::Metadata::is_dir)?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// What is shared is whole at any time.
@@ -209,7 +307,7 @@ mod tests {
 
     use runtime::{Event, Supervisor};
 
-    use super::{REST, Watch, Watched, directories_of, lock};
+    use super::{REST, Watch, Watched, directories_of, lock, way_to};
 
     const TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -255,6 +353,65 @@ mod tests {
         );
         fs::remove_file(new.join("file")).expect("a file");
         assert!(is_nudged(&supervisor), "removed");
+    }
+
+    #[test]
+    fn a_directory_on_the_way_may_be_replaced() {
+        let root = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| root.path().join(path);
+        let make = |directory: &str| {
+            fs::create_dir(at(directory)).expect("a directory");
+            fs::write(at(directory).join("file"), directory).expect("a file");
+        };
+        make("one");
+        make("two");
+        symlink("one", at("current")).expect("a link");
+        let file = at("current/file");
+        let supervisor = Supervisor::without_signals();
+        let mut watch = Watch::begin(&file, supervisor.nudge()).expect("inotify");
+        let mut notices = |what: &str| {
+            assert!(is_nudged(&supervisor), "{what}");
+            watch.follow(&file).expect("inotify");
+        };
+        symlink("two", at("next")).expect("a link");
+        fs::rename(at("next"), at("current")).expect("a link");
+        notices("a link to its directory is swapped");
+        fs::write(at("two/file"), "k=1").expect("a file");
+        notices("written where the link leads now");
+        fs::rename(at("two"), at("old")).expect("a directory");
+        notices("its directory is renamed");
+        make("two");
+        notices("and made anew");
+        fs::write(at("two/file"), "k=2").expect("a file");
+        notices("written in the new directory");
+        fs::remove_dir_all(at("two")).expect("a directory");
+        notices("its directory is removed");
+        make("two");
+        notices("and made anew");
+        fs::write(at("two/file"), "k=3").expect("a file");
+        notices("written in the new one");
+    }
+
+    #[test]
+    fn the_way_to_a_file_has_every_name_through_all_links() {
+        let root = tempfile::tempdir().expect("a directory");
+        let root = root.path().canonicalize().expect("a directory");
+        let at = |path: &str| root.join(path);
+        fs::create_dir_all(at("a/b")).expect("a directory");
+        fs::write(at("a/b/file"), "").expect("a file");
+        symlink("../a/b", at("a/link")).expect("a link");
+        symlink(at("a/link/file"), at("file")).expect("a link");
+        symlink("loop", at("loop")).expect("a link");
+        let way = |path: &str| -> Vec<_> {
+            let way = way_to(&at(path)).into_iter();
+            way.filter_map(|it| Some(it.strip_prefix(&root).ok()?.to_path_buf()))
+                .filter(|it| !it.as_os_str().is_empty())
+                .collect()
+        };
+        let names = ["file", "a", "a/link", "a/b", "a/b/file"];
+        assert_eq!(way("file"), names.map(Path::new));
+        assert_eq!(way("none/file"), ["none", "none/file"].map(Path::new));
+        assert_eq!(way("loop"), [Path::new("loop")]);
     }
 
     #[test]
