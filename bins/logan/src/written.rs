@@ -1,4 +1,5 @@
-//! Where the configuration is written: a file or the built-in text, the environment over it, overrides over both.
+//! Where the configuration is written: a file or the built-in text, the environment over it, overrides over both; and what
+//! was measured of the disks below them all.
 //!
 //! Environment and overrides are those that the process was started with; the file can be read again.
 
@@ -43,7 +44,7 @@ impl Written {
         self.file.as_deref().map(config::read_text).transpose()
     }
 
-    /// All sources, with this text of the file.
+    /// All sources, with this text of the file, and what lies in the log directories now.
     ///
     /// # Errors
     /// Whatever is no `.properties` text, no `KEY=VALUE` or no text at all.
@@ -56,6 +57,7 @@ impl Written {
         for argument in &self.overrides {
             sources.add_override(argument)?;
         }
+        sources.add_measured();
         Ok(sources)
     }
 }

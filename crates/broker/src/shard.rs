@@ -426,6 +426,9 @@ fn storage_config(setup: &ShardSetup, shard_count: usize) -> StorageConfig {
         producer_id_expiration: DurationMs(i64::from(values.producer_id_expiration_ms)),
         open_files_max: open_files_max(setup.descriptors_max, shard_count),
         delete_bytes_per_second: pace.delete_bytes_per_second,
+        write_bytes: pace.write_bytes,
+        commit_window: pace.commit_window,
+        commit_bytes: pace.commit_bytes,
         ..StorageConfig::default()
     }
 }
@@ -437,6 +440,9 @@ pub(crate) fn pace_of(config: &BrokerConfig, shard_count: usize) -> Pace {
         disk_reserve_bytes: bytes(config.values.logan_disk_reserve_bytes),
         delete_bytes_per_second: bytes(config.values.logan_delete_bytes_per_second)
             / shard_count as u64,
+        write_bytes: usize::try_from(config.values.logan_disk_write_bytes).unwrap_or(usize::MAX),
+        commit_window: Duration::from_micros(bytes(config.values.logan_disk_commit_window_us)),
+        commit_bytes: bytes(config.values.logan_disk_commit_bytes),
     }
 }
 

@@ -443,7 +443,15 @@ impl Sources {
             name: variable.name.clone(),
             nearest: variable.nearest.clone(),
         });
-        keys.chain(shadowed).chain(variables).collect()
+        let unmeasured = self.unmeasured.iter();
+        let unmeasured = unmeasured.map(|it| Warning::Unmeasured {
+            path: it.path.clone(),
+            problem: it.problem.clone(),
+        });
+        keys.chain(shadowed)
+            .chain(variables)
+            .chain(unmeasured)
+            .collect()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::kinds::{
     CLEANUP_POLICIES, COMPRESSION_TYPES, CleanupPolicy, CompressionType, DURABILITIES, Durability,
     GROUP_MIGRATIONS, GroupMigration, PRODUCE_VALIDATIONS, ProduceValidation, SHARD_ADVERTISE,
     ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address_or_port,
+    check_write_bytes,
 };
 
 /// What metrics may have series for.
@@ -184,8 +185,14 @@ keys! {
         [], "The bytes of record batches that the process keeps in memory for readers, over all shards; -1 is a quarter of the machine's memory, or of what a control group leaves of it.";
     "logan.delete.bytes.per.second" => logan_delete_bytes_per_second: i64 = Some("1073741824"), at_least(1_048_576), Dynamic, Honoured,
         [], "How fast the files of deleted segments and topics are removed, over all shards; a small file counts as 1 MiB.";
+    "logan.disk.commit.bytes" => logan_disk_commit_bytes: i64 = Some("1048576"), between(131_072, 16_777_216), Dynamic, Honoured,
+        [], "The bytes of one log that are worth a sync of their own: with as many waiting, a commit waits neither for the one under way nor for `logan.disk.commit.window.us`.";
+    "logan.disk.commit.window.us" => logan_disk_commit_window_us: i64 = Some("500"), between(0, 100_000), Dynamic, Honoured,
+        [], "How long a log that takes much while it commits waits for more before it commits again, in microseconds; an idle log never waits. `loganctl tune disk` measures what is best for a disk.";
     "logan.disk.reserve.bytes" => logan_disk_reserve_bytes: i64 = Some("67108864"), at_least(0), Dynamic, Honoured,
         [], "The free space from which on appends are refused, so that metadata changes and deletions still work.";
+    "logan.disk.write.bytes" => logan_disk_write_bytes: i64 = Some("262144"), Custom(check_write_bytes), Dynamic, Honoured,
+        [], "The largest single write of a log, in bytes: 16384, 65536, 262144 or 1048576. A log that is written fast holds that much memory; one that is written slowly writes less at once. `loganctl tune disk` measures what is best for a disk.";
     "logan.durability" => logan_durability: Durability = Some("sync"), OneOf(DURABILITIES), Dynamic, Honoured,
         [], "The default of the topic key of this name.";
     "logan.group.memory.bytes" => logan_group_memory_bytes: i64 = Some("536870912"), at_least(1_048_576), Dynamic, Honoured,

@@ -173,6 +173,9 @@ fn check_number(validator: Validator, number: i64) -> Result<(), String> {
                 "Value must be between {min} and {max} or equal to -1"
             ))
         }
+        Validator::Custom(check) => {
+            check(&Value::Integer(number)).map_err(|problem| format!("Value {problem}"))
+        }
         _ => Ok(()),
     }
 }

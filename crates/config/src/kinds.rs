@@ -235,6 +235,14 @@ pub(crate) fn check_throttled_replicas(value: &Value) -> Result<(), String> {
     Err("must be the literal '*' or a list of replicas in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...".to_owned())
 }
 
+/// The validator of `logan.disk.write.bytes`: sizes that the log has chunks of.
+pub(crate) fn check_write_bytes(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Integer(16_384 | 65_536 | 262_144 | 1_048_576) => Ok(()),
+        _ => Err("must be 16384, 65536, 262144 or 1048576".to_owned()),
+    }
+}
+
 /// The validator of addresses of this machine that need no name.
 fn check_address(value: &Value) -> Result<(), String> {
     let Value::Text(text) = value else {

@@ -69,6 +69,13 @@ pub enum Warning {
         /// The variable that was perhaps meant.
         nearest: Option<String>,
     },
+    /// What was measured of a log directory's disk, and does not count.
+    Unmeasured {
+        /// The file in the directory.
+        path: String,
+        /// Why.
+        problem: String,
+    },
 }
 
 impl Warning {
@@ -83,6 +90,7 @@ impl Warning {
             Self::ControllerListener { listener } => listener,
             Self::ControllerOnly { .. } => "process.roles",
             Self::UnknownVariable { name, .. } => name,
+            Self::Unmeasured { path, .. } => path,
         }
     }
 
@@ -141,6 +149,10 @@ impl fmt::Display for Warning {
                     None => Ok(()),
                 }
             }
+            Self::Unmeasured { path, problem } => write!(
+                f,
+                "{path}: {problem}; `loganctl tune disk` measures the disk anew"
+            ),
         }
     }
 }

@@ -20,6 +20,7 @@ mod group_keys;
 mod kinds;
 mod known;
 mod listener;
+mod measured;
 pub mod properties;
 mod reference;
 mod reload;
@@ -45,6 +46,7 @@ pub use kinds::{
 pub use known::Warning;
 pub use known::nearest;
 pub use listener::{Endpoint, Listener};
+pub use measured::{MEASURED_FILE, MEASURED_KEYS, measured_text};
 pub use reference::reference;
 pub use reload::{Change, Reloaded};
 pub use sources::{Origin, Setting, Sources};

@@ -27,7 +27,8 @@ value counts from the first of these places that has one:
 4. the environment variable of the key: `LOGAN_` and the key in upper case with underscores for its dots, and without a
    second `LOGAN_` for a key that begins with `logan.` (`LOGAN_LOG_RETENTION_MS`, `LOGAN_CACHE_BYTES`),
 5. the file, in it the last line of a key; without `--config` a built-in configuration for trying things out,
-6. the default.
+6. `logan.disk.properties` in a log directory, which `loganctl tune disk` writes: what was measured of the disk,
+7. the default.
 
 `LOGAN_LOG` is no key: it says what is logged, and `LOGAN_LOG_FORMAT` how: `text` or `json`. Variables that Kubernetes sets beside a service called `logan`
 (`LOGAN_SERVICE_*`, `LOGAN_PORT*`) are passed over.
@@ -40,7 +41,7 @@ with the nearest known name.
 ## Changes while the broker runs
 
 A change of the file takes effect by itself within about a second; so does SIGHUP (`systemctl reload`), without which nothing
-is read where the system cannot watch the file. Each key below says when a change takes effect:
+is read where the system cannot watch the file, nor what was measured anew of a disk. Each key below says when a change takes effect:
 
 - **dynamic**: at once, from the file or set by a client (IncrementalAlterConfigs);
 - **reload**: at once from the file; clients cannot set it, as in Kafka;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::ConfigError;
 use crate::environment::UnknownVariable;
 use crate::file;
+use crate::measured::Unmeasured;
 use crate::properties;
 
 /// The configuration of a broker that is started without a file.
@@ -57,12 +58,14 @@ pub struct Setting {
 }
 
 /// Everything that was written, the strongest source of each key: what is added later beats what is there, and a later
-/// line of a file an earlier one, as in Kafka. The order is: file, environment, overrides.
+/// line of a file an earlier one, as in Kafka. The order is: file, environment, overrides; what was measured of the disks
+/// ([`Sources::add_measured`]) lies below them all, and is added last.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     pub(crate) settings: BTreeMap<String, Setting>,
     pub(crate) shadowed: Vec<(String, Setting)>,
     pub(crate) unknown_variables: Vec<UnknownVariable>,
+    pub(crate) unmeasured: Vec<Unmeasured>,
 }
 
 impl Sources {

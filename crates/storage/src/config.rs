@@ -95,6 +95,9 @@ impl Default for LogConfig {
     }
 }
 
+/// The sizes that the chunks of a log's tail, and so its writes, may have, in bytes, smallest first.
+pub const WRITE_SIZES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+
 /// The configuration of one shard's storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageConfig {
@@ -105,10 +108,13 @@ pub struct StorageConfig {
     pub staging_bytes: usize,
     /// Bytes that one log may hold uncommitted before [`crate::Log::admit`] waits.
     pub uncommitted_bytes_max: usize,
-    /// How long a commit waits for more under sustained load. An idle log never waits.
-    pub group_commit_delay: Duration,
-    /// Dirty bytes from which a commit waits no longer.
-    pub group_commit_bytes: usize,
+    /// The largest write of a log, and so the largest chunk of its tail: `logan.disk.write.bytes`. The largest of
+    /// [`WRITE_SIZES`] that is not above it counts.
+    pub write_bytes: usize,
+    /// How long a commit waits for more under sustained load: `logan.disk.commit.window.us`. An idle log never waits.
+    pub commit_window: Duration,
+    /// Dirty bytes from which a commit waits no longer: `logan.disk.commit.bytes`.
+    pub commit_bytes: u64,
     /// How long a tail may lie idle before its staging chunk is given back.
     pub tail_idle: Duration,
     /// Descriptors that this shard keeps open for its segments, besides a bounded number that is in use.
@@ -132,8 +138,9 @@ impl Default for StorageConfig {
             cache_bytes: 16 << 20,
             staging_bytes: 16 << 20,
             uncommitted_bytes_max: 16 << 20,
-            group_commit_delay: Duration::from_micros(500),
-            group_commit_bytes: 1 << 20,
+            write_bytes: 256 << 10,
+            commit_window: Duration::from_micros(500),
+            commit_bytes: 1 << 20,
             tail_idle: Duration::from_secs(1),
             open_files_max: 512,
             index_cache_bytes: 8 << 20,

@@ -40,7 +40,7 @@ mod staging;
 mod trash;
 
 pub use cleaner::{Cleaner, CleanerConfig, CleanerTotals, CleaningReport};
-pub use config::{Durability, LogConfig, StorageConfig};
+pub use config::{Durability, LogConfig, StorageConfig, WRITE_SIZES};
 pub use damage::DamagedRange;
 pub use disk::{DiskTotals, OperationTotals};
 pub use error::{

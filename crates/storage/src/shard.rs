@@ -25,7 +25,7 @@ use crate::log::{LogInner, ReadInFlight};
 use crate::lru::Lru;
 use crate::scrub::ScrubTotals;
 use crate::space::DiskSpace;
-use crate::staging::{ChunkPools, Supply};
+use crate::staging::{ChunkPools, Supply, class_of};
 use crate::trash::Trash;
 
 /// How often an open is tried.
@@ -41,6 +41,12 @@ pub struct Pace {
     pub disk_reserve_bytes: u64,
     /// How fast the files of what was deleted are removed.
     pub delete_bytes_per_second: u64,
+    /// The largest write of a log.
+    pub write_bytes: usize,
+    /// How long a commit waits for more under sustained load.
+    pub commit_window: Duration,
+    /// Dirty bytes from which a commit waits no longer.
+    pub commit_bytes: u64,
 }
 
 /// The storage of one shard. Clones are handles of the same.
@@ -155,6 +161,9 @@ impl<I: Io> ShardStorage<I> {
             pace: Cell::new(Pace {
                 disk_reserve_bytes: config.disk_reserve_bytes,
                 delete_bytes_per_second: config.delete_bytes_per_second,
+                write_bytes: config.write_bytes,
+                commit_window: config.commit_window,
+                commit_bytes: config.commit_bytes,
             }),
             io,
             config,
@@ -176,7 +185,7 @@ impl<I: Io> ShardStorage<I> {
         &self.shared.config
     }
 
-    /// Keeps another reserve and another rate from now on.
+    /// Keeps to another pace from now on: what is under way ends as it began.
     pub fn set_pace(&self, pace: Pace) {
         self.shared.pace.set(pace);
         for space in &*self.shared.spaces.borrow() {
@@ -247,7 +256,7 @@ impl<I: Io> ShardStorage<I> {
 
     /// Allocates `bytes` of staging memory, so that the first appends find it warm.
     pub fn prefill(&self, bytes: usize) {
-        let pool = self.shared.pools.largest();
+        let pool = self.shared.pools.up_to(self.pace().write_bytes);
         let count = bytes / pool.chunk_len_bytes();
         pool.prefill(count, |len_bytes| self.shared.io.allocate(len_bytes));
     }
@@ -326,6 +335,7 @@ impl<I: Io> ShardStorage<I> {
             pools: &self.shared.pools,
             allocate: &|len_bytes| io.allocate(len_bytes),
             now: io.now(),
+            class_max: class_of(self.pace().write_bytes),
         })
     }
 

@@ -15,11 +15,13 @@ use bytes::Bytes;
 use io::{ALIGNMENT, Buffer, ChunkWriter, Instant, Pool, align_down};
 use types::Offset;
 
+use crate::config::WRITE_SIZES;
+
 /// The sizes of chunks in bytes, smallest first: a log that is written slowly pins little.
-pub(crate) const CHUNK_CLASSES: [usize; 4] = [4 << 10, 16 << 10, 64 << 10, 256 << 10];
+pub(crate) const CHUNK_CLASSES: [usize; 5] = WRITE_SIZES;
 
 /// Unused chunks of each class that a shard keeps.
-const FREE_CHUNKS_MAX: [usize; 4] = [64, 64, 64, 128];
+const FREE_CHUNKS_MAX: [usize; 5] = [64, 64, 64, 128, 32];
 
 /// A chunk that was filled faster than this is followed by one of the next class.
 const GROW_WITHIN: Duration = Duration::from_millis(50);
@@ -47,6 +49,11 @@ impl<B: Buffer> ChunkPools<B> {
         &self.pools[CHUNK_CLASSES.len() - 1]
     }
 
+    /// The pool of the chunks that writes of at most `write_bytes` grow to.
+    pub(crate) fn up_to(&self, write_bytes: usize) -> &Pool<B> {
+        &self.pools[class_of(write_bytes)]
+    }
+
     /// Bytes lent by all pools.
     pub(crate) fn lent_bytes(&self) -> usize {
         self.pools.iter().map(Pool::lent_bytes).sum()
@@ -69,6 +76,15 @@ pub(crate) struct Supply<'a, B: Buffer> {
     pub(crate) pools: &'a ChunkPools<B>,
     pub(crate) allocate: &'a dyn Fn(usize) -> B,
     pub(crate) now: Instant,
+    /// The largest class of chunks that the log may grow to; see [`class_of`].
+    pub(crate) class_max: usize,
+}
+
+/// The class of the largest chunks that writes of at most `write_bytes` allow.
+pub(crate) fn class_of(write_bytes: usize) -> usize {
+    CHUNK_CLASSES
+        .partition_point(|size| *size <= write_bytes)
+        .saturating_sub(1)
 }
 
 /// One chunk of the tail.
@@ -237,12 +253,12 @@ impl<B: Buffer> StagedChunk<B> {
     fn successor(&self, supply: &Supply<'_, B>, len_bytes: usize) -> Self {
         let fast = supply.now.saturating_since(self.opened) < GROW_WITHIN;
         let class = if fast {
-            (self.class + 1).min(CHUNK_CLASSES.len() - 1)
+            self.class + 1
         } else {
             self.class.saturating_sub(1)
         };
         let fitting = CHUNK_CLASSES.partition_point(|size| *size < len_bytes);
-        let class = class.max(fitting.min(CHUNK_CLASSES.len() - 1));
+        let class = class.max(fitting).min(supply.class_max);
         Self::new(supply, self.segment, self.end(), class)
     }
 

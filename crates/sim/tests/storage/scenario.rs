@@ -169,8 +169,7 @@ impl<'a> Scenario<'a> {
                 staging_bytes: 512 << 10,
                 uncommitted_bytes_max: 256 << 10,
                 // Small enough for writes beside a sync.
-                group_commit_bytes: usize::try_from(self.oracle.rng.magnitude(1 << 20))
-                    .expect("small"),
+                commit_bytes: u64::try_from(self.oracle.rng.magnitude(1 << 20)).expect("small"),
                 tail_idle: Duration::from_millis(20),
                 open_files_max: 2,
                 index_cache_bytes: 16 << 10,

@@ -291,7 +291,7 @@ impl<I: Io> LogInner<I> {
         if epochs_changed {
             self.save_epochs();
         }
-        if unclaimed >= shard.config().group_commit_bytes as u64 {
+        if unclaimed >= shard.pace().commit_bytes {
             self.dirty.notify_all();
         }
         self.start_writer();

@@ -288,14 +288,14 @@ impl<I: Io> LogInner<I> {
         let sustained = {
             let state = self.state.borrow();
             let unclaimed = state.totals.appended - state.totals.claimed;
-            let much = self.shard.config().group_commit_bytes as u64;
+            let much = self.shard.pace().commit_bytes;
             let sustained = (SUSTAINED_BYTES..much).contains(&unclaimed);
             sustained.then(|| self.dirty.notified())
         };
-        if let Some(dirty) = sustained {
-            let delay = self.shard.config().group_commit_delay;
+        let window = self.shard.pace().commit_window;
+        if let Some(dirty) = sustained.filter(|_| !window.is_zero()) {
             // Either way it is time to write.
-            timeout(self.shard.io(), delay, dirty).await.ok();
+            timeout(self.shard.io(), window, dirty).await.ok();
         }
     }
 
@@ -305,7 +305,7 @@ impl<I: Io> LogInner<I> {
         let wait = state.tasks.syncing
             && !state.is_halted()
             && state.config.durability == Durability::Sync
-            && unclaimed < self.shard.config().group_commit_bytes as u64;
+            && unclaimed < self.shard.pace().commit_bytes;
         wait.then(|| (self.progress.notified(), self.dirty.notified()))
     }
 

@@ -141,9 +141,9 @@ fn crash_again_and_again(seed: u64, durability: Durability, ends: &'static [End]
         let mut last = CLEAN;
         for round in 0..6 {
             // Small groups are written while a sync is under way.
-            let group_commit_bytes = 4096 << rng.below(9);
+            let commit_bytes = 4096 << rng.below(9);
             let storage = StorageConfig {
-                group_commit_bytes,
+                commit_bytes,
                 ..StorageConfig::default()
             };
             let shard = ShardStorage::new(machine.shard(0), storage);
