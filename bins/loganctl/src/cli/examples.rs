@@ -274,7 +274,8 @@ pub(crate) const TUNE: &str = "\
 Examples:
   loganctl tune check
   loganctl tune script >tune.sh
-  sudo loganctl tune apply swappiness disk-scheduler";
+  sudo loganctl tune apply swappiness disk-scheduler
+  sudo loganctl tune disk /var/lib/logan";
 
 pub(crate) const TUNE_CHECK: &str = "\
 Tuners: irq-network, irq-disk, disk-scheduler, disk-merges, swappiness, transparent-huge-pages, clocksource, cpu-governor,
@@ -303,3 +304,20 @@ Examples:
   loganctl tune script
   loganctl tune script --config /etc/logan/server.properties >tune.sh
   loganctl tune script swappiness clocksource";
+
+pub(crate) const TUNE_DISK: &str = "\
+Writes, reads and syncs as a broker does, in a directory of its own below each log directory, and removes it. Needs 1 GiB of room
+for the while. What is best becomes logan.disk.properties in the log directory, which counts where the broker's configuration
+says nothing; a value other than the built-in one is taken only where it was better in every round.
+
+Examples:
+  sudo loganctl tune disk
+  loganctl tune disk ./logan-data --seconds 60
+  loganctl tune disk --config /etc/logan/server.properties --dry-run
+  loganctl tune disk ./logan-data --output json | jq '.[].chosen'
+
+Exit codes:
+  0  measured
+  1  it cannot be measured: no disk, no room, no right to write
+  3  there is no such directory
+  7  interrupted; nothing is left";

@@ -26,7 +26,7 @@ pub(crate) use records::{
     AcksOption, BytesFormat, CodecOption, ConsumeOptions, Field, InputFormat, ProduceOptions, Start,
 };
 pub(crate) use topics::{AddPartitionsOptions, AlterOptions, CreateOptions, TopicsCommand};
-pub(crate) use tune::{TuneCommand, TuneOptions};
+pub(crate) use tune::{DiskOptions, TuneCommand, TuneOptions};
 #[cfg(test)]
 pub(crate) use values::Moment;
 pub(crate) use values::{Assignment, TopicPartitions};

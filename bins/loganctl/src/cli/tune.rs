@@ -17,6 +17,9 @@ pub(crate) enum TuneCommand {
     /// Print the changes as a shell script; changes nothing
     #[command(after_help = examples::TUNE_SCRIPT)]
     Script(ScriptOptions),
+    /// Measure the disks of log directories, and leave there what a broker should make of it
+    #[command(after_help = examples::TUNE_DISK)]
+    Disk(DiskOptions),
 }
 
 #[derive(Debug, Args)]
@@ -38,6 +41,22 @@ pub(crate) struct ApplyOptions {
     #[command(flatten)]
     pub(crate) tune: TuneOptions,
     /// Say what would be done and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiskOptions {
+    /// Log directories; those of the file where none is named, or /var/lib/logan
+    #[arg(value_name = "DIRECTORY")]
+    pub(crate) directories: Vec<PathBuf>,
+    /// The broker's file, which says where its data lies
+    #[arg(short, long, value_name = "FILE", conflicts_with = "directories")]
+    pub(crate) config: Option<PathBuf>,
+    /// How long each directory is measured; shorter is less sure
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Measure, and leave nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

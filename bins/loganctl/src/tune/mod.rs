@@ -2,7 +2,7 @@
 //!
 //! A tuner looks at one kind of setting below a root directory, so that a tree of files is as good as a machine, and says what
 //! it finds, what would be better, and why. `check` shows that, `script` writes the changes down as a shell script, and
-//! `apply` makes them. Nothing else changes anything, and nothing survives a restart of the machine: a unit that runs
+//! `apply` makes them; `disk` measures the disks below log directories. Nothing else changes anything, and nothing survives a restart of the machine: a unit that runs
 //! `loganctl tune apply` at the start does that.
 //!
 //! Deliberately absent: profiles, services that watch, and settings that cannot be named with a reason.
@@ -10,6 +10,7 @@
 mod apply;
 mod ballast;
 mod cpus;
+mod disk;
 mod disks;
 mod finding;
 mod interrupts;
@@ -60,6 +61,7 @@ pub(crate) fn run(command: &TuneCommand, output: &Output) -> Result<(), Failure>
             let findings = examine(&options.tune)?;
             apply::apply(&findings, &options.tune.root, options.dry_run, output)
         }
+        TuneCommand::Disk(options) => disk::run(options, output),
     }
 }
 

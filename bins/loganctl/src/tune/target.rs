@@ -1,5 +1,7 @@
 //! What is tuned: a machine, the plan of the broker that runs on it, and its log directories.
 
+use std::path::Path;
+
 use command_line::Failure;
 use config::{BrokerConfig, ShardCores, Sources};
 use topology::{Choice, DataDirectory, Disk, Machine, Plan, Root};
@@ -8,6 +10,32 @@ use crate::cli::TuneOptions;
 
 /// What the package configures, as far as it concerns tuners.
 const OF_PACKAGE: &str = "log.dirs=/var/lib/logan";
+
+/// What a broker would go by: its file, or what the package configures, and the environment over it.
+///
+/// # Errors
+/// What no broker would start with.
+pub(super) fn configured(file: Option<&Path>) -> Result<BrokerConfig, Failure> {
+    let wrong = |error: config::ConfigError| {
+        Failure::usage(
+            error.to_string(),
+            "`logan config check FILE` says everything that is wrong with a file",
+        )
+    };
+    let (name, text) = match file {
+        None => ("the package".to_owned(), OF_PACKAGE.to_owned()),
+        Some(file) => {
+            let text = config::read_text(file).map_err(wrong)?;
+            (file.display().to_string(), text)
+        }
+    };
+    let mut sources = Sources::from_text(&name, &text).map_err(wrong)?;
+    // The broker hears it, too.
+    sources
+        .add_environment(std::env::vars_os())
+        .map_err(wrong)?;
+    BrokerConfig::from_sources(&sources).map_err(wrong)
+}
 
 /// Everything that tuners look at.
 #[derive(Debug)]
@@ -21,25 +49,7 @@ pub(crate) struct Target {
 impl Target {
     /// Looks at the machine, as the broker of the configuration would.
     pub(crate) fn find(options: &TuneOptions) -> Result<Self, Failure> {
-        let wrong = |error: config::ConfigError| {
-            Failure::usage(
-                error.to_string(),
-                "`logan config check FILE` says everything that is wrong with a file",
-            )
-        };
-        let (name, text) = match &options.config {
-            None => ("the package".to_owned(), OF_PACKAGE.to_owned()),
-            Some(file) => {
-                let text = config::read_text(file).map_err(wrong)?;
-                (file.display().to_string(), text)
-            }
-        };
-        let mut sources = Sources::from_text(&name, &text).map_err(wrong)?;
-        // The broker hears it, too.
-        sources
-            .add_environment(std::env::vars_os())
-            .map_err(wrong)?;
-        let config = BrokerConfig::from_sources(&sources).map_err(wrong)?;
+        let config = configured(options.config.as_deref())?;
         let (directories, cores) = (config.log_dirs, config.values.shard_cores);
         let root = Root::at(&options.root);
         if !root.has("sys") && !root.has("proc") {

@@ -6,6 +6,7 @@ mod common;
 mod groups;
 mod logs;
 mod offline;
+mod tuning;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
