@@ -161,8 +161,15 @@ pub fn encode_partition_metadata(topic_id: Uuid) -> Vec<u8> {
 pub fn decode_partition_metadata(file: &[u8]) -> Result<Uuid, FormatError> {
     const WHAT: &str = "partition.metadata";
     let pairs = decode_pairs(WHAT, file, ':')?;
-    if find(&pairs, "version") != Some("0") {
-        return Err(FormatError::new(WHAT, "the version is not 0"));
+    match find(&pairs, "version") {
+        Some("0") => {}
+        Some(version) => {
+            let detail = format!(
+                "it is of version {version}, of which this Logan knows 0 only; start the one that wrote it"
+            );
+            return Err(FormatError::new(WHAT, detail));
+        }
+        None => return Err(FormatError::new(WHAT, "no version")),
     }
     find(&pairs, "topic_id")
         .and_then(Uuid::parse)
@@ -171,6 +178,9 @@ pub fn decode_partition_metadata(file: &[u8]) -> Result<Uuid, FormatError> {
 }
 
 /// Which cluster, node and directory a data directory belongs to.
+///
+/// Its version stands for the formats of all files of the directory: it rises with any change that an older Logan would read
+/// wrongly, and that one then refuses the directory before it opens anything in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetaProperties {
     /// The cluster's id.

@@ -24,6 +24,7 @@ mod log_dirs;
 mod metadata_damage;
 mod metrics;
 mod moves;
+mod newer_files;
 mod observing;
 mod power_cut;
 mod reload;

@@ -59,7 +59,12 @@ fn partition_metadata_round_trips() {
     let file = encode_partition_metadata(id);
     assert_eq!(file, format!("version: 0\ntopic_id: {id}").as_bytes());
     assert_eq!(decode_partition_metadata(&file), Ok(id));
-    assert!(decode_partition_metadata(b"version: 1\ntopic_id: x").is_err());
+    let newer = decode_partition_metadata(b"version: 1\ntopic_id: x").expect_err("newer");
+    let newer = newer.to_string();
+    assert!(
+        newer.contains("it is of version 1, of which this Logan knows 0 only"),
+        "{newer}"
+    );
     assert!(
         decode_partition_metadata(b"version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAA").is_err(),
         "the zero id is none"
