@@ -250,11 +250,10 @@ fn way_to(file: &Path) -> Vec<PathBuf> {
 
 /// The names in a path, `..` among them.
 fn names_in(path: &Path) -> impl Iterator<Item = OsString> {
-    let names = path.components().filter_map(|part| match part {
+    path.components().filter_map(|part| match part {
         Component::Normal(_) | Component::ParentDir => Some(part.as_os_str().to_owned()),
         Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    names
+    })
 }
 
 fn inode(directory: &Path) -> Option<Inode> {
