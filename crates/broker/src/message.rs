@@ -103,6 +103,8 @@ pub(crate) enum Control<I: Io> {
 #[derive(Debug)]
 pub(crate) enum Reply {
     Done,
+    /// It drains: what was watched for will not come.
+    Draining,
     Appended(AppendResult),
     Read(Vec<ReadResult>),
     Offsets(Vec<OffsetsResult>),

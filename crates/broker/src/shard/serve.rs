@@ -153,7 +153,12 @@ async fn answer_watch<I: Io>(
     let grown = pin!(wait_for_growth(&shard, &targets));
     let waited = select(grown, shard.drain_begins());
     io::timeout(&shard.io, patience, waited).await.ok();
-    shard.mesh.reply_to(to, Reply::Done);
+    let reply = if shard.is_draining() {
+        Reply::Draining
+    } else {
+        Reply::Done
+    };
+    shard.mesh.reply_to(to, reply);
 }
 
 /// Waits until a partition's high watermark differs from what its reader saw, or what the reader wants or the whole

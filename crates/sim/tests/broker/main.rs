@@ -4,6 +4,7 @@
 mod alterations;
 mod directories;
 mod directory_faults;
+mod drains;
 mod failed_logs;
 mod groups;
 mod inboxes;

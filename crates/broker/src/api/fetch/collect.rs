@@ -164,13 +164,14 @@ fn read_job(partition: &SessionPartition, remaining: usize, is_first: bool) -> R
     }
 }
 
-/// Waits until a partition of the plan has moved on from what `seen` says, or until the deadline.
+/// Waits until a partition of the plan has moved on from what `seen` says, or until the deadline. Returns whether it may be
+/// waited for again: not when an owner drains, which would end each wait at once.
 pub(super) async fn wait_for_more<I: Io>(
     shard: &Rc<Shard<I>>,
     plan: &Plan,
     seen: Collected,
     deadline: Instant,
-) {
+) -> bool {
     let view = shard.view();
     let mut by_shard: Vec<(ShardId, Vec<WatchTarget>)> = Vec::new();
     for (partition, result) in plan.partitions.iter().zip(&seen.results) {
@@ -190,17 +191,22 @@ pub(super) async fn wait_for_more<I: Io>(
     }
     // The records that were read are let go while the client waits.
     drop(seen);
-    let waits: Vec<LocalBoxFuture<'_, ()>> = by_shard
+    let waits: Vec<LocalBoxFuture<'_, bool>> = by_shard
         .into_iter()
         .map(|(owner, targets)| {
             if owner == shard.id() {
-                async move { wait_for_growth(shard, &targets).await }.boxed_local()
+                async move {
+                    wait_for_growth(shard, &targets).await;
+                    !shard.is_draining()
+                }
+                .boxed_local()
             } else {
                 async move {
                     // The other shard does not hear of a client that goes away: it is asked again from time to time.
                     let deadline = deadline.min(shard.io.now() + WATCH_MAX);
                     let watch = Request::Watch { targets, deadline };
-                    shard.mesh.watch(owner, watch).await.await;
+                    let watched = shard.mesh.watch(owner, watch).await.await;
+                    matches!(watched, Some(Reply::Done))
                 }
                 .boxed_local()
             }
@@ -208,10 +214,9 @@ pub(super) async fn wait_for_more<I: Io>(
         .collect();
     if waits.is_empty() {
         shard.io.sleep_until(deadline).await;
-        return;
+        return true;
     }
     let patience = deadline.saturating_since(shard.io.now());
-    io::timeout(&shard.io, patience, select_all(waits))
-        .await
-        .ok();
+    let waited = io::timeout(&shard.io, patience, select_all(waits)).await;
+    waited.map_or(true, |(goes_on, ..)| goes_on)
 }

@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use io::{Instant, Io};
 use protocol::Str;
 use protocol::messages::fetch_response::{
@@ -132,6 +132,7 @@ impl<I: Io> Fetch<I> {
     async fn run(&self) -> (Collected, RecordCharge, Duration) {
         let mut owners_tried = 0;
         let mut waited = Duration::ZERO;
+        let mut goes_on = true;
         loop {
             let wanted = self.max_bytes.min(self.shard.limits.response_len_max_bytes);
             let budget = &self.shard.response_budget;
@@ -148,6 +149,7 @@ impl<I: Io> Fetch<I> {
             if is_late
                 || collected.outlook(self.min_bytes) == Outlook::Answer
                 || self.connection.is_draining()
+                || !goes_on
             {
                 charge.shrink_to(collected.len_bytes);
                 return (collected, charge, waited);
@@ -160,7 +162,9 @@ impl<I: Io> Fetch<I> {
                 collected,
                 self.deadline
             ));
-            select(more, drained).await;
+            if let Either::Left((more, _)) = select(more, drained).await {
+                goes_on = more;
+            }
             waited += self.shard.io.now().saturating_since(now);
         }
     }
