@@ -127,17 +127,14 @@ impl Machine {
     #[must_use]
     pub fn shard(&self, number: u32) -> SimIo {
         let life = self.life();
-        let purpose = (u64::from(life.node) << 32) | u64::from(number);
+        let purpose = [u64::from(life.node), life.incarnation, u64::from(number)];
         SimIo::new(Shard {
             world: Rc::clone(&self.world),
             disk: self.disk.clone(),
             life,
             number,
             wall_clock: self.wall_clock.clone(),
-            rng: Rng::fork(
-                self.world.seed,
-                mix(purpose).wrapping_add(mix(life.incarnation)),
-            ),
+            rng: Rng::fork_for(self.world.seed, purpose),
         })
     }
 

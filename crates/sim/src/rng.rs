@@ -28,6 +28,12 @@ impl Rng {
         Self::new(mix(seed ^ mix(purpose.wrapping_add(GOLDEN_GAMMA))))
     }
 
+    /// As [`Rng::fork`], for a purpose of several words: other words, or the same in another order, are another stream.
+    pub(crate) fn fork_for<const N: usize>(seed: u64, purpose: [u64; N]) -> Self {
+        let fold = |hash: u64, word: u64| mix(hash.wrapping_add(GOLDEN_GAMMA) ^ word);
+        Self::fork(seed, purpose.into_iter().fold(0, fold))
+    }
+
     /// 64 random bits.
     pub fn next(&self) -> u64 {
         let state = self.state.get().wrapping_add(GOLDEN_GAMMA);
@@ -85,6 +91,8 @@ pub(crate) fn mix(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -93,6 +101,14 @@ mod tests {
         let rng = Rng::new(1_234_567);
         assert_eq!(rng.next(), 6_457_827_717_110_365_317);
         assert_eq!(rng.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn the_order_of_words_makes_a_difference() {
+        let mut first = BTreeSet::new();
+        for (a, b) in (0..20).flat_map(|a| (0..20).map(move |b| (a, b))) {
+            assert!(first.insert(Rng::fork_for(1, [a, b]).next()), "{a} {b}");
+        }
     }
 
     #[test]

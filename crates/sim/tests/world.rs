@@ -1,6 +1,7 @@
 //! The scheduler: hangs are reported, time is bounded, crashes end processes, connections behave.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -60,6 +61,22 @@ fn a_task_that_spins_until_a_deadline_is_found() {
 }
 
 #[test]
+fn no_two_shards_of_any_process_draw_the_same_numbers() {
+    let simulation = Simulation::new(1);
+    let machines = [(); 2].map(|()| simulation.machine());
+    let mut first = BTreeSet::new();
+    for life in 0..4 {
+        for machine in &machines {
+            for number in 0..4 {
+                let drawn = machine.shard(number).random();
+                assert!(first.insert(drawn), "shard {number} of process {life}");
+            }
+            machine.kill();
+        }
+    }
+}
+
+#[test]
 fn a_crash_ends_the_tasks_of_its_process_only() {
     let simulation = Simulation::new(1);
     let (crashing, staying) = (simulation.machine(), simulation.machine());
@@ -111,7 +128,7 @@ fn different_seeds_take_different_orders() {
         outcome.expect("it ends");
         order.get()
     };
-    let orders: std::collections::BTreeSet<u64> = (0..100).map(order_of).collect();
+    let orders: BTreeSet<u64> = (0..100).map(order_of).collect();
     assert!(orders.len() > 20, "{orders:?}");
     assert_eq!(order_of(3), order_of(3));
 }
