@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind, Result};
 
 use ::io::{Io as _, ReadHalf as _, Stream as _, write_all};
 use bytes::Bytes;
-use protocol::messages::create_topics_request::CreatableTopic;
+use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use protocol::messages::fetch_response::PartitionData;
 use protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -28,7 +28,8 @@ pub const PRODUCE_VERSION: i16 = 9;
 /// The version of Fetch that [`fetch`] is for.
 pub const FETCH_VERSION: i16 = 12;
 const API_VERSIONS_VERSION: i16 = 3;
-const CREATE_TOPICS_VERSION: i16 = 5;
+/// The version of CreateTopics that [`creation`] is for.
+pub const CREATE_TOPICS_VERSION: i16 = 7;
 /// Requests that read one partition.
 const READS_MAX: u32 = 500;
 const RESPONSE_LEN_MAX: usize = 64 << 20;
@@ -230,21 +231,32 @@ pub fn fetched(response: FetchResponse) -> std::result::Result<PartitionData, i1
     }
 }
 
+/// A request for a topic, with configurations of its own.
+#[must_use]
+pub fn creation(name: &str, partitions: i32, configs: &[(&str, &str)]) -> CreateTopicsRequest {
+    let configs = configs.iter().map(|(name, value)| CreatableTopicConfig {
+        name: (*name).into(),
+        value: Some((*value).into()),
+    });
+    CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: name.into(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            configs: configs.collect(),
+            ..CreatableTopic::default()
+        }],
+        timeout_ms: 10_000,
+        ..CreateTopicsRequest::default()
+    }
+}
+
 /// Makes a topic; its partitions have their logs when this returns.
 ///
 /// # Errors
 /// Why it is not made.
 pub async fn create_topic(client: &mut Client, name: &str, partitions: i32) -> Verdict {
-    let request = CreateTopicsRequest {
-        topics: vec![CreatableTopic {
-            name: name.into(),
-            num_partitions: partitions,
-            replication_factor: 1,
-            ..CreatableTopic::default()
-        }],
-        timeout_ms: 10_000,
-        ..CreateTopicsRequest::default()
-    };
+    let request = creation(name, partitions, &[]);
     let response = client.call(CREATE_TOPICS_VERSION, &request).await;
     let response = response.map_err(|error| format!("create: {error}"))?;
     match response.topics.first() {

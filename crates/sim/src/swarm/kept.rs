@@ -13,10 +13,9 @@
 use std::collections::BTreeMap;
 use std::io::{Error, Result};
 
-use protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use protocol::messages::{CreateTopicsRequest, DeleteRecordsRequest, ListOffsetsRequest};
+use protocol::messages::{DeleteRecordsRequest, ListOffsetsRequest};
 use records::{
     BATCH_HEADER_BYTES, BatchBuilder, BatchIter, Compression, NewRecord, RecordIter, verify_crc,
 };
@@ -24,11 +23,11 @@ use types::{ErrorCode, TimestampMs};
 
 use super::stage::{Actor, succeed};
 use crate::client::{
-    Client, FETCH_VERSION, PRODUCE_VERSION, fetch_from, fetched, produce_to, produced,
+    CREATE_TOPICS_VERSION, Client, FETCH_VERSION, PRODUCE_VERSION, creation, fetch_from, fetched,
+    produce_to, produced,
 };
 use crate::oracle::Verdict;
 
-const CREATE_VERSION: i16 = 7;
 const DELETE_RECORDS_VERSION: i16 = 2;
 const LIST_OFFSETS_VERSION: i16 = 7;
 const EARLIEST: i64 = -2;
@@ -100,32 +99,19 @@ pub(crate) async fn keep_log(actor: Actor, keeping: Keeping) {
 }
 
 async fn create(actor: &Actor, topic: &str, keeping: Keeping) -> Result<()> {
-    let config = |name: &str, value: &str| CreatableTopicConfig {
-        name: name.into(),
-        value: Some(value.into()),
-    };
-    let configs = match keeping {
-        Keeping::Trimmed => Vec::new(),
-        Keeping::Retained => vec![config("retention.bytes", &RETENTION_BYTES.to_string())],
-        Keeping::Compacted => vec![
-            config("cleanup.policy", "compact"),
-            config("min.cleanable.dirty.ratio", "0.01"),
-            config("delete.retention.ms", "0"),
+    let retention_bytes = RETENTION_BYTES.to_string();
+    let configs: &[(&str, &str)] = match keeping {
+        Keeping::Trimmed => &[],
+        Keeping::Retained => &[("retention.bytes", &retention_bytes)],
+        Keeping::Compacted => &[
+            ("cleanup.policy", "compact"),
+            ("min.cleanable.dirty.ratio", "0.01"),
+            ("delete.retention.ms", "0"),
         ],
     };
-    let request = CreateTopicsRequest {
-        topics: vec![CreatableTopic {
-            name: topic.into(),
-            num_partitions: 1,
-            replication_factor: 1,
-            configs,
-            ..CreatableTopic::default()
-        }],
-        timeout_ms: TIMEOUT_MS,
-        ..CreateTopicsRequest::default()
-    };
+    let request = creation(topic, 1, configs);
     let mut client = actor.connect().await;
-    let response = client.call(CREATE_VERSION, &request).await?;
+    let response = client.call(CREATE_TOPICS_VERSION, &request).await?;
     actor.stage.story.operation("create topic");
     let code = response.topics.first().map_or(0, |it| it.error_code);
     if ErrorCode::from_code(code) != Some(ErrorCode::TopicAlreadyExists) {

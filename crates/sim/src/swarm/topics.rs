@@ -6,16 +6,17 @@
 
 use std::io::{Error, Result};
 
-use protocol::messages::create_topics_request::CreatableTopic;
 use protocol::messages::metadata_request::MetadataRequestTopic;
-use protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, MetadataRequest};
+use protocol::messages::{DeleteTopicsRequest, MetadataRequest};
 use types::{ErrorCode, Uuid};
 
 use super::stage::{Actor, succeed};
-use crate::client::{FETCH_VERSION, PRODUCE_VERSION, fetch_from, fetched, produce_to, produced};
+use crate::client::{
+    CREATE_TOPICS_VERSION, FETCH_VERSION, PRODUCE_VERSION, creation, fetch_from, fetched,
+    produce_to, produced,
+};
 use crate::oracle::batch;
 
-const CREATE_VERSION: i16 = 7;
 const DELETE_VERSION: i16 = 5;
 const METADATA_VERSION: i16 = 12;
 const NAMES: usize = 3;
@@ -72,18 +73,9 @@ async fn change(actor: &Actor, name: &str, known: &mut Known) -> Result<()> {
 
 async fn create(actor: &Actor, name: &str, known: &mut Known) -> Result<()> {
     known.is_unsure = true;
-    let request = CreateTopicsRequest {
-        topics: vec![CreatableTopic {
-            name: name.into(),
-            num_partitions: PARTITIONS,
-            replication_factor: 1,
-            ..CreatableTopic::default()
-        }],
-        timeout_ms: TIMEOUT_MS,
-        ..CreateTopicsRequest::default()
-    };
+    let request = creation(name, PARTITIONS, &[]);
     let mut client = actor.connect().await;
-    let response = client.call(CREATE_VERSION, &request).await?;
+    let response = client.call(CREATE_TOPICS_VERSION, &request).await?;
     actor.stage.story.operation("create topic");
     let topic = response.topics.first();
     let topic = topic.ok_or_else(|| Error::other("no topic in the answer"))?;
