@@ -18,6 +18,7 @@ use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use io::ALIGNMENT;
 use io::sync::oneshot;
 
 use self::image::Content;
@@ -33,6 +34,8 @@ pub const DEFAULT_CAPACITY_BYTES: u64 = 64 << 30;
 /// One operation in this many takes far longer than the others.
 const SLOW_ONE_IN: u64 = 64;
 const SLOW_FACTOR: u64 = 30;
+/// Changes of names between two collections of files that are gone.
+const CHANGES_PER_COLLECTION: u64 = 200;
 
 /// What a sync does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +107,8 @@ pub(crate) struct State {
     pub(crate) modified_ns: BTreeMap<Inode, u64>,
     /// Open handles of each file.
     open: BTreeMap<Inode, u32>,
+    /// Changes of names that had been made at the last collection.
+    collected: u64,
 }
 
 impl Disk {
@@ -127,6 +132,7 @@ impl Disk {
                     files: BTreeMap::new(),
                     modified_ns: BTreeMap::new(),
                     open: BTreeMap::new(),
+                    collected: 0,
                 }),
             }),
         }
@@ -319,6 +325,16 @@ impl Disk {
         self.shared.capacity_bytes.get()
     }
 
+    /// Blocks that are free; as many as fit the disk where there is room for `wanted` of them anyway.
+    pub(crate) fn free_blocks(&self, wanted: u64) -> u64 {
+        let all_blocks = self.total_bytes() / ALIGNMENT as u64;
+        let taken = self.state().kept_bytes() / ALIGNMENT as u64;
+        if taken.saturating_add(wanted) <= all_blocks {
+            return all_blocks;
+        }
+        self.free_bytes() / ALIGNMENT as u64
+    }
+
     pub(crate) fn free_bytes(&self) -> u64 {
         let used = self.state().used_bytes();
         self.shared.capacity_bytes.get().saturating_sub(used)
@@ -386,8 +402,14 @@ impl State {
         content.ok_or_else(|| Error::other("the file went with the power"))
     }
 
-    /// Forgets files that neither a name, now or after a power cut, nor a handle leads to.
+    /// Forgets files that neither a name, now or after a power cut, nor a handle leads to, now and then: a walk through all
+    /// names at each sync would take longer than everything else.
     pub(crate) fn collect(&mut self) {
+        let changes = self.names.changes();
+        if changes < self.collected + CHANGES_PER_COLLECTION {
+            return;
+        }
+        self.collected = changes;
         let named = self.names.referenced();
         let open = &self.open;
         self.files
@@ -395,6 +417,13 @@ impl State {
         let files = &self.files;
         self.modified_ns
             .retain(|inode, _| files.contains_key(inode));
+    }
+
+    /// What all files take, those too that only a power cut can bring back: at least as much as [`State::used_bytes`], and
+    /// told without a walk through the names.
+    fn kept_bytes(&self) -> u64 {
+        let lengths = self.files.values().map(|it| it.current().len_bytes());
+        lengths.map(io::align_up).sum()
     }
 
     fn used_bytes(&self) -> u64 {

@@ -131,10 +131,15 @@ impl Handle {
     /// Lets a write take effect: whole, in part on a full disk, torn where a fault strikes.
     fn finish_write(&self, number: u64) -> Result<usize> {
         let fault = self.disk.check(Operation::Write, &self.path);
-        let free_blocks = self.disk.free_bytes() / ALIGNMENT as u64;
         let mut state = self.disk.state_mut();
         let content = state.content(self.inode)?;
         let mut write = content.take_submitted(number);
+        let blocks_now = io::align_up(content.current().len_bytes()) / ALIGNMENT as u64;
+        drop(state);
+        let wanted = write.past_the_end().saturating_sub(blocks_now);
+        let room = blocks_now + self.disk.free_blocks(wanted);
+        let mut state = self.disk.state_mut();
+        let content = state.content(self.inode)?;
         let bytes = write.blocks() * ALIGNMENT;
         self.disk.count(|counts| {
             counts.writes += 1;
@@ -144,7 +149,6 @@ impl Handle {
             content.complete_torn(write, self.disk.rng());
             return Err(error);
         }
-        let room = io::align_up(content.current().len_bytes()) / ALIGNMENT as u64 + free_blocks;
         let excess = write.past_the_end().saturating_sub(room);
         let excess = usize::try_from(excess).unwrap_or(usize::MAX);
         let blocks = write.blocks().saturating_sub(excess);
@@ -169,11 +173,15 @@ impl Handle {
     fn resize(&self, change: Change) -> Result<()> {
         self.disk.count(|counts| counts.resizes += 1);
         self.disk.check(Operation::Resize, &self.path)?;
-        let free = self.disk.free_bytes();
+        let mut state = self.disk.state_mut();
+        let now = state.content(self.inode)?.current().len_bytes();
+        drop(state);
+        let growth = change.end(now).saturating_sub(io::align_up(now));
+        let wanted = growth.div_ceil(ALIGNMENT as u64);
+        let free = self.disk.free_blocks(wanted);
         let mut state = self.disk.state_mut();
         let content = state.content(self.inode)?;
-        let now = content.current().len_bytes();
-        if change.end(now) > io::align_up(now).saturating_add(free) {
+        if wanted > free {
             self.disk.hit(Hit::Full, Operation::Resize, &self.path);
             return Err(ErrorKind::StorageFull.into());
         }
