@@ -22,7 +22,9 @@ use io::sync::Notify;
 use crate::rng::{Rng, mix};
 
 /// Polls at one instant after which the simulation counts as running in circles.
-const POLLS_PER_INSTANT_MAX: u64 = 5_000_000;
+const POLLS_PER_INSTANT_MAX: u64 = 1_000_000;
+/// The last of them, whose tasks are named.
+const CIRCLING_POLLS: u64 = 1_000;
 /// Looks at the clock during one poll after which a task counts as waiting for time that cannot pass.
 const CLOCK_READS_PER_POLL_MAX: u64 = 1_000_000;
 /// The future that [`World::run`] drives itself.
@@ -164,10 +166,7 @@ impl World {
         self.clock_reads.set(self.clock_reads.get() + 1);
         if self.clock_reads.get() > CLOCK_READS_PER_POLL_MAX {
             self.clock_reads.set(0);
-            let tasks = self.tasks.borrow();
-            let spinning = tasks.get(&self.polled.get());
-            let spawned_at =
-                spinning.map_or_else(|| "the root".into(), |slot| slot.spawned_at.to_string());
+            let spawned_at = self.place_of(self.polled.get());
             unreachable!("seed {}: spins without waiting: {spawned_at}", self.seed);
         }
         self.now()
@@ -346,6 +345,7 @@ impl World {
         flag.wake_by_ref();
         let waker = Waker::from(Arc::clone(&flag));
         let mut polls = 0;
+        let mut circling = BTreeMap::new();
         loop {
             self.check_violations();
             let Some(task) = self.pick() else {
@@ -354,9 +354,12 @@ impl World {
                 continue;
             };
             polls += 1;
+            if polls + CIRCLING_POLLS > POLLS_PER_INSTANT_MAX {
+                *circling.entry(self.place_of(task)).or_insert(0_u64) += 1;
+            }
             assert!(
                 polls < POLLS_PER_INSTANT_MAX,
-                "seed {}: tasks run in circles without letting time pass",
+                "seed {}: tasks run in circles without letting time pass: {circling:?}",
                 self.seed
             );
             self.polled.set(task);
@@ -372,6 +375,13 @@ impl World {
                 self.run_task(task);
             }
         }
+    }
+
+    /// The place that spawned a task.
+    fn place_of(&self, task: TaskId) -> String {
+        let tasks = self.tasks.borrow();
+        let slot = tasks.get(&task);
+        slot.map_or_else(|| "the root".into(), |slot| slot.spawned_at.to_string())
     }
 
     fn flag(&self, task: TaskId) -> Arc<Flag> {
