@@ -9,7 +9,7 @@ use broker::MeshCredits;
 use protocol::messages::FetchRequest;
 use sim::{Machine, MailboxProbe, SimIo, Simulation, for_each_seed, mailboxes};
 
-use crate::client::{Client, FETCH_VERSION, TOPIC, create_topic, fetch, fetched};
+use crate::client::{Client, FETCH_VERSION, TOPIC, create_topic, fetch};
 use crate::node::{Node, NodeConfig};
 
 const PARTITIONS: i32 = 2;
@@ -22,9 +22,9 @@ const SOON: Duration = Duration::from_secs(2);
 async fn keep_waiting(mut client: Client, partition: i32, answered: Rc<Cell<usize>>) {
     let request = fetch(partition, 0, WAIT_MS, 1 << 20);
     let response = client.call::<FetchRequest>(FETCH_VERSION, &request).await;
-    if response.is_ok_and(|response| fetched(response).is_ok()) {
-        answered.set(answered.get() + 1);
-    }
+    // Its log may be closed already.
+    response.expect("an answer, whatever it says");
+    answered.set(answered.get() + 1);
 }
 
 async fn pass(io: &SimIo, span: Duration) {
