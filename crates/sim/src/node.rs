@@ -9,12 +9,12 @@ use std::sync::Arc;
 use crate::{Link, Machine, Receiver, Rng, Sender, SimIo, Socket};
 use ::io::{Io as _, Receiver as _, Sender as _, Task as _, TaskClass};
 use broker::{
-    Accepted, Advertise, LogDirectory, MeshCredits, OnChange, ShardCommand, ShardEvent, ShardSeed,
-    ShardSetup, run_shard,
+    Accepted, Advertise, LogDirectory, MeshCredits, OnChange, Scrape, ShardCommand, ShardEvent,
+    ShardSeed, ShardSetup, run_shard,
 };
 use config::{BrokerConfig, Sources};
 use storage::checkpoint::CLEAN_SHUTDOWN_FILE;
-use types::Uuid;
+use types::{Sample, Series, Uuid};
 
 const DATA: &str = "/data";
 const PORT: u16 = 9092;
@@ -40,6 +40,7 @@ pub struct Node {
     accepted: Vec<Sender<Accepted<Socket>>>,
     commands: Sender<ShardCommand>,
     events: Receiver<ShardEvent>,
+    scraped: Vec<Sender<Scrape<SimIo>>>,
     clients: Cell<u16>,
 }
 
@@ -93,6 +94,23 @@ impl Node {
         sent.is_ok().then_some((wire.client, wire.link))
     }
 
+    /// What a shard tells of itself, as the control thread would ask.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn scrape(&self, shard: usize) -> Result<Vec<Sample>, String> {
+        let (reply, answer) = SimIo::mailbox(1);
+        let scrape = Scrape {
+            reply,
+            series: Series::default(),
+        };
+        let sent = self.scraped[shard].try_send(scrape);
+        sent.map_err(|_full| format!("shard {shard} is not to be asked"))?;
+        let snapshot = answer.recv().await;
+        let snapshot = snapshot.ok_or_else(|| format!("shard {shard} does not answer"))?;
+        Ok(snapshot.samples)
+    }
+
     /// How many shards it has.
     #[must_use]
     pub fn shards(&self) -> usize {
@@ -108,13 +126,14 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
         .unwrap_or_else(|| broker::mesh_credits(&setup.config, shards));
     let (events, events_in) = SimIo::mailbox(EVENTS_MAX);
     let (mut accepted, mut commands, mut seeds) = (Vec::new(), Vec::new(), Vec::new());
+    let mut scraped = Vec::new();
     for port in broker::mesh::<SimIo>(shards, credits) {
         let (sender, accepted_in) = SimIo::mailbox(ACCEPTED_MAX);
         accepted.push(sender);
         let (sender, commands_in) = SimIo::mailbox(1);
         commands.push(sender);
-        // Nobody asks for metrics.
-        let (_, scrapes) = SimIo::mailbox(1);
+        let (sender, scrapes) = SimIo::mailbox(1);
+        scraped.push(sender);
         seeds.push(ShardSeed {
             port,
             accepted: accepted_in,
@@ -129,6 +148,7 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
         accepted,
         commands: commands.swap_remove(0),
         events: events_in,
+        scraped,
         clients: Cell::new(0),
     };
     (node, seeds)

@@ -8,8 +8,8 @@
 //! - The same case gives the same run, to the last step.
 //! - A run counts only if enough happened in it: [`Outcome::counts`].
 //!
-//! Deliberately absent: several machines, since the broker does not replicate yet; transactions; memory that is allocated and
-//! not given back.
+//! Deliberately absent: several machines, since the broker does not replicate yet; transactions; memory that no
+//! budget of the broker counts.
 
 mod admins;
 mod consumers;
@@ -21,6 +21,7 @@ mod mix;
 mod offsets;
 mod ownership;
 mod producers;
+mod rest;
 mod rot;
 mod run;
 mod saved;

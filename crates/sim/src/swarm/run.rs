@@ -15,7 +15,9 @@ use super::mix::{Mix, Part};
 use super::stage::{Actor, Stage};
 use super::story::{Story, Tally};
 use super::{CRASHES_MIN, FAULTS_MIN, OPERATIONS_MIN};
-use super::{admins, consumers, kept, members, producers, rot, sessions, subscribers, topics};
+use super::{
+    admins, consumers, kept, members, producers, rest, rot, sessions, subscribers, topics,
+};
 use crate::client::{TOPIC, create_topic};
 use crate::defects::DeliberateDefect;
 use crate::fault_points::FaultPoints;
@@ -35,8 +37,6 @@ const MEMBERS: usize = 3;
 const SUBSCRIBERS: usize = 3;
 /// Plain producers.
 const PLAIN_PRODUCERS: u64 = 2;
-/// How long a broker without clients needs at most to come to rest.
-const REST: Duration = Duration::from_secs(10);
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -360,10 +360,9 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// A broker that has served is, without clients, as one that has just been started: it has no more tasks, and
-    /// no more open files than there are.
+    /// A broker that has served holds, without clients, no more than one that has just been started.
     async fn check_rest(&self) -> Verdict {
-        let worked = self.rest().await;
+        let worked = rest::rest(self.stage, self.machine).await?;
         let shards = self
             .stage
             .node
@@ -372,28 +371,8 @@ impl Play<'_> {
             .map_or(1, |it| it.shards());
         self.restart(u32::try_from(shards).expect("few shards"))
             .await?;
-        let fresh = self.rest().await;
-        for (place, count) in &worked.0 {
-            let before = fresh.0.get(place).copied().unwrap_or(0);
-            if *count > before {
-                return Err(format!(
-                    "{count} tasks of {place} are left, a new broker has {before}"
-                ));
-            }
-        }
-        // Files that were read stay open for a while: not more of them than there are.
-        let files = self.machine.disk().files().len();
-        let allowed = fresh.1.max(u32::try_from(files).unwrap_or(u32::MAX));
-        if worked.1 > allowed {
-            return Err(format!("{} files are open of {allowed}", worked.1));
-        }
-        Ok(())
-    }
-
-    async fn rest(&self) -> (BTreeMap<String, usize>, u32) {
-        let io = &self.stage.io;
-        io.sleep_until(io.now() + REST).await;
-        (self.machine.tasks(), self.machine.disk().open_files())
+        let fresh = rest::rest(self.stage, self.machine).await?;
+        rest::compare(&worked, &fresh)
     }
 
     async fn restart(&self, shards: u32) -> Verdict {
