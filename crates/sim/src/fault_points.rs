@@ -53,6 +53,8 @@ fn kind_of(path: &Path) -> String {
     let begins_with_offset = name.starts_with(|first: char| first.is_ascii_digit());
     match name.split_once('.') {
         Some((_, rest)) if begins_with_offset => format!(".{rest}"),
+        Some(_) if name.ends_with("-future") => "directory-future".to_owned(),
+        Some(_) if name.ends_with("-delete") => "directory-delete".to_owned(),
         _ if name.contains('.') || name.contains("checkpoint") => name.to_owned(),
         _ => "directory".to_owned(),
     }
@@ -76,6 +78,8 @@ mod tests {
             ),
             ("/data/meta.properties", "meta.properties"),
             ("/data/topic-0", "directory"),
+            ("/data/topic-0.0f7b29-future", "directory-future"),
+            ("/data/a.topic-0.0f7b29-delete", "directory-delete"),
         ];
         for (path, kind) in kinds {
             assert_eq!(kind_of(Path::new(path)), kind);

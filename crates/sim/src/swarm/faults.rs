@@ -2,7 +2,7 @@
 //! connections happens where they are made.
 //!
 //! # Invariants
-//! - Faults of the disk strike logs of records and of groups. They end with the broker.
+//! - Faults of the disk strike logs and what lies beside them, and not the start of a broker. They end with it.
 //! - After a failed sync the broker ends by a power cut: what the sync covered may be readable, and lost with the next one;
 //!   nobody could tell.
 
@@ -29,6 +29,10 @@ const ROOM_MAX_BYTES: u64 = 256 << 10;
 const SPARED_MAX: u64 = 6;
 const SHORT_ONE_IN_MAX: u64 = 8;
 const LOGS: [&str; 4] = [TOPIC, "__consumer_offsets", "fleeting", "kept"];
+/// What lies beside the logs.
+const CHECKPOINTS: &str = "checkpoint";
+/// Where everything is.
+const DIRECTORIES: &str = "/data";
 const METADATA_LOG: &str = "__cluster_metadata";
 
 /// What lets syncs fail.
@@ -57,6 +61,7 @@ impl Injector {
             Part::FullInboxes,
             Part::ShortWrites,
             Part::MetadataErrors,
+            Part::NameErrors,
         ];
         let mix = &actor.stage.mix;
         let kinds = all
@@ -114,6 +119,7 @@ impl Injector {
                 self.fail(Operation::Sync, self.log(), "sync error");
             }
             Part::MetadataErrors => self.fail_metadata(),
+            Part::NameErrors => self.fail_names(),
             Part::ShortWrites => self.shorten_writes(),
             Part::FullDisks => self.fill(),
             Part::SlowDisks => self.slow_down(),
@@ -136,6 +142,33 @@ impl Injector {
             self.has_failed_sync.set(true);
             self.fail(Operation::Sync, METADATA_LOG, "metadata sync error");
         }
+    }
+
+    /// What is done to files beside reading, writing and syncing them. Only a power cut ends what a failed sync began.
+    fn fail_names(&self) {
+        let operations = [
+            (Operation::Open, "open error"),
+            (Operation::Resize, "resize error"),
+            (Operation::Names, "name error"),
+            (Operation::SyncDirectory, "directory sync error"),
+        ];
+        let can_sync_fail = self.actor.stage.mix.has(Part::PowerCuts);
+        let count = operations.len() - usize::from(!can_sync_fail);
+        let (operation, what) = operations[self.actor.rng.index(count)];
+        let is_sync = operation == Operation::SyncDirectory;
+        let place = match (self.actor.rng.chance(1, 4), is_sync) {
+            (false, _) => self.log(),
+            (true, false) => CHECKPOINTS,
+            (true, true) => {
+                // That of the metadata log is one of them.
+                self.actor.stage.is_metadata_unsure.set(true);
+                DIRECTORIES
+            }
+        };
+        if is_sync {
+            self.has_failed_sync.set(true);
+        }
+        self.fail(operation, place, what);
     }
 
     fn shorten_writes(&self) {

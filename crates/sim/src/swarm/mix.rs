@@ -78,6 +78,8 @@ pub enum Part {
     ShortWrites,
     /// Writes and syncs of the metadata log fail.
     MetadataErrors,
+    /// Files cannot be opened, named, listed, cut or extended, and directories not synced.
+    NameErrors,
 }
 
 /// How many parts there were when the first cases were saved: all others are drawn after the sizes.
@@ -85,7 +87,7 @@ const FIRST_PARTS: usize = 23;
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::PlainProducers,
         Self::Members,
         Self::Topics,
@@ -117,6 +119,7 @@ impl Part {
         Self::Compaction,
         Self::ShortWrites,
         Self::MetadataErrors,
+        Self::NameErrors,
     ];
 
     /// Its name in saved cases.
