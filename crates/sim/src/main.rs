@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program that reports")]
 
+mod points;
 mod report;
 mod voice;
 
@@ -16,13 +17,18 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 use io::Defect;
 use sim::swarm::{self, Case, Outcome};
 
 use crate::report::Report;
+
+/// Of the fields behind the name, the one with the time in user mode; that in the kernel follows.
+const USER_TIME_FIELD: usize = 11;
+/// Linux counts in hundredths of a second on every machine that Logan runs on.
+const MILLISECONDS_PER_TICK: u64 = 10;
 
 /// Puts Logan under random load and random faults, in simulated time.
 #[derive(Debug, Parser)]
@@ -60,6 +66,15 @@ struct Run {
     /// Leaves a failing case as it is.
     #[arg(long)]
     no_shrink: bool,
+    /// Runs all seeds, whatever fails.
+    #[arg(long)]
+    keep_going: bool,
+    /// Begins no further seed after this many seconds.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Fails unless exactly the listed fault points were reached.
+    #[arg(long)]
+    points: bool,
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -123,15 +138,13 @@ fn run(arguments: &Run, single: Option<Case>) -> ExitCode {
         }
         None => run_all(arguments),
     };
-    println!("{}", report.text(began.elapsed()));
+    println!("{}", report.text(began.elapsed(), cpu_time()));
     let Some((case, outcome)) = failed else {
-        if let Some(defect) = arguments.defect {
-            println!("{} was not noticed", defect.name());
-            return ExitCode::FAILURE;
-        }
-        return ExitCode::SUCCESS;
+        return finish(arguments, &report);
     };
-    tell_failure(&case, &outcome);
+    if !arguments.keep_going {
+        tell_failure(&case, &outcome);
+    }
     if let Some(defect) = arguments.defect {
         println!(
             "{} was noticed after {} seeds",
@@ -140,7 +153,7 @@ fn run(arguments: &Run, single: Option<Case>) -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
-    if !arguments.no_shrink {
+    if !arguments.no_shrink && !arguments.keep_going {
         let smallest = swarm::shrink(&case, |case, outcome| {
             println!("still fails: {}", swarm::print(case));
             if let Err(reason) = &outcome.verdict {
@@ -153,6 +166,38 @@ fn run(arguments: &Run, single: Option<Case>) -> ExitCode {
         );
     }
     ExitCode::FAILURE
+}
+
+/// Nothing has failed.
+fn finish(arguments: &Run, report: &Report) -> ExitCode {
+    if let Some(defect) = arguments.defect {
+        println!("{} was not noticed", defect.name());
+        return ExitCode::FAILURE;
+    }
+    if !arguments.points {
+        return ExitCode::SUCCESS;
+    }
+    let differences = points::differences(report.fault_points());
+    for difference in &differences {
+        println!("{difference}");
+    }
+    if differences.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// What the process has used of its cores, where the kernel tells.
+fn cpu_time() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Fields are counted behind the name, which may hold anything; see proc_pid_stat(5).
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(USER_TIME_FIELD).take(2);
+    let (user, system): (u64, u64) = (times.next()?.parse().ok()?, times.next()?.parse().ok()?);
+    Some(Duration::from_millis(
+        MILLISECONDS_PER_TICK * (user + system),
+    ))
 }
 
 /// What a run fails with is part of its outcome; the default hook would print it in between.
@@ -173,13 +218,15 @@ fn tell_failure(case: &Case, outcome: &Outcome) {
     }
 }
 
-/// Runs all seeds, until one fails.
+/// Runs all seeds, until one fails or the time is over.
 fn run_all(arguments: &Run) -> (Report, Option<(Case, Outcome)>) {
     let next = AtomicU64::new(arguments.seeds.start);
     let is_over = AtomicBool::new(false);
+    let began = Instant::now();
+    let allowed = arguments.seconds.map_or(Duration::MAX, Duration::from_secs);
     let results = Mutex::new((Report::default(), None));
     let work = || {
-        while !is_over.load(Ordering::Relaxed) {
+        while !is_over.load(Ordering::Relaxed) && began.elapsed() < allowed {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= arguments.seeds.end {
                 return;
@@ -192,7 +239,10 @@ fn run_all(arguments: &Run) -> (Report, Option<(Case, Outcome)>) {
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             results.0.add(&outcome);
             if outcome.verdict.is_err() {
-                is_over.store(true, Ordering::Relaxed);
+                is_over.store(!arguments.keep_going, Ordering::Relaxed);
+                if arguments.keep_going {
+                    tell_failure(&case, &outcome);
+                }
                 results.1.get_or_insert((case, outcome));
             }
         }

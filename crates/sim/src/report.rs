@@ -26,12 +26,16 @@ impl Report {
         self.fault_points.merge(&outcome.fault_points);
     }
 
+    pub(crate) fn fault_points(&self) -> &FaultPoints {
+        &self.fault_points
+    }
+
     pub(crate) fn seeds(&self) -> u64 {
         self.seeds
     }
 
-    /// The page, of runs that took `elapsed` together.
-    pub(crate) fn text(&self, elapsed: Duration) -> String {
+    /// The page, of runs that took `elapsed` together, and `cpu` of all cores.
+    pub(crate) fn text(&self, elapsed: Duration, cpu: Option<Duration>) -> String {
         let seconds = elapsed.as_secs_f64().max(f64::EPSILON);
         let simulated = self.simulated.as_secs_f64();
         let mut text = format!(
@@ -45,6 +49,15 @@ impl Report {
             simulated / seconds
         );
         line.expect("a string grows");
+        if let Some(cpu) = cpu {
+            let seconds = cpu.as_secs_f64().max(f64::EPSILON);
+            let per_minute = to_float(self.seeds) * 60.0 / seconds;
+            let line = writeln!(
+                text,
+                "{seconds:.1} s of a core; {per_minute:.0} seeds in a minute of a core"
+            );
+            line.expect("a string grows");
+        }
         list(&mut text, "operations", &self.tally.operations);
         list(&mut text, "crashes", &self.tally.crashes);
         list(&mut text, "faults", &self.tally.faults);
