@@ -4,6 +4,9 @@
 use std::cell::Cell;
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use io::Defect;
 use sim::for_each_seed;
@@ -13,8 +16,10 @@ use sim::swarm::{Case, Outcome, parse, print, run};
 const FIXED: u64 = 4;
 /// Seeds within which each defect is to be noticed.
 const DEFECT_SEEDS: u64 = 60;
-/// The variable that says how many seeds to run that nobody has run before; none without it.
-const FRESH_VARIABLE: &str = "LOGAN_SIM_FRESH";
+/// The variable that says for how many seconds to run seeds that nobody has run before; none without it.
+const FRESH_VARIABLE: &str = "LOGAN_SIM_FRESH_SECONDS";
+/// Threads that run fresh seeds.
+const FRESH_THREADS: u64 = 2;
 
 fn must_hold(case: &Case) -> Outcome {
     let outcome = run(case);
@@ -48,14 +53,24 @@ fn fixed_seeds_hold_and_count() {
 #[test]
 #[expect(clippy::print_stdout, reason = "whoever reads the log can replay them")]
 fn fresh_seeds_hold() {
-    let count = env::var(FRESH_VARIABLE).ok();
-    let count: u64 = count.and_then(|text| text.parse().ok()).unwrap_or(0);
-    // The one place where the outside world decides: which seeds these are.
+    let seconds = env::var(FRESH_VARIABLE).ok();
+    let seconds: u64 = seconds.and_then(|text| text.parse().ok()).unwrap_or(0);
+    // The one place where the outside world decides: which seeds these are, and how many.
     let first = RandomState::new().hash_one(0_u8) >> 24;
-    println!("fresh seeds {first}..{}", first + count);
-    for seed in first..first + count {
-        must_hold(&Case::new(seed));
-    }
+    let (began, next) = (Instant::now(), AtomicU64::new(first));
+    let work = || {
+        while began.elapsed() < Duration::from_secs(seconds) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            println!("fresh seed {seed}");
+            must_hold(&Case::new(seed));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..FRESH_THREADS {
+            scope.spawn(work);
+        }
+    });
+    println!("fresh seeds {first}..{}", next.into_inner());
 }
 
 #[test]
