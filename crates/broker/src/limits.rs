@@ -61,6 +61,14 @@ impl Limits {
     }
 }
 
+/// What a line of the log shows of a text that a client has made up, in bytes.
+const SHOWN_BYTES_MAX: usize = 128;
+
+/// The beginning of a text that a client has made up.
+pub(crate) fn shortened(text: &str) -> &str {
+    text.split_at(text.floor_char_boundary(SHOWN_BYTES_MAX)).0
+}
+
 /// Admits a bounded number of log lines a second, so that a hostile client cannot flood the log.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimit {
@@ -80,5 +88,17 @@ impl LogLimit {
         }
         self.used.set(self.used.get() + 1);
         self.used.get() <= LOG_LINES_PER_SECOND
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_of_clients_are_cut_between_characters() {
+        assert_eq!(shortened("app"), "app");
+        let long = format!("{}ä", "x".repeat(SHOWN_BYTES_MAX - 1));
+        assert_eq!(shortened(&long).len(), SHOWN_BYTES_MAX - 1);
     }
 }

@@ -182,6 +182,9 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) setup: Arc<ShardSetup>,
     pub(crate) limits: Limits,
     pub(crate) log_limit: LogLimit,
+    /// Of lines about groups, and of those about what clients have changed.
+    pub(crate) groups_log_limit: LogLimit,
+    pub(crate) changes_log_limit: LogLimit,
     pub(crate) storage: ShardStorage<I>,
     pub(crate) receive_buffers: ReceiveBuffers,
     pub(crate) request_budget: RequestBudget,
@@ -312,6 +315,8 @@ impl<I: Io> Shard<I> {
             reconfigured: Notify::new(),
             ended: Notify::new(),
             log_limit: LogLimit::default(),
+            groups_log_limit: LogLimit::default(),
+            changes_log_limit: LogLimit::default(),
             io,
             mesh,
             setup,

@@ -14,6 +14,7 @@ use protocol::messages::{
 };
 
 use crate::context::Ticket;
+use crate::note::{Happened, NOTES_MAX, Note};
 use crate::record::GroupRecord;
 
 /// A request, or one group's part of a request that names several.
@@ -74,6 +75,8 @@ pub struct Decision {
     pub breaks: Vec<usize>,
     /// To send once the log is durable up to and including `records` and all that was appended before.
     pub replies: Vec<(Ticket, Reply)>,
+    /// What operators may want to know of it: a bounded part.
+    pub notes: Vec<Note>,
 }
 
 impl Decision {
@@ -87,6 +90,14 @@ impl Decision {
             (rest, at) = (left, end);
             (!batch.is_empty()).then_some(batch)
         })
+    }
+
+    /// Notes what has happened to a group, while there is room.
+    pub(crate) fn note(&mut self, group: &Str, what: Happened) {
+        if self.notes.len() < NOTES_MAX {
+            let group = group.clone();
+            self.notes.push(Note { group, what });
+        }
     }
 
     /// Answers a request.

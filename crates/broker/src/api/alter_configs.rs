@@ -12,6 +12,7 @@ use protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
 use super::config_resources::{Asked, alter, error_of, refuse_nulls, refuse_repeated_keys};
+use super::journal::Who;
 use super::{Call, Finished, Outcome};
 
 pub(super) async fn handle<I: Io>(
@@ -19,6 +20,7 @@ pub(super) async fn handle<I: Io>(
     request: AlterConfigsRequest,
 ) -> Outcome<AlterConfigsResponse> {
     let shard = Rc::clone(&call.shard);
+    let who = Who::of(&call);
     let asked: Vec<Asked> = request
         .resources
         .iter()
@@ -31,7 +33,7 @@ pub(super) async fn handle<I: Io>(
     let validate_only = request.validate_only;
     drop(request);
     Outcome::Later(Box::pin(async move {
-        let verdicts = alter(&shard, asked, true, validate_only).await;
+        let verdicts = alter(&shard, (asked, &who), true, validate_only).await;
         let responses = verdicts.into_iter().map(|(kind, name, verdict)| {
             let (error_code, error_message) = error_of(verdict);
             AlterConfigsResourceResponse {

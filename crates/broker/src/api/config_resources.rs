@@ -12,6 +12,7 @@ use metadata::{
 use protocol::Str;
 use types::{ErrorCode, NodeId};
 
+use super::journal::{self, Who};
 use crate::controller::{Command, CommandResult};
 use crate::shard::Shard;
 
@@ -29,10 +30,11 @@ pub(super) struct Asked {
     pub(super) operations: Result<Vec<(Str, ConfigOperation)>, Refusal>,
 }
 
-/// Has the controller change all resources that can be changed; the verdicts are in the order of the request.
+/// Has the controller change all resources that can be changed, and tells the log who has; the verdicts are in the order of
+/// the request.
 pub(super) async fn alter<I: Io>(
     shard: &Shard<I>,
-    asked: Vec<Asked>,
+    (asked, who): (Vec<Asked>, &Who),
     replaces: bool,
     validate_only: bool,
 ) -> Vec<(i8, Str, Result<(), Refusal>)> {
@@ -55,6 +57,23 @@ pub(super) async fn alter<I: Io>(
     let verdicts = changes
         .into_iter()
         .map(|change| change.and_then(|_| decided.next().expect("one verdict for each change")));
+    let verdicts: Vec<_> = verdicts.collect();
+    if !validate_only {
+        let done = asked
+            .iter()
+            .zip(&verdicts)
+            .filter(|(_, verdict)| verdict.is_ok());
+        let done = done.filter_map(|(asked, _)| {
+            let operations = asked.operations.as_ref().ok()?;
+            Some(journal::changed(asked.kind, &asked.name, operations))
+        });
+        let what = if replaces {
+            "replaced the configuration"
+        } else {
+            "changed the configuration"
+        };
+        who.has(shard, what, done);
+    }
     asked
         .into_iter()
         .zip(verdicts)

@@ -13,6 +13,7 @@ use protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse};
 use types::ErrorCode;
 
 use super::create_topics::manual_assignment;
+use super::journal::Who;
 use super::{Call, Finished, Outcome};
 use crate::controller::{Command, CommandResult};
 use crate::groups::OFFSETS_TOPIC;
@@ -22,6 +23,7 @@ pub(super) async fn handle<I: Io>(
     request: CreatePartitionsRequest,
 ) -> Outcome<CreatePartitionsResponse> {
     let shard = Rc::clone(&call.shard);
+    let who = Who::of(&call);
     let is_fixed = |topic: &&CreatePartitionsTopic| {
         topic.name == OFFSETS_TOPIC && shard.view().image.topic_named(OFFSETS_TOPIC).is_some()
     };
@@ -47,6 +49,11 @@ pub(super) async fn handle<I: Io>(
                 .collect(),
             _ => Vec::new(),
         };
+        if !validate_only {
+            let grown = verdicts.iter().filter(|(_, verdict)| verdict.is_ok());
+            let grown = grown.map(|(name, _)| name.to_string());
+            who.has(&shard, "added partitions to topics", grown);
+        }
         Finished::Answer(CreatePartitionsResponse {
             throttle_time_ms: 0,
             results: verdicts.into_iter().map(result).chain(fixed).collect(),

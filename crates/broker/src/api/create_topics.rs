@@ -13,6 +13,7 @@ use protocol::messages::create_topics_response::{CreatableTopicConfigs, Creatabl
 use protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use types::{NodeId, ShardId};
 
+use super::journal::Who;
 use super::{Call, Finished, Outcome};
 use crate::controller::{Command, CommandResult, random_uuid};
 use crate::shard::Shard;
@@ -22,6 +23,7 @@ pub(super) async fn handle<I: Io>(
     request: CreateTopicsRequest,
 ) -> Outcome<CreateTopicsResponse> {
     let shard = Rc::clone(&call.shard);
+    let who = Who::of(&call);
     let topics: Vec<_> = request
         .topics
         .iter()
@@ -41,6 +43,14 @@ pub(super) async fn handle<I: Io>(
             }
             _ => Vec::new(),
         };
+        if !validate_only {
+            let created = topics.iter().zip(&verdicts);
+            let created = created.filter_map(|(topic, verdict)| {
+                let partitions = verdict.as_ref().ok()?.partitions;
+                Some(format!("{} ({partitions})", topic.name))
+            });
+            who.has(&shard, "created topics, with partitions", created);
+        }
         // Kafka answers a name that is there twice once.
         let mut seen = BTreeSet::new();
         let results = topics

@@ -11,6 +11,7 @@ use protocol::messages::delete_topics_response::DeletableTopicResult;
 use protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
 use types::{ErrorCode, Uuid};
 
+use super::journal::Who;
 use super::{Call, Finished, Outcome};
 use crate::controller::{Command, CommandResult};
 
@@ -36,6 +37,7 @@ pub(super) async fn handle<I: Io>(
         request.topic_names.into_iter().map(selector).collect()
     };
     let shard = Rc::clone(&call.shard);
+    let who = Who::of(&call);
     if !shard.config().values.delete_topic_enable {
         let code = if call.version < 3 {
             ErrorCode::InvalidRequest
@@ -53,6 +55,12 @@ pub(super) async fn handle<I: Io>(
             CommandResult::Refused(refusal) => refused(selectors, &refusal),
             _ => Vec::new(),
         };
+        let gone = deleted.iter().filter(|topic| topic.verdict.is_ok());
+        let gone = gone.map(|topic| match &topic.name {
+            Some(name) => name.to_string(),
+            None => topic.id.to_string(),
+        });
+        who.has(&shard, "deleted topics", gone);
         Finished::Answer(respond(deleted))
     }))
 }

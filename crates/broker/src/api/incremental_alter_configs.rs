@@ -15,6 +15,7 @@ use protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigs
 use types::ErrorCode;
 
 use super::config_resources::{Asked, alter, error_of, refuse_nulls, refuse_repeated_keys};
+use super::journal::Who;
 use super::{Call, Finished, Outcome};
 
 const SET: i8 = 0;
@@ -27,6 +28,7 @@ pub(super) async fn handle<I: Io>(
     request: IncrementalAlterConfigsRequest,
 ) -> Outcome<IncrementalAlterConfigsResponse> {
     let shard = Rc::clone(&call.shard);
+    let who = Who::of(&call);
     let asked: Vec<Asked> = request
         .resources
         .iter()
@@ -39,7 +41,7 @@ pub(super) async fn handle<I: Io>(
     let validate_only = request.validate_only;
     drop(request);
     Outcome::Later(Box::pin(async move {
-        let verdicts = alter(&shard, asked, false, validate_only).await;
+        let verdicts = alter(&shard, (asked, &who), false, validate_only).await;
         let responses = verdicts.into_iter().map(|(kind, name, verdict)| {
             let (error_code, error_message) = error_of(verdict);
             AlterConfigsResourceResponse {

@@ -25,6 +25,7 @@ mod fetch;
 mod groups;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod journal;
 mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;

@@ -28,6 +28,7 @@ use types::{ErrorCode, Offset, TimestampMs};
 use super::asking::{Answered, Asked, Asking};
 use super::context::{Moment, instant, io_instant};
 use super::framing;
+use super::journal::By;
 use super::settings;
 use super::snapshots::{self, Due};
 use crate::message::{AppendJob, PartitionKey};
@@ -298,10 +299,15 @@ impl<I: Io> Coordinator<I> {
         let max_bytes = view.config.values.logan_group_memory_bytes;
         let moment = Moment::new(&shard.io, view).beside(elsewhere_bytes);
         let refusals = self.counters().memory_refusals;
-        let decision = self
+        let mut decision = self
             .core
             .borrow_mut()
             .decide(&moment.context(), &caller, asked.request);
+        let by = By {
+            client_id: &caller.client_id,
+            client_host: &caller.client_host,
+        };
+        shard.log_groups(&std::mem::take(&mut decision.notes), Some(by));
         let refusals = self.counters().memory_refusals - refusals;
         let coordinators = &shard.coordinators;
         coordinators.refused_for_memory(refusals, shard.io.now(), &caller.client_host, max_bytes);
@@ -348,6 +354,7 @@ impl<I: Io> Coordinator<I> {
 
     /// Writes and applies a decision's records, and sends its replies as soon as they may leave.
     fn carry_out(self: &Rc<Self>, shard: &Rc<Shard<I>>, moment: &Moment, decision: Decision) {
+        shard.log_groups(&decision.notes, None);
         let landings = match self.write(moment, &decision) {
             Ok(landings) => landings,
             Err(code) => {

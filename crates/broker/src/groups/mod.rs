@@ -17,6 +17,7 @@ mod asking;
 mod context;
 mod coordinator;
 mod framing;
+mod journal;
 mod load;
 mod metrics;
 mod rows;

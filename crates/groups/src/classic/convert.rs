@@ -53,6 +53,7 @@ impl ClassicGroup {
 
     /// Has the members agree anew.
     pub(crate) fn begin_rebalance(&mut self, group_id: &Str, turn: &mut Turn<'_>) {
-        rebalance::prepare_or_complete(self, group_id, turn);
+        let reason = "the last member of the newer protocol has gone";
+        rebalance::prepare_or_complete(self, group_id, turn, reason);
     }
 }

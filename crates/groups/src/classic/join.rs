@@ -58,6 +58,9 @@ pub(crate) fn join(
     }
 }
 
+/// Why the others agree anew when a static member comes back.
+const STATIC_BACK: &str = "a static member is back and changes the group";
+
 /// What an id that is given out has beyond what the client calls itself: a dash and a UUID.
 const MEMBER_ID_SUFFIX_BYTES: usize = 37;
 
@@ -198,7 +201,7 @@ impl Join<'_> {
             State::Stable if repeats && !is_leader => self.answer(joined(group, id), turn),
             State::PreparingRebalance | State::CompletingRebalance | State::Stable => {
                 group.update(id, self.request, AwaitingJoin::of(self.caller), turn);
-                prepare_or_complete(group, self.group_id, turn);
+                prepare_or_complete(group, self.group_id, turn, "a member joins again");
             }
             State::Empty => self.refuse(id.clone(), ErrorCode::UnknownMemberId, turn),
         }
@@ -218,7 +221,7 @@ impl Join<'_> {
         member.session_ends = Some(ends);
         turn.wake_at(ends);
         group.insert(member);
-        prepare_or_complete(group, self.group_id, turn);
+        prepare_or_complete(group, self.group_id, turn, "a member joins");
     }
 
     /// A static member came back without its id: it takes its old place, and whoever else claims it is fenced. If
@@ -238,14 +241,16 @@ impl Join<'_> {
             State::Stable if group.select_protocol() == group.protocol => {
                 let record = group.to_record(self.group_id, |member| member.assignment.clone());
                 if record.len_bytes_bound() > turn.config.batch_len_max_bytes {
-                    prepare(group, self.group_id, turn);
+                    prepare(group, self.group_id, turn, STATIC_BACK);
                     return;
                 }
                 turn.write(record);
                 let response = self.rejoined(group, new_id, leader_before);
                 group.complete_join(new_id, response, turn);
             }
-            State::Stable | State::CompletingRebalance => prepare(group, self.group_id, turn),
+            State::Stable | State::CompletingRebalance => {
+                prepare(group, self.group_id, turn, STATIC_BACK)
+            }
             State::PreparingRebalance => maybe_complete(group, self.group_id, turn),
             State::Empty => unreachable!("an empty group has no static members"),
         }

@@ -11,6 +11,10 @@ use super::{ClassicGroup, State};
 use crate::context::Caller;
 use crate::decision::Reply;
 use crate::group::Turn;
+use crate::note::Happened;
+
+/// Why a member is removed, and the others agree anew.
+const LEFT: &str = "a member has left";
 
 /// The first version that names several members.
 pub(crate) const BATCHED_LEAVE_VERSION: i16 = 3;
@@ -25,7 +29,10 @@ pub(crate) fn leave(
 ) {
     let mut someone_left = false;
     let response = respond(caller, request, |member| {
-        remove(group, member, turn)?;
+        let member = remove(group, member, turn)?;
+        let reason = LEFT;
+        turn.out
+            .note(group_id, Happened::Removed { member, reason });
         someone_left = true;
         Ok(())
     });
@@ -34,7 +41,7 @@ pub(crate) fn leave(
         return;
     }
     match group.state {
-        State::Stable | State::CompletingRebalance => prepare(group, group_id, turn),
+        State::Stable | State::CompletingRebalance => prepare(group, group_id, turn, LEFT),
         State::PreparingRebalance => maybe_complete(group, group_id, turn),
         State::Empty => {}
     }
@@ -44,7 +51,7 @@ fn remove(
     group: &mut ClassicGroup,
     member: &MemberIdentity,
     turn: &mut Turn<'_>,
-) -> Result<(), ErrorCode> {
+) -> Result<Str, ErrorCode> {
     let instance_id = member.group_instance_id.as_deref();
     let id = if member.member_id.is_empty() {
         let current = instance_id.and_then(|id| group.static_members.get(id));
@@ -56,7 +63,7 @@ fn remove(
         member.member_id.clone()
     };
     group.remove(&id, turn);
-    Ok(())
+    Ok(id)
 }
 
 /// The response to a LeaveGroup, in the form of its version, of what happens to each of its members.

@@ -271,7 +271,7 @@ impl ClassicGroup {
         };
         self.restore(&durable, turn);
         if self.members.len() > members_max(turn) {
-            rebalance::prepare(self, group_id, turn);
+            rebalance::prepare(self, group_id, turn, "more members than are allowed");
         }
     }
 

@@ -11,18 +11,40 @@ use super::{ClassicGroup, JoinDeadline, State};
 use crate::context::Instant;
 use crate::decision::Reply;
 use crate::group::Turn;
+use crate::note::Happened;
+
+/// Why members are removed.
+const SILENT: &str = "it was not heard of for its session";
+const NO_JOIN: &str = "it did not join again in time";
+const NO_SYNC: &str = "members did not fetch their assignment in time";
 
 /// Begins a rebalance if the group can begin one, or else ends its join phase if nobody is to be waited for.
-pub(super) fn prepare_or_complete(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
+pub(super) fn prepare_or_complete(
+    group: &mut ClassicGroup,
+    group_id: &Str,
+    turn: &mut Turn<'_>,
+    reason: &'static str,
+) {
     if group.state == State::PreparingRebalance {
         maybe_complete(group, group_id, turn);
     } else {
-        prepare(group, group_id, turn);
+        prepare(group, group_id, turn, reason);
     }
 }
 
 /// Begins a rebalance: members are to join again.
-pub(super) fn prepare(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
+pub(super) fn prepare(
+    group: &mut ClassicGroup,
+    group_id: &Str,
+    turn: &mut Turn<'_>,
+    reason: &'static str,
+) {
+    let rebalance = Happened::Rebalance {
+        generation: group.generation,
+        members: group.members.len(),
+        reason,
+    };
+    turn.out.note(group_id, rebalance);
     if group.state == State::CompletingRebalance {
         refuse_syncs(group, ErrorCode::RebalanceInProgress, turn);
     }
@@ -61,7 +83,7 @@ fn complete(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
     });
     let absent: Vec<Str> = absent.map(|member| member.id.clone()).collect();
     for id in &absent {
-        group.remove(id, turn);
+        give_up(group, group_id, id, NO_JOIN, turn);
         turn.counters.classic_rebalances_missed += 1;
     }
     if group.members.is_empty() {
@@ -181,10 +203,31 @@ fn await_initial_joins(
     turn.wake_at(at);
 }
 
-/// Removes a member whose session has ended, or that left, and moves the group on.
+/// Removes a member that holds the others up.
+fn give_up(
+    group: &mut ClassicGroup,
+    group_id: &Str,
+    member_id: &Str,
+    reason: &'static str,
+    turn: &mut Turn<'_>,
+) {
+    let member = member_id.clone();
+    turn.out
+        .note(group_id, Happened::Removed { member, reason });
+    group.remove(member_id, turn);
+}
+
+/// Moves a group on whose members were not heard of in time.
 pub(super) fn after_removal(group: &mut ClassicGroup, group_id: &Str, turn: &mut Turn<'_>) {
     match group.state {
-        State::Stable | State::CompletingRebalance => prepare(group, group_id, turn),
+        State::Stable | State::CompletingRebalance => {
+            prepare(
+                group,
+                group_id,
+                turn,
+                "members were not heard of for their session",
+            );
+        }
         State::PreparingRebalance => {
             if group.has_all_joined() {
                 complete(group, group_id, turn);
@@ -228,7 +271,7 @@ fn expire_sessions(group: &mut ClassicGroup, group_id: &Str, now: Instant, turn:
             // It has done its part; its session begins anew with the answer.
             member.session_ends = None;
         } else {
-            group.remove(id, turn);
+            give_up(group, group_id, id, SILENT, turn);
             turn.counters.classic_sessions_expired += 1;
             removed = true;
         }
@@ -246,11 +289,11 @@ fn expire_syncs(group: &mut ClassicGroup, group_id: &Str, now: Instant, turn: &m
     group.sync_deadline = None;
     let absent = std::mem::take(&mut group.pending_sync);
     for id in &absent {
-        group.remove(id, turn);
+        give_up(group, group_id, id, NO_SYNC, turn);
         turn.counters.classic_rebalances_missed += 1;
     }
     if !absent.is_empty() {
-        prepare(group, group_id, turn);
+        prepare(group, group_id, turn, NO_SYNC);
     }
 }
 

@@ -106,7 +106,7 @@ fn assign(
         || !turn.has_room_for_members(group.growth_bytes(&record))
     {
         refuse_syncs(group, ErrorCode::UnknownServerError, turn);
-        prepare(group, group_id, turn);
+        prepare(group, group_id, turn, "the assignment was too large");
         return;
     }
     turn.write(record);

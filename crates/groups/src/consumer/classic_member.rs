@@ -432,6 +432,9 @@ fn leave(
     }
     if !leaving.is_empty() {
         fence::remove(draft, group, turn, &leaving)?;
+        for member in &leaving {
+            fence::note_removal(group, turn, member, fence::LEFT);
+        }
     }
     if is_batched {
         return Ok(LeaveGroupResponse {

@@ -10,6 +10,7 @@ use super::member::Member;
 use super::soft::Due;
 use super::{Refusal, commit, consumer_of, convert, regexes, target};
 use crate::group::{Group, GroupKind, Turn};
+use crate::note::Happened;
 use crate::record::BATCH_OVERHEAD_BYTES;
 
 /// How many members one step gives up, a bound on its work. What fits a batch bounds its records.
@@ -48,8 +49,9 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
     }
     let (given_up, reasons): (Vec<_>, Vec<_>) = due.into_iter().unzip();
     if remove(draft, group, turn, &given_up).is_ok() {
-        for reason in reasons {
-            match reason {
+        for (member, due) in given_up.iter().zip(reasons) {
+            note_removal(group, turn, member, words(due));
+            match due {
                 Due::Session => turn.counters.consumer_sessions_expired += 1,
                 Due::Rebalance => turn.counters.consumer_rebalances_missed += 1,
             }
@@ -65,6 +67,28 @@ pub(crate) fn on_deadline(group: &mut Group, turn: &mut Turn<'_>) {
         consumer.note_deadline(turn);
     }
 }
+
+fn words(due: Due) -> &'static str {
+    match due {
+        Due::Session => "it was not heard of for its session",
+        Due::Rebalance => "it did not give partitions away, or join again, in time",
+    }
+}
+
+/// Notes that a member is gone.
+pub(super) fn note_removal(
+    group: &Group,
+    turn: &mut Turn<'_>,
+    member: &Member,
+    reason: &'static str,
+) {
+    let member = member.member_id.clone();
+    turn.out
+        .note(&group.id, Happened::Removed { member, reason });
+}
+
+/// Why a member is removed that says so itself.
+pub(super) const LEFT: &str = "a member has left";
 
 /// How many of the members one batch has room for, and at least one.
 fn fitting(draft: &Draft, turn: &Turn<'_>, due: &[(Rc<Member>, Due)]) -> usize {

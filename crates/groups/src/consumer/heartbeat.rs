@@ -217,6 +217,7 @@ fn leave(
         commit(draft, group, turn)?;
     } else {
         fence::remove(draft, group, turn, &[Rc::clone(&member)])?;
+        fence::note_removal(group, turn, &member, fence::LEFT);
     }
     Ok(response)
 }

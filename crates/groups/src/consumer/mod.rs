@@ -50,6 +50,7 @@ use self::state::State;
 use crate::classic::RetentionFrom;
 use crate::context::Instant;
 use crate::group::{Group, GroupKind, Turn};
+use crate::note::Happened;
 use crate::record::GroupRecord;
 
 pub(crate) use classic_member::{heartbeat_classic, join_classic, leave_classic, sync_classic};
@@ -259,6 +260,14 @@ fn commit<'a>(
     if !consumer.is_empty() {
         // Until the last member goes, this is the last time at which there was one.
         consumer.soft.empty_since = Some(turn.context.wall_clock);
+    }
+    if draft.epochs_raised > 0 {
+        let rebalance = Happened::Rebalance {
+            generation: draft.state.epoch,
+            members: draft.state.members.size(),
+            reason: "its members have changed, or the topics that they subscribe to",
+        };
+        turn.out.note(&draft.group_id, rebalance);
     }
     turn.counters.consumer_rebalances += draft.epochs_raised;
     turn.counters.consumer_partitions_moved += draft.partitions_moved;

@@ -10,6 +10,7 @@ use super::GroupCoordinator;
 use crate::context::{Caller, Context};
 use crate::decision::Decision;
 use crate::group::{Group, GroupKind};
+use crate::note::Happened;
 
 /// The first version of DescribeGroups that says that a group is not there (KIP-1043); before, it is called dead.
 const NOT_FOUND_VERSION: i16 = 6;
@@ -77,6 +78,7 @@ impl GroupCoordinator {
             if let GroupKind::Classic(classic) = &mut group.kind {
                 classic.forget_ids_given_out();
             }
+            turn.out.note(&group.id, Happened::Deleted);
             Ok(())
         });
         let error = deleted.unwrap_or(Err(ErrorCode::GroupIdNotFound)).err();

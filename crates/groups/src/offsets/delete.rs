@@ -11,6 +11,7 @@ use types::ErrorCode;
 
 use super::tombstone;
 use crate::group::{Group, GroupKind, Turn};
+use crate::note::Happened;
 
 /// OffsetDelete: offsets of topics that nobody in the group subscribes to.
 pub(crate) fn delete(
@@ -38,12 +39,19 @@ pub(crate) fn delete(
         });
         partitions.extend(topic.partitions.iter().map(|it| it.partition_index));
     }
+    let before = turn.out.records.len();
     let topics = names.into_iter().map(|name| {
         let partitions = seen.remove(name).unwrap_or_default();
         delete_topic(group, turn, name, partitions)
     });
+    let topics = topics.collect();
+    let partitions = turn.out.records.len() - before;
+    if partitions > 0 {
+        turn.out
+            .note(&group.id, Happened::OffsetsDeleted { partitions });
+    }
     OffsetDeleteResponse {
-        topics: topics.collect(),
+        topics,
         ..OffsetDeleteResponse::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use groups::GroupConfig;
+use groups::{GroupConfig, Happened};
 use types::ErrorCode;
 
 use super::world::{Consumer, GROUP, World, assigned, beat, code, join, owned, settle};
@@ -50,6 +50,18 @@ fn a_crashed_member_is_given_up_at_the_end_of_its_session() {
     assert_eq!(world.describe().members.len(), 2);
     let decided = world.pass(Duration::from_millis(1_001));
     assert!(!decided.records.is_empty());
+    let noted = decided.notes.iter().map(|note| &note.what);
+    let noted: Vec<_> = noted.collect();
+    assert!(
+        matches!(
+            noted.as_slice(),
+            [
+                Happened::Rebalance { members: 1, .. },
+                Happened::Removed { member, reason: "it was not heard of for its session" },
+            ] if member == "b"
+        ),
+        "{noted:?}"
+    );
     let group = world.describe();
     assert_eq!((group.members.len(), group.group_epoch), (1, epoch + 1));
     a.beat(&mut world);

@@ -220,6 +220,7 @@ impl World {
             let decision = self.call(|coordinator, context, _| coordinator.on_deadline(context));
             all.records.extend(decision.records);
             all.replies.extend(decision.replies);
+            all.notes.extend(decision.notes);
         }
         self.now = end;
         all

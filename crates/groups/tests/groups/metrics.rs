@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use groups::{GroupConfig, Reply, Request};
+use groups::{GroupConfig, Happened, Note, Reply, Request};
 use protocol::Str;
 use protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use protocol::messages::offset_commit_request::{
@@ -142,4 +142,33 @@ fn offsets_are_counted_when_they_come_and_go() {
     world.now += Duration::from_secs(8 * 24 * 60 * 60);
     world.settle();
     assert_eq!(world.coordinator.counters().offsets_expired, 1);
+}
+
+#[test]
+fn what_becomes_of_a_group_is_noted() {
+    let mut world = world();
+    join(&mut world);
+    world.now += Duration::from_secs(11);
+    world.settle();
+    commit(&mut world, "g", 1);
+    world.call("client", 1, Request::DeleteGroup(Str::from_static("g")));
+    let notes: Vec<Note> = world.notes.drain(..).collect();
+    assert!(notes.iter().all(|note| note.group == "g"), "{notes:?}");
+    let what: Vec<&Happened> = notes.iter().map(|note| &note.what).collect();
+    assert!(
+        matches!(
+            what.as_slice(),
+            [
+                Happened::Rebalance {
+                    generation: 0,
+                    members: 1,
+                    reason: "a member joins"
+                },
+                Happened::Removed { .. },
+                ..,
+                Happened::Deleted,
+            ]
+        ),
+        "{what:?}"
+    );
 }

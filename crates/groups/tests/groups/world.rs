@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use groups::{
-    Caller, Context, Decision, GroupConfig, GroupCoordinator, GroupRecord, Instant, Reply, Request,
-    Ticket, Topic, Topics,
+    Caller, Context, Decision, GroupConfig, GroupCoordinator, GroupRecord, Instant, Note, Reply,
+    Request, Ticket, Topic, Topics,
 };
 use protocol::Str;
 use types::{TimestampMs, Uuid};
@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<(Bytes, Option<Bytes>, Option<Uuid>)>,
     /// What was written since somebody took it.
     pub(crate) written: Vec<GroupRecord>,
+    /// What was noted since somebody took it.
+    pub(crate) notes: Vec<Note>,
     /// What other coordinators' groups take.
     pub(crate) memory_elsewhere_bytes: usize,
     /// The address of the client that calls.
@@ -74,6 +76,7 @@ impl World {
             cluster: Cluster::default(),
             log: Vec::new(),
             written: Vec::new(),
+            notes: Vec::new(),
             memory_elsewhere_bytes: 0,
             client_host: "/127.0.0.1",
             unanswered: BTreeSet::new(),
@@ -229,6 +232,7 @@ impl World {
                 "{ticket:?} is answered twice"
             );
         }
+        self.notes.extend(decision.notes);
         decision.replies
     }
 
