@@ -49,7 +49,7 @@ pub const CONNECTIONS_MAX: usize = 16;
 pub const CONNECTION_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// How long a connection may be open without a byte in either direction; longer than an answer takes.
-pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(10);
+pub const CONNECTION_SILENCE_MAX: Duration = Duration::from_secs(20);
 
 /// How long the shards may take to answer.
 pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
