@@ -77,6 +77,7 @@ impl GlommioIo {
     /// # Errors
     /// `Unsupported` when the file system refuses direct I/O; else the operating system's.
     pub async fn prepare_data_directory(&self, directory: &Path) -> Result<()> {
+        let _excuse = self.shared.names.running().excuse();
         probe::probe(&self.shared.helper, self.shared.shard, directory).await
     }
 

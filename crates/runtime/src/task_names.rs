@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -22,16 +22,41 @@ static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The task that a shard runs now.
 #[derive(Debug, Default)]
-pub(crate) struct Running(AtomicU16);
+pub(crate) struct Running {
+    task: AtomicU16,
+    /// How often the shard has begun and ended to keep others waiting on purpose: odd while it does.
+    excuses: AtomicU32,
+}
 
 impl Running {
     /// The number of the task, [`NO_TASK`] for none.
     pub(crate) fn task(&self) -> u16 {
-        self.0.load(Ordering::Relaxed)
+        self.task.load(Ordering::Relaxed)
     }
 
     fn set(&self, task: u16) {
-        self.0.store(task, Ordering::Relaxed);
+        self.task.store(task, Ordering::Relaxed);
+    }
+
+    /// Changes whenever the shard begins or ends to keep others waiting on purpose; odd while it does.
+    pub(crate) fn excuses(&self) -> u32 {
+        self.excuses.load(Ordering::Acquire)
+    }
+
+    /// Excuses the shard until what this returns is dropped: nobody is served yet, and how long it takes is nobody's fault.
+    pub(crate) fn excuse(&self) -> Excuse<'_> {
+        self.excuses.fetch_add(1, Ordering::AcqRel);
+        Excuse(self)
+    }
+}
+
+/// While it lives, a shard is excused.
+#[derive(Debug)]
+pub(crate) struct Excuse<'a>(&'a Running);
+
+impl Drop for Excuse<'_> {
+    fn drop(&mut self) {
+        self.0.excuses.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -85,6 +110,11 @@ impl TaskNames {
             running,
             numbers: RefCell::default(),
         }
+    }
+
+    /// What the watchdog is told.
+    pub(crate) fn running(&self) -> &Running {
+        &self.running
     }
 
     /// The same task, which tells when it runs.
@@ -148,5 +178,16 @@ mod tests {
         assert!(task.as_mut().poll(&mut context).is_ready());
         assert_eq!(running.task(), NO_TASK);
         assert_eq!(name_of(NO_TASK), "none");
+    }
+
+    #[test]
+    fn a_shard_is_excused_while_it_says_so() {
+        let running = Running::default();
+        let before = running.excuses();
+        let excuse = running.excuse();
+        assert!(!running.excuses().is_multiple_of(2));
+        drop(excuse);
+        assert!(running.excuses().is_multiple_of(2));
+        assert_ne!(running.excuses(), before, "who looks later sees it");
     }
 }

@@ -270,6 +270,8 @@ struct Patient {
     /// Which tasks ran when the shard had not answered for a while, and how often.
     suspects: Vec<(u16, u32)>,
     logged_at: Option<io::Instant>,
+    /// What the shard said of excuses at the last ping.
+    excuses: u32,
 }
 
 impl Patient {
@@ -279,6 +281,7 @@ impl Patient {
             unanswered_ticks: 0,
             suspects: Vec::with_capacity(SUSPECTS_MAX),
             logged_at: None,
+            excuses: 0,
         }
     }
 
@@ -286,17 +289,18 @@ impl Patient {
         let now = clock::now();
         let (sent_at, delay_nanos) = pulse.beats.last();
         if let Some(delay_nanos) = delay_nanos {
-            if sent_at != 0 {
+            if sent_at != 0 && !self.is_excused(pulse) {
                 self.answered(pulse, delay_nanos, now);
             }
             self.unanswered_ticks = 0;
             self.suspects.clear();
+            self.excuses = pulse.running.excuses();
             pulse.beats.send(now.0);
         } else {
             self.unanswered_ticks += 1;
             self.suspect(pulse.running.task());
             let waiting = Duration::from_nanos(now.0.saturating_sub(sent_at));
-            if waiting >= LOG_INTERVAL {
+            if waiting >= LOG_INTERVAL && !self.is_excused(pulse) {
                 let task = self.culprit();
                 self.log(now, waiting, task, "shard does not answer");
             }
@@ -307,6 +311,12 @@ impl Patient {
         {
             waker.wake_by_ref();
         }
+    }
+
+    /// Whether the shard has kept others waiting on purpose since the last ping.
+    fn is_excused(&self, pulse: &Pulse) -> bool {
+        let excuses = pulse.running.excuses();
+        excuses != self.excuses || !excuses.is_multiple_of(2)
     }
 
     fn answered(&mut self, pulse: &Pulse, delay_nanos: u64, now: io::Instant) {
@@ -438,6 +448,24 @@ mod tests {
             Duration::ZERO,
             "it has ended in order"
         );
+    }
+
+    #[test]
+    fn what_a_shard_is_excused_for_is_no_stall() {
+        let pulse = Pulse::default();
+        let mut patient = Patient::new(ShardId(0));
+        let mut answer_late = |is_excused: bool| {
+            patient.tick(&pulse);
+            let excuse = is_excused.then(|| pulse.running.excuse());
+            drop(excuse);
+            pulse.beats.answer(|| clock::now().0 + nanos(STALL_MIN));
+            patient.tick(&pulse);
+            // At once, whatever else the machine does.
+            pulse.beats.answer(|| 0);
+            pulse.delays().stalls
+        };
+        assert_eq!(answer_late(true), 0);
+        assert_eq!(answer_late(false), 1);
     }
 
     #[test]
