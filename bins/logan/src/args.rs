@@ -32,13 +32,20 @@ Environment:
                text (default), or json for an object a line
   NO_COLOR     no colours in the log
 
+Files:
+  /etc/logan/server.properties
+               where the package has the configuration
+  /var/lib/logan
+               where it has the data: below each of log.dirs a directory for each partition, meta.properties, and the lock
+               of the broker that runs
+
 Signals:
   HUP          read the file again (a change of the file is noticed without it, too);
                without --config: end as by TERM
   TERM, INT    finish what is under way, close the logs and end; a second one ends at once
 
 Exit codes:
-  0    stopped by SIGTERM or SIGINT, every log closed
+  0    stopped by SIGTERM or SIGINT, every log closed, or before it was ready
   1    could not start (a port in use, a directory that cannot be used), or an error while running
   2    the command line or the configuration is wrong
   70   a bug: the process ended itself so as not to damage data
