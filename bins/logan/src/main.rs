@@ -163,7 +163,11 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -
     process.watched(shards.delays());
     let metrics = std::mem::take(&mut machine.metrics);
     let _control = metrics::serve(control_listeners, metrics, Arc::clone(&process))?;
-    await_ready(&machine, &supervisor)?;
+    if !await_ready(&machine, &supervisor)? {
+        service.stopping();
+        tracing::info!("stopped before it was ready: the next start recovers what is left");
+        return Ok(());
+    }
     let ready_line = ready_line(&machine.setup, &listeners, shard_count);
     let router = start_router(listeners, settings, &machine.setup.config, machine.accepted)?;
     process.ready(router.counters());
@@ -173,7 +177,7 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -
         commands: &machine.commands,
         events: &machine.events,
     };
-    await_end(&supervisor, &mut reloader, ends)?;
+    await_end(&supervisor, &mut reloader, ends, &service)?;
     service.stopping();
     process.stopping();
     tracing::info!("stopping: finishing requests and closing logs");
@@ -198,6 +202,7 @@ fn await_end(
     supervisor: &Supervisor,
     reloader: &mut Reloader,
     shards: reload::Shards<'_>,
+    service: &Service,
 ) -> Result<()> {
     reloader.watch(supervisor);
     let mut left = None;
@@ -207,7 +212,7 @@ fn await_end(
             // Nothing could be read again: it was started from a terminal that is gone.
             Event::HangUp if !reloader.has_file() => return Ok(()),
             event @ (Event::HangUp | Event::Nudged) => {
-                left = reloader.reload(event, supervisor, shards);
+                left = reloader.reload(event, supervisor, shards, service);
             }
             Event::ShardEnded(shard) => bail!("shard {shard} ended unexpectedly"),
         }
@@ -330,10 +335,14 @@ async fn prepare_disks(io: &GlommioIo, setup: &ShardSetup) -> Result<Vec<(usize,
     Ok(failed)
 }
 
-fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
+/// Waits until the shards are ready; `false` when the process is asked to end before.
+///
+/// # Errors
+/// Why they cannot be.
+fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<bool> {
     loop {
         match machine.events.wait_for(EVENT_WAIT) {
-            Some(ShardEvent::Ready) => return Ok(()),
+            Some(ShardEvent::Ready) => return Ok(true),
             Some(ShardEvent::Failed(problem)) => bail!(problem),
             Some(ShardEvent::Drained { .. }) => bail!("the shards stopped before they were ready"),
             Some(ShardEvent::Reloaded(_)) | None => {}
@@ -342,7 +351,7 @@ fn await_ready(machine: &Machine, supervisor: &Supervisor) -> Result<()> {
             // The file is looked at again as soon as the broker is ready.
             Some(Event::HangUp | Event::Nudged) | None => {}
             // Nothing has been acknowledged yet, and recovery begins anew at the next start.
-            Some(Event::Terminate) => bail!("stopped before it was ready"),
+            Some(Event::Terminate) => return Ok(false),
             Some(Event::ShardEnded(shard)) => bail!("shard {shard} ended unexpectedly"),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -17,6 +18,9 @@ use crate::process::ThisProcess;
 /// Questions that a shard may have in front of it; each connection of either listener asks one at a time, and a shard that
 /// hangs leaves some behind.
 const SCRAPES_MAX: usize = 4 * CONNECTIONS_MAX;
+
+/// The bit of a file's mode that lets everybody read it.
+const READABLE_BY_OTHERS: u32 = 0o004;
 
 /// Where one shard is asked.
 pub(crate) struct ShardMetrics {
@@ -61,6 +65,11 @@ pub(crate) fn open(config: &BrokerConfig) -> Result<ControlListeners> {
     let values = &config.values;
     let metrics = values.logan_metrics_listener.as_deref();
     let admin = values.logan_admin_listener.as_deref();
+    if admin.is_none() && values.logan_admin_token_file.is_some() {
+        tracing::warn!(
+            "logan.admin.token.file is not used: there is no logan.admin.listener to ask it for"
+        );
+    }
     let has_series = |name: &str| values.logan_metrics_series.iter().any(|it| it == name);
     Ok(ControlListeners {
         metrics: listen("logan.metrics.listener", metrics)?,
@@ -100,6 +109,13 @@ pub(crate) fn token(path: Option<&str>) -> Result<Option<String>> {
     };
     let text = fs::read_to_string(path);
     let text = text.with_context(|| format!("cannot read logan.admin.token.file {path}"))?;
+    let mode = fs::metadata(path).map_or(0, |it| it.permissions().mode());
+    if mode & READABLE_BY_OTHERS != 0 {
+        tracing::warn!(
+            path,
+            "everybody on this machine can read logan.admin.token.file: chmod o-r"
+        );
+    }
     let token = text.trim();
     if token.len() < TOKEN_LEN_MIN || !token.bytes().all(|it| it.is_ascii_graphic()) {
         bail!(

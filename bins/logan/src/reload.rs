@@ -3,7 +3,7 @@
 //! On the main thread, which may wait; shards are told by a message and answer by one. A file whose writer has not closed it is
 //! waited for, so that half a file is never taken for the whole, except by SIGHUP, which asks for it at once. One that says what
 //! the last one said is no news. Whatever cannot be read or is impossible leaves
-//! everything as it is, and is logged with file, line and reason.
+//! everything as it is, and is logged with file, line and reason, of which the service manager hears, too.
 //!
 //! Deliberately absent: values that clients set, which reach the shards without the main thread; they lie over these.
 
@@ -17,6 +17,7 @@ use io::Sender as _;
 use runtime::{Event, Receiver, Sender, Supervisor};
 
 use crate::EVENT_WAIT;
+use crate::service::Service;
 use crate::watch::Watch;
 use crate::written::{Written, log_warnings};
 
@@ -113,6 +114,7 @@ impl Reloader {
         event: Event,
         supervisor: &Supervisor,
         shards: Shards<'_>,
+        service: &Service,
     ) -> Option<Event> {
         self.is_wanted |= event == Event::HangUp;
         if let Some(urgent) = self.await_rest(supervisor) {
@@ -125,13 +127,18 @@ impl Reloader {
             return None;
         }
         self.seen.clone_from(&text);
+        service.reloading();
         let outcome = text
             .map_err(Refusal::Invalid)
             .and_then(|text| self.put_in_force(text.as_deref(), supervisor, shards));
         match outcome {
-            Ok(()) => None,
+            Ok(()) => {
+                service.reloaded(None);
+                None
+            }
             Err(Refusal::Invalid(reason)) => {
                 refuse(&reason);
+                service.reloaded(Some(&reason));
                 None
             }
             Err(Refusal::Interrupted(event)) => Some(event),

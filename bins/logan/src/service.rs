@@ -5,6 +5,8 @@
 //! runtime's watchdog: a process whose shard hangs falls silent, and is restarted. While the broker starts or stops, which may
 //! take long for good reason (recovery, the logs' last syncs), the same answers buy more time.
 //!
+//! It is also told when the configuration is read again, and why it is refused if it is.
+//!
 //! Source: sd_notify(3), systemd.service(5).
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -26,6 +28,9 @@ const MORE_TIME: Duration = Duration::from_secs(60);
 enum Phase {
     Starting(Delays),
     Ready(String),
+    Reloading,
+    /// With the reason if the changed configuration is refused.
+    Reloaded(Option<String>),
     Stopping,
 }
 
@@ -50,6 +55,8 @@ impl Service {
             watchdog: sd_notify::watchdog_enabled(),
             delays: None,
             phase: "starting",
+            ready_line: String::new(),
+            is_deaf: false,
         };
         let (phases, news) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -75,6 +82,16 @@ impl Service {
     /// Clients are served.
     pub(crate) fn ready(&self, line: &str) {
         self.tell(Phase::Ready(line.to_owned()));
+    }
+
+    /// The configuration is read again.
+    pub(crate) fn reloading(&self) {
+        self.tell(Phase::Reloading);
+    }
+
+    /// It is in force, or refused for this reason.
+    pub(crate) fn reloaded(&self, refusal: Option<&str>) {
+        self.tell(Phase::Reloaded(refusal.map(str::to_owned)));
     }
 
     /// The broker ends on purpose.
@@ -107,6 +124,9 @@ struct Teller {
     watchdog: Option<Duration>,
     delays: Option<Delays>,
     phase: &'static str,
+    ready_line: String,
+    /// Whether the manager could not be told last time.
+    is_deaf: bool,
 }
 
 impl Teller {
@@ -120,7 +140,7 @@ impl Teller {
             }
             let silence = self.delays.as_ref().map_or(Duration::ZERO, Delays::silence);
             match sign_of_life(self.phase == "ready", silence, self.watchdog) {
-                Some(sign) => send(&[sign]),
+                Some(sign) => self.send(&[sign]),
                 None => tracing::warn!(
                     ?silence,
                     "a shard does not answer: the service manager is not told that all is well"
@@ -129,22 +149,55 @@ impl Teller {
         }
     }
 
+    /// Tells the manager; that it cannot be told is logged when it begins.
+    fn send(&mut self, states: &[NotifyState<'_>]) {
+        let told = sd_notify::notify(states);
+        let is_deaf = told.is_err();
+        if let Err(error) = told
+            && !self.is_deaf
+        {
+            tracing::warn!(%error, "the service manager cannot be told");
+        }
+        self.is_deaf = is_deaf;
+    }
+
     fn enter(&mut self, phase: Phase) {
         match phase {
             Phase::Starting(delays) => {
                 self.delays = Some(delays);
-                send(&[NotifyState::Status("recovering logs")]);
+                self.send(&[NotifyState::Status("recovering logs")]);
             }
             Phase::Ready(line) => {
                 self.phase = "ready";
-                send(&[NotifyState::Ready, NotifyState::Status(&line)]);
+                self.ready_line = line;
+                self.say_ready(None);
             }
+            Phase::Reloading => {
+                // The time lets the manager tell this reload from an earlier one.
+                let Ok(time) = NotifyState::monotonic_usec_now() else {
+                    return;
+                };
+                let status = NotifyState::Status("reading the configuration again");
+                self.send(&[NotifyState::Reloading, time, status]);
+            }
+            Phase::Reloaded(refusal) => self.say_ready(refusal.as_deref()),
             Phase::Stopping => {
                 self.phase = "stopping";
                 let status = "finishing requests and closing logs";
-                send(&[NotifyState::Stopping, NotifyState::Status(status)]);
+                self.send(&[NotifyState::Stopping, NotifyState::Status(status)]);
             }
         }
+    }
+
+    /// Says that clients are served, and why it is not as the file says, if it is not.
+    fn say_ready(&mut self, refusal: Option<&str>) {
+        let mut status = self.ready_line.clone();
+        if let Some(reason) = refusal {
+            // A status is one line.
+            let reason = reason.replace('\n', "; ");
+            status = format!("the changed configuration is refused, the old values stay: {reason}");
+        }
+        self.send(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
 }
 
@@ -169,12 +222,6 @@ fn sign_of_life(
             NotifyState::ExtendTimeoutUsec(u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX))
         }
     })
-}
-
-fn send(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "the service manager cannot be told");
-    }
 }
 
 #[cfg(test)]

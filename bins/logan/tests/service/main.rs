@@ -1,7 +1,9 @@
 //! The broker as a service manager sees it: a socket that is told what becomes of it.
 
+use std::fs;
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ const SOON: Duration = Duration::from_secs(120);
 struct Managed {
     broker: Child,
     socket: UnixDatagram,
+    config: PathBuf,
     _directory: TempDir,
 }
 
@@ -24,7 +27,11 @@ impl Managed {
         let socket = UnixDatagram::bind(&path).expect("a socket");
         socket.set_read_timeout(Some(SOON)).expect("a time");
         let data = directory.path().join("data");
+        let config = directory.path().join("server.properties");
+        fs::write(&config, "num.partitions=1\n").expect("a file");
         let broker = Command::new(env!("CARGO_BIN_EXE_logan"))
+            .arg("--config")
+            .arg(&config)
             .args(["--override", "listeners=PLAINTEXT://127.0.0.1:0"])
             .args(["--override", &format!("log.dirs={}", data.display())])
             .args(["--override", "shard.cores=1"])
@@ -37,6 +44,7 @@ impl Managed {
         Self {
             broker,
             socket,
+            config,
             _directory: directory,
         }
     }
@@ -97,5 +105,42 @@ fn the_manager_hears_of_readiness_life_and_the_end() {
         stopping.iter().all(|it| !it.contains("READY=1")),
         "{stopping:?}"
     );
+    assert!(managed.broker.wait().expect("it ends").success());
+}
+
+#[test]
+fn the_manager_hears_of_a_configuration_that_is_refused() {
+    let mut managed = Managed::start();
+    managed.messages_until("READY=1");
+    fs::write(&managed.config, "num.partitions=none\n").expect("a file");
+    managed.signal("HUP");
+    let begun = managed.messages_until("RELOADING=1");
+    let begun = begun.last().expect("the last one");
+    assert!(begun.contains("\nMONOTONIC_USEC="), "{begun}");
+    let ended = managed.messages_until("READY=1");
+    let ended = ended.last().expect("the last one");
+    assert!(
+        ended.contains("STATUS=the changed configuration is refused, the old values stay: ")
+            && ended.contains("num.partitions"),
+        "{ended}"
+    );
+    fs::write(&managed.config, "num.partitions=2\n").expect("a file");
+    // The change that was refused may be heard of twice: by the signal, and by the file.
+    let until = Instant::now() + SOON;
+    let mut status = String::new();
+    while !status.contains("STATUS=logan is ready on") && Instant::now() < until {
+        let ready = managed.messages_until("READY=1");
+        status.clone_from(ready.last().expect("the last one"));
+    }
+    assert!(status.contains("STATUS=logan is ready on"), "{status}");
+    managed.signal("TERM");
+    assert!(managed.broker.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_stop_before_it_is_ready_is_no_failure() {
+    let mut managed = Managed::start();
+    managed.messages_until("STATUS=recovering logs");
+    managed.signal("TERM");
     assert!(managed.broker.wait().expect("it ends").success());
 }

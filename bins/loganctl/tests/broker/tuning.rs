@@ -45,5 +45,9 @@ fn a_measured_disk_has_a_file_with_what_a_broker_should_make_of_it_and_nothing_e
 fn a_disk_that_is_not_there_is_not_measured() {
     let missing = run(NOBODY, "tune disk /nowhere/at/all", b"");
     assert_eq!(missing.code, 3, "{}", missing.stderr);
-    assert!(missing.stderr.starts_with("error: there is no directory /nowhere/at/all"));
+    assert!(
+        missing
+            .stderr
+            .starts_with("error: there is no directory /nowhere/at/all")
+    );
 }
