@@ -169,7 +169,7 @@ impl<'a> Scenario<'a> {
                 staging_bytes: 512 << 10,
                 uncommitted_bytes_max: 256 << 10,
                 // Small enough for writes beside a sync.
-                commit_bytes: u64::try_from(self.oracle.rng.magnitude(1 << 20)).expect("small"),
+                commit_bytes: self.oracle.rng.magnitude(1 << 20),
                 tail_idle: Duration::from_millis(20),
                 open_files_max: 2,
                 index_cache_bytes: 16 << 10,
