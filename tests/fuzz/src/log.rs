@@ -12,7 +12,8 @@ use records::{
 };
 use sim::{Machine, SimIo, Simulation};
 use storage::{
-    LastKnown, Log, LogConfig, LogIdentity, ReadRequest, Scrubber, ShardStorage, StorageConfig,
+    LastKnown, Log, LogConfig, LogIdentity, OpenError, ReadRequest, Scrubber, ShardStorage,
+    StorageConfig,
 };
 use types::{LeaderEpoch, Offset, PartitionIndex, ProducerEpoch, ProducerId, TimestampMs, Uuid};
 
@@ -183,8 +184,9 @@ async fn use_log(machine: &Machine, last: LastKnown) {
     let Ok(log) = Log::open(&shard, Path::new(DIRECTORY), identity(), config(), last).await else {
         return;
     };
+    let was_clean = last.is_clean;
     // What the checkpoint of a broker says that ends before it writes another one: after a clean stop everything was durable.
-    let recovery_point = match last.is_clean {
+    let recovery_point = match was_clean {
         true => log.log_end_offset(),
         false => last.recovery_point,
     };
@@ -212,7 +214,12 @@ async fn use_log(machine: &Machine, last: LastKnown) {
         is_clean: false,
     };
     let opened = Log::open(&shard, Path::new(DIRECTORY), identity(), config(), last).await;
-    let log = opened.expect("what was open opens again");
+    // After a clean stop segments are not looked through, after another one a missing segment is: it is refused, not forgotten.
+    let log = match opened {
+        Ok(log) => log,
+        Err(OpenError::Corrupt { .. }) if was_clean => return,
+        Err(error) => unreachable!("what was open opens again: {error}"),
+    };
     assert!(
         log.high_watermark() >= end,
         "an acknowledged batch is gone: {:?} of {end:?}",
