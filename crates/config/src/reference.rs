@@ -40,8 +40,9 @@ with the nearest known name.
 
 ## Changes while the broker runs
 
-A change of the file takes effect by itself within about a second; so does SIGHUP (`systemctl reload`), without which nothing
-is read where the system cannot watch the file, nor what was measured anew of a disk. Each key below says when a change takes effect:
+A change of the file takes effect by itself within about a second of its writer's closing it or renaming it into place (a file that
+stays open, ten seconds after its last change); so does SIGHUP (`systemctl reload`), without which nothing is read where the
+system cannot watch the file, nor what was measured anew of a disk. Each key below says when a change takes effect:
 
 - **dynamic**: at once, from the file or set by a client (IncrementalAlterConfigs);
 - **reload**: at once from the file; clients cannot set it, as in Kafka;
