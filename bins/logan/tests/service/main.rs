@@ -1,7 +1,7 @@
 //! The broker as a service manager sees it: a socket that is told what becomes of it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -141,6 +141,28 @@ fn the_manager_hears_of_a_configuration_that_is_refused() {
 fn a_stop_before_it_is_ready_is_no_failure() {
     let mut managed = Managed::start();
     managed.messages_until("STATUS=recovering logs");
+    managed.signal("TERM");
+    assert!(managed.broker.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_file_is_read_when_its_writer_has_finished() {
+    let mut managed = Managed::start();
+    managed.messages_until("READY=1");
+    let mut file = File::create(&managed.config).expect("a file");
+    file.write_all(b"num.partitions=3\n").expect("a text");
+    // Signs of life come meanwhile, and nothing else.
+    for _ in 0..3 {
+        let alive = managed.messages_until("WATCHDOG=1");
+        assert!(
+            alive.iter().all(|it| !it.contains("RELOADING=1")),
+            "{alive:?}"
+        );
+    }
+    file.write_all(b"log.retention.ms=-1\n").expect("a text");
+    drop(file);
+    managed.messages_until("RELOADING=1");
+    managed.messages_until("READY=1");
     managed.signal("TERM");
     assert!(managed.broker.wait().expect("it ends").success());
 }
