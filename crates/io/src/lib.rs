@@ -37,7 +37,7 @@ pub use file::{DirEntry, File, OpenMode};
 pub use mailbox::{Full, Receiver, Sender};
 pub use stream::{ReadHalf, Stream, WriteHalf, write_all};
 pub use task::{Elapsed, Task, TaskClass, Usage, timeout};
-use types::TimestampMs;
+use types::{Event, TimestampMs};
 
 /// One shard's access to the machine. Clones are cheap handles of the same shard.
 pub trait Io: Clone + 'static {
@@ -79,6 +79,12 @@ pub trait Io: Clone + 'static {
     fn usage(&self) -> Usage {
         Usage::default()
     }
+
+    /// Notes in the shard's flight recorder, if it has one, what has happened at this time. Costs nanoseconds.
+    fn record(&self, _at: Instant, _event: Event) {}
+
+    /// The same with the time of this moment.
+    fn record_now(&self, _event: Event) {}
 
     /// Completes at or after `deadline`. Cancellation is free of side effects.
     fn sleep_until(&self, deadline: Instant) -> impl Future<Output = ()>;
