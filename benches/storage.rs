@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use records::{BatchBuilder, BatchHeader, Compression, NewRecord, ValidBatch};
-use runtime::{CorePlan, GlommioIo, Shards, Supervisor};
+use runtime::{CorePlan, GlommioIo, Recorder, Shards, Supervisor};
 use storage::{Log, LogConfig, LogIdentity, ReadRequest, ShardStorage, StorageConfig};
 use types::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
 
@@ -42,6 +42,7 @@ impl Worker {
         let shards = Shards::start(
             &plan,
             &supervisor,
+            &Recorder::off(),
             seeds,
             async |io, (directory, jobs, done)| {
                 let prepared = io.prepare_data_directory(&directory).await;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use io::Io as _;
 use records::{BatchBuilder, BatchHeader, BatchIter, Compression, NewRecord, ValidBatch};
-use runtime::{CorePlan, GlommioIo, Shards, Supervisor};
+use runtime::{CorePlan, GlommioIo, Recorder, Shards, Supervisor};
 use storage::{
     Cleaner, CleanerConfig, LastKnown, Log, LogConfig, LogIdentity, ReadRequest, ShardStorage,
     StorageConfig,
@@ -33,6 +33,7 @@ fn on_shard<F: Future<Output = ()> + 'static>(
     let shards = Shards::start(
         &plan,
         &supervisor,
+        &Recorder::off(),
         seeds,
         move |io: GlommioIo, (directory, passed)| {
             let test = test.clone();

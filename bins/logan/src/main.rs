@@ -13,6 +13,7 @@ mod process;
 mod reload;
 mod service;
 mod topology_command;
+mod tracing_export;
 mod watch;
 mod written;
 
@@ -34,10 +35,12 @@ use metrics::ShardMetrics;
 use process::ThisProcess;
 use reload::Reloader;
 use runtime::{
-    Event, GlommioIo, Listeners, Receiver, Router, RouterSettings, Sender, Shards, Supervisor,
+    Event, GlommioIo, Listeners, Receiver, Recorder, RecorderSettings, Router, RouterSettings,
+    Sender, Shards, Supervisor,
 };
 use service::Service;
 use topology::Root;
+use types::RequestSpan;
 use written::{Written, log_warnings};
 
 /// The exit code for a wrong configuration, as for a wrong command line.
@@ -121,11 +124,13 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -
     let directories = Directories::take(&config.log_dirs, config.node_id)?;
     let listeners = listen::open(&config, u16::try_from(shard_count).context("shard.cores")?)?;
     let control_listeners = metrics::open(&config)?;
+    let recorder = recorder(&config, &directories, shard_count);
     let process = Arc::new(ThisProcess::new(
         config.node_id.0,
         directories.cluster_id.to_string(),
         descriptors_max,
         log.clone(),
+        recorder.clone(),
     ));
     let limits = listen::connection_limits(&config, descriptors_left);
     let (mut settings, setter) = RouterSettings::changeable(limits);
@@ -134,6 +139,11 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -
         setter.set(listen::connection_limits(config, descriptors_left));
     });
     cores.settle(log.lines());
+    let exporter = tracing_export::start(&config, &directories.cluster_id.to_string())?;
+    let (spans, exporter) = exporter.unzip();
+    if let Some(exporter) = &exporter {
+        process.exporting(exporter.counts());
+    }
     let service = Service::begin();
     let supervisor = Supervisor::new().context("cannot handle signals")?;
     let (mut machine, seeds) = prepare(
@@ -141,11 +151,12 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -
         descriptors_max,
         &directories,
         &listeners,
-        (cores, on_change),
+        (cores, on_change, spans),
     );
     let shards = Shards::start(
         &cores.seats(),
         &supervisor,
+        &recorder,
         seeds,
         |io: GlommioIo, mut seed: ShardSeed<GlommioIo>| async move {
             match prepare_disks(&io, &seed.setup).await {
@@ -192,6 +203,26 @@ fn run(config: BrokerConfig, cores: &Cores, mut reloader: Reloader, log: &Log) -
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What the shards keep of what they do.
+fn recorder(config: &BrokerConfig, directories: &Directories, shard_count: usize) -> Recorder {
+    let values = &config.values;
+    let directory = match &values.logan_recorder_directory {
+        Some(directory) => directory.into(),
+        None => directories.list[0].path.clone(),
+    };
+    let settings = RecorderSettings {
+        events: usize::try_from(values.logan_recorder_events).unwrap_or(0),
+        directory,
+        dumps_max: usize::try_from(values.logan_recorder_dumps_max).unwrap_or(1),
+        stall_min: Duration::from_millis(
+            u64::try_from(values.logan_recorder_stall_ms).unwrap_or(u64::MAX),
+        ),
+        version: env!("CARGO_PKG_VERSION"),
+        api_name: broker::api_name,
+    };
+    Recorder::new(settings, shard_count)
 }
 
 /// Follows changes of the configuration until the process is asked to end.
@@ -252,7 +283,7 @@ fn prepare(
     descriptors_max: u64,
     directories: &Directories,
     listeners: &Listeners,
-    (cores, on_change): (&Cores, OnChange),
+    (cores, on_change, spans): (&Cores, OnChange, Option<Sender<RequestSpan>>),
 ) -> (Machine, Vec<ShardSeed<GlommioIo>>) {
     let ports: Vec<u16> = listeners
         .addresses()
@@ -292,6 +323,7 @@ fn prepare(
                 accepted: accepted_in,
                 commands: commands_in,
                 scrapes,
+                spans: spans.clone(),
                 events: events.clone(),
                 setup: Arc::clone(&setup),
                 failed_directories: Vec::new(),

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use control::{Delay, Facts, Phase};
-use runtime::{Delays, RouterCounters};
-use types::{Metric, Sample};
+use control::{Delay, Facts, OtlpCounts, Phase};
+use runtime::{Delays, DumpReason, Recorder, RouterCounters};
+use serde_json::Value;
+use types::{Metric, Sample, ShardId};
 
 use crate::logging::Log;
 
@@ -38,6 +39,10 @@ static DELAY: Metric = Metric::histogram(
 static STALLS: Metric = Metric::counter(
     "logan_shard_stalls",
     "Times in which a shard did not answer for 100 ms or more, by the task that ran most of that time.",
+);
+static DUMPS: Metric = Metric::counter(
+    "logan_recorder_dumps",
+    "Dumps of the flight recorder, by what became of them.",
 );
 static ROUTER_OPEN: Metric = Metric::gauge(
     "logan_router_connections",
@@ -71,13 +76,21 @@ pub(crate) struct ThisProcess {
     descriptors_max: u64,
     phase: AtomicU8,
     log: Log,
+    recorder: Recorder,
     delays: OnceLock<Delays>,
     router: OnceLock<Arc<RouterCounters>>,
+    exported: OnceLock<OtlpCounts>,
 }
 
 impl ThisProcess {
     /// A broker that starts now.
-    pub(crate) fn new(node_id: i32, cluster_id: String, descriptors_max: u64, log: Log) -> Self {
+    pub(crate) fn new(
+        node_id: i32,
+        cluster_id: String,
+        descriptors_max: u64,
+        log: Log,
+        recorder: Recorder,
+    ) -> Self {
         Self {
             began: Instant::now(),
             began_at: SystemTime::now(),
@@ -86,8 +99,10 @@ impl ThisProcess {
             descriptors_max,
             phase: AtomicU8::new(Phase::Starting as u8),
             log,
+            recorder,
             delays: OnceLock::new(),
             router: OnceLock::new(),
+            exported: OnceLock::new(),
         }
     }
 
@@ -102,9 +117,25 @@ impl ThisProcess {
         self.phase.store(Phase::Ready as u8, Ordering::Relaxed);
     }
 
+    /// Spans are exported.
+    pub(crate) fn exporting(&self, counts: OtlpCounts) {
+        self.exported.get_or_init(|| counts);
+    }
+
     /// The broker ends.
     pub(crate) fn stopping(&self) {
         self.phase.store(Phase::Stopping as u8, Ordering::Relaxed);
+    }
+}
+
+impl ThisProcess {
+    /// # Errors
+    /// When nothing is recorded.
+    fn expect_recorder(&self) -> Result<(), String> {
+        if self.recorder.is_on() {
+            return Ok(());
+        }
+        Err("nothing is recorded: logan.recorder.events is 0".to_owned())
     }
 }
 
@@ -122,6 +153,10 @@ impl control::Process for ThisProcess {
         samples.extend(cpu_time().map(|it| CPU.lasts(it)));
         samples.extend(resident_bytes().map(|it| RESIDENT.is(it)));
         samples.extend(open_files().map(|it| OPEN_FILES.is(it)));
+        samples.extend(self.exported.get().iter().flat_map(|it| it.samples()));
+        let (written, failed) = self.recorder.dumps();
+        samples.push(DUMPS.is(written).with("result", "written"));
+        samples.push(DUMPS.is(failed).with("result", "failed"));
         if let Some(router) = self.router.get() {
             samples.push(ROUTER_OPEN.is(router.open()));
             samples.push(ROUTER_ACCEPTED.is(router.accepted()));
@@ -178,6 +213,30 @@ impl control::Process for ThisProcess {
             .get()
             .map(Delays::unanswered)
             .unwrap_or_default()
+    }
+
+    fn recorded(&self, shard: Option<u16>, last: usize) -> Result<Vec<Value>, String> {
+        self.expect_recorder()?;
+        let shards = self.recorder.shards();
+        if shard.is_some_and(|it| usize::from(it) >= shards) {
+            return Err(format!(
+                "there is no such shard: they are numbered from 0 to {}",
+                shards.saturating_sub(1)
+            ));
+        }
+        Ok(self.recorder.read_json(shard.map(ShardId), last))
+    }
+
+    fn dump_recorded(&self) -> Result<String, String> {
+        self.expect_recorder()?;
+        let dumped = self.recorder.dump(&DumpReason::Asked);
+        match dumped {
+            Ok(path) => Ok(path.display().to_string()),
+            Err(error) => Err(format!(
+                "cannot write to {} (logan.recorder.directory): {error}",
+                self.recorder.directory().display()
+            )),
+        }
     }
 
     fn log_filter(&self) -> String {

@@ -33,6 +33,7 @@ mod requests;
 mod shard;
 mod slice;
 mod topics;
+mod trace;
 mod traffic;
 
 pub use advertise::{Advertise, ports_per_listener};
@@ -50,6 +51,12 @@ use config::BrokerConfig;
 
 /// The APIs that are served, in the order of their keys.
 pub const APIS: &[protocol::ApiKey] = api::IMPLEMENTED;
+
+/// The name of the API with this key.
+#[must_use]
+pub fn api_name(key: i16) -> Option<&'static str> {
+    protocol::ApiKey::from_code(key).map(protocol::ApiKey::name)
+}
 
 /// Where the metadata log is, in the first of the log directories.
 #[must_use]

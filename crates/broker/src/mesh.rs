@@ -15,11 +15,12 @@
 //! that it is part of.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use io::sync::{Answer, Permit, Promise, Semaphore, oneshot};
-use io::{Defect, Io, Receiver as _, Sender as _};
+use io::{Defect, Instant, Io, Receiver as _, Sender as _};
 use slab::Slab;
-use types::ShardId;
+use types::{Event, MessageLane, ShardId};
 
 use crate::budget::Reservation;
 use crate::message::{Control, Reply, Request};
@@ -32,6 +33,9 @@ enum Lane {
     Control,
     Barrier,
 }
+
+/// A message whose reply takes longer is noted.
+const SLOW_MIN: Duration = Duration::from_millis(100);
 
 /// Barriers that one shard may have under way to one other shard: partitions move one after the other.
 const BARRIERS: usize = 1;
@@ -144,6 +148,7 @@ pub fn mesh<I: Io>(shard_count: usize, credits: MeshCredits) -> Vec<MeshPort<I>>
 /// A shard's access to the others, on its own thread.
 pub(crate) struct Mesh<I: Io> {
     shard: ShardId,
+    io: I,
     peers: Vec<Peer<I>>,
     waiting: RefCell<Slab<Waiting>>,
 }
@@ -190,6 +195,15 @@ impl From<Permit> for Charge {
 struct Waiting {
     promise: Promise<Reply>,
     _charge: Charge,
+    posted: Posted,
+}
+
+/// When a message was sent, where to, and how.
+#[derive(Clone, Copy, Debug)]
+struct Posted {
+    at: Instant,
+    to: ShardId,
+    lane: Lane,
 }
 
 /// The receiving sides, each for one loop of the shard.
@@ -213,7 +227,7 @@ pub(crate) struct MayRequest {
 pub(crate) type PendingReply = Answer<Reply>;
 
 impl<I: Io> Mesh<I> {
-    pub(crate) fn new(port: MeshPort<I>) -> (Self, Inboxes<I>) {
+    pub(crate) fn new(port: MeshPort<I>, io: I) -> (Self, Inboxes<I>) {
         let credits = port.credits;
         let peers = port
             .peers
@@ -228,6 +242,7 @@ impl<I: Io> Mesh<I> {
             .collect();
         let mesh = Self {
             shard: port.shard,
+            io,
             peers,
             waiting: RefCell::default(),
         };
@@ -273,7 +288,7 @@ impl<I: Io> Mesh<I> {
             _reservation: reservation,
         };
         self.post(
-            to,
+            (to, Lane::Request),
             charge,
             |peer, envelope| peer.requests.try_send(envelope).is_ok(),
             body,
@@ -284,7 +299,7 @@ impl<I: Io> Mesh<I> {
     pub(crate) async fn watch(&self, to: ShardId, body: Request) -> PendingReply {
         let credit = self.credit(to, Lane::Watch).await;
         self.post(
-            to,
+            (to, Lane::Watch),
             credit.into(),
             |peer, envelope| peer.requests.try_send(envelope).is_ok(),
             body,
@@ -295,7 +310,7 @@ impl<I: Io> Mesh<I> {
     pub(crate) async fn barrier(&self, to: ShardId) {
         let credit = self.credit(to, Lane::Barrier).await;
         let passed = self.post(
-            to,
+            (to, Lane::Barrier),
             credit.into(),
             |peer, envelope| peer.requests.try_send(envelope).is_ok(),
             Request::Barrier,
@@ -307,7 +322,7 @@ impl<I: Io> Mesh<I> {
     pub(crate) async fn control(&self, to: ShardId, body: Control<I>) -> PendingReply {
         let credit = self.credit(to, Lane::Control).await;
         self.post(
-            to,
+            (to, Lane::Control),
             credit.into(),
             |peer, envelope| peer.control.try_send(envelope).is_ok(),
             body,
@@ -340,7 +355,25 @@ impl<I: Io> Mesh<I> {
             }
             let waiting = self.waiting.borrow_mut().try_remove(envelope.slot);
             let waiting = waiting.expect("every reply belongs to a request of this shard");
+            self.note_slow(waiting.posted);
             waiting.promise.fulfil(envelope.body);
+        }
+    }
+
+    /// Has the flight recorder know of a message whose reply has come late.
+    fn note_slow(&self, posted: Posted) {
+        let lane = match posted.lane {
+            Lane::Request => MessageLane::Request,
+            Lane::Control => MessageLane::Control,
+            // Long polls take as long as they please, and barriers as long as what is before them.
+            Lane::Watch | Lane::Barrier => return,
+        };
+        let now = self.io.now();
+        let took = now.saturating_since(posted.at);
+        if took >= SLOW_MIN {
+            let shard = posted.to;
+            self.io
+                .record(now, Event::MessageSlow { shard, lane, took });
         }
     }
 
@@ -387,7 +420,7 @@ impl<I: Io> Mesh<I> {
 
     fn post<T>(
         &self,
-        to: ShardId,
+        (to, lane): (ShardId, Lane),
         charge: Charge,
         send: impl FnOnce(&PeerSenders<I>, Envelope<T>) -> bool,
         body: T,
@@ -396,6 +429,11 @@ impl<I: Io> Mesh<I> {
         let slot = self.waiting.borrow_mut().insert(Waiting {
             promise,
             _charge: charge,
+            posted: Posted {
+                at: self.io.now(),
+                to,
+                lane,
+            },
         });
         let envelope = Envelope {
             from: self.shard,

@@ -15,11 +15,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use io::Instant;
 use protocol::{ApiKey, Message};
-use types::{ErrorCode, Histogram, Metric, Sample};
+use types::{ErrorCode, Event, Histogram, Metric, RequestName, Sample};
 
 use crate::api::IMPLEMENTED;
 use crate::traffic::add;
@@ -110,18 +111,55 @@ pub(crate) struct Requests {
 pub(crate) struct Stopwatch {
     /// Its place in [`IMPLEMENTED`].
     api: usize,
+    version: i16,
+    correlation_id: i32,
     arrived: Instant,
     begun: Instant,
 }
 
 impl Stopwatch {
     /// A request of an API that is implemented, which came at `arrived` and whose handler begins at `begun`.
-    pub(crate) fn new(key: ApiKey, arrived: Instant, begun: Instant) -> Self {
+    pub(crate) fn new(
+        key: ApiKey,
+        (version, correlation_id): (i16, i32),
+        arrived: Instant,
+        begun: Instant,
+    ) -> Self {
         let place = IMPLEMENTED.binary_search(&key);
         Self {
             api: place.expect("what is not implemented was refused"),
+            version,
+            correlation_id,
             arrived,
             begun,
+        }
+    }
+
+    /// When its last byte was read.
+    pub(crate) fn arrived(self) -> Instant {
+        self.arrived
+    }
+
+    /// When its handler began.
+    pub(crate) fn begun(self) -> Instant {
+        self.begun
+    }
+
+    /// What the flight recorder calls the request of this client.
+    pub(crate) fn request_name(self, peer: SocketAddr) -> RequestName {
+        RequestName {
+            api: IMPLEMENTED[self.api] as i16,
+            version: self.version,
+            correlation_id: self.correlation_id,
+            peer,
+        }
+    }
+
+    /// The end of this client's request.
+    pub(crate) fn ended(self, peer: SocketAddr, now: Instant) -> Event {
+        Event::RequestEnded {
+            request: self.request_name(peer),
+            took: now.saturating_since(self.arrived),
         }
     }
 }
@@ -131,6 +169,13 @@ impl Stopwatch {
 pub(crate) struct Made {
     watch: Stopwatch,
     at: Instant,
+}
+
+impl Made {
+    /// Of which request.
+    pub(crate) fn watch(self) -> Stopwatch {
+        self.watch
+    }
 }
 
 impl Default for Requests {
@@ -258,7 +303,7 @@ mod tests {
     fn the_parts_of_a_request_add_up() {
         let requests = Requests::default();
         let at = |millis: u64| Instant(millis * 1_000_000);
-        let watch = Stopwatch::new(ApiKey::Produce, at(10), at(11));
+        let watch = Stopwatch::new(ApiKey::Produce, (13, 1), at(10), at(11));
         requests.decided(watch, 700, at(14));
         let times = Awaited {
             total: Duration::from_millis(9),

@@ -17,7 +17,7 @@ use records::Scratch;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use storage::{Pace, ShardStorage, StorageConfig};
-use types::{DurationMs, ErrorCode, ShardId, Uuid};
+use types::{DurationMs, ErrorCode, RequestSpan, ShardId, Uuid};
 
 use crate::advertise::Advertise;
 use crate::api::FetchSessions;
@@ -34,6 +34,7 @@ use crate::producer_ids::ProducerIds;
 use crate::record_budget::RecordBudget;
 use crate::requests::Requests;
 use crate::topics::View;
+use crate::trace::Tracing;
 use crate::traffic::{Counters, TopicTraffics};
 
 mod balancing;
@@ -113,6 +114,8 @@ pub struct ShardSeed<I: Io> {
     pub commands: I::Receiver<ShardCommand>,
     /// Who asks for its numbers.
     pub scrapes: I::Receiver<Scrape<I>>,
+    /// Who exports the spans of requests, if any are traced.
+    pub spans: Option<I::Sender<RequestSpan>>,
     /// Where it reports; only shard 0 reports anything. It needs room for two events, and one for each configuration that
     /// it may be told at a time.
     pub events: I::Sender<ShardEvent>,
@@ -198,6 +201,8 @@ pub(crate) struct Shard<I: Io> {
     pub(crate) response_budget: RecordBudget,
     /// What was asked of it, and how long that took.
     pub(crate) requests: Requests,
+    /// Who is told of single requests.
+    pub(crate) tracing: Tracing<I>,
     /// What it has done for each topic.
     pub(crate) traffic: TopicTraffics,
     pub(crate) counters: Counters,
@@ -263,7 +268,12 @@ pub(crate) struct Counts {
 }
 
 impl<I: Io> Shard<I> {
-    fn new(io: I, mesh: Mesh<I>, setup: Arc<ShardSetup>) -> Self {
+    fn new(
+        io: I,
+        mesh: Mesh<I>,
+        setup: Arc<ShardSetup>,
+        spans: Option<I::Sender<RequestSpan>>,
+    ) -> Self {
         let shard_count = mesh.shards().count();
         let limits = Limits::new(&setup.config, shard_count);
         let storage = ShardStorage::new(io.clone(), storage_config(&setup, shard_count));
@@ -282,6 +292,7 @@ impl<I: Io> Shard<I> {
             answers: Answers::new(limits.response_memory_bytes),
             response_budget: RecordBudget::new(limits.response_memory_bytes),
             requests: Requests::default(),
+            tracing: Tracing::new(spans, setup.config.values.logan_tracing_otlp_sample_ratio),
             traffic: TopicTraffics::default(),
             counters: Counters::default(),
             connections: RefCell::default(),
@@ -470,12 +481,13 @@ pub async fn run_shard<I: Io>(io: I, seed: ShardSeed<I>) {
         accepted,
         commands,
         scrapes,
+        spans,
         events,
         setup,
         failed_directories,
     } = seed;
-    let (mesh, inboxes) = Mesh::new(port);
-    let shard = Rc::new(Shard::new(io, mesh, setup));
+    let (mesh, inboxes) = Mesh::new(port, io.clone());
+    let shard = Rc::new(Shard::new(io, mesh, setup, spans));
     for (index, reason) in failed_directories {
         shard.directory_failed(index, &reason);
     }

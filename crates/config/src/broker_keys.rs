@@ -11,7 +11,7 @@ use crate::kinds::{
     CLEANUP_POLICIES, COMPRESSION_TYPES, CleanupPolicy, CompressionType, DURABILITIES, Durability,
     GROUP_MIGRATIONS, GroupMigration, PRODUCE_VALIDATIONS, ProduceValidation, SHARD_ADVERTISE,
     ShardAdvertise, ShardCores, TIMESTAMP_TYPES, TimestampType, check_address_or_port,
-    check_write_bytes,
+    check_http_url, check_write_bytes,
 };
 
 /// What metrics may have series for.
@@ -209,6 +209,14 @@ keys! {
         [], "How closely produced batches are checked: `full`, every record's framing, compressed ones included; `header`, the batch header and its checksum.";
     "logan.producer.ids.max.per.partition" => logan_producer_ids_max_per_partition: i32 = Some("10000"), between(1, 10_000_000), Restart, Honoured,
         [], "The idempotent producers that a partition remembers; the longest idle one is forgotten first.";
+    "logan.recorder.directory" => logan_recorder_directory: Option<String> = None, NotEmpty, Restart, Honoured,
+        [], "Where dumps of the flight recorder are written, files called `logan-recorder-*.jsonl`; in the first log directory where it is not set.";
+    "logan.recorder.dumps.max" => logan_recorder_dumps_max: i32 = Some("10"), between(1, 1000), Restart, Honoured,
+        [], "The dumps of the flight recorder that are kept; the oldest one makes room for a new one.";
+    "logan.recorder.events" => logan_recorder_events: i32 = Some("8192"), between(0, 1_048_576), Restart, Honoured,
+        [], "The last events of each shard that the flight recorder keeps, in 64 bytes each, for dumps when the broker panics, when a shard stalls, and when somebody asks; a power of two, or the next one above. 0 keeps none.";
+    "logan.recorder.stall.ms" => logan_recorder_stall_ms: i64 = Some("1000"), between(100, 86_400_000), Restart, Honoured,
+        [], "A shard that does not answer for so long has the flight recorder dumped, at most once a minute.";
     "logan.request.bytes.per.second.min" => logan_request_bytes_per_second_min: i64 = Some("16384"), at_least(0), Dynamic, Honoured,
         [], "A request whose bytes arrive more slowly than this is given up with its connection; 0 waits for ever.";
     "logan.request.decoded.bytes.max" => logan_request_decoded_bytes_max: i64 = Some("8388608"), at_least(1_048_576), Restart, Honoured,
@@ -221,6 +229,10 @@ keys! {
         [], "How long a shutdown waits for requests in work before it closes the logs.";
     "logan.staging.memory.bytes" => logan_staging_memory_bytes: i64 = Some("67108864"), at_least(4_194_304), Restart, Honoured,
         [], "The memory of one shard for records on their way to the disk.";
+    "logan.tracing.otlp.endpoint" => logan_tracing_otlp_endpoint: Option<String> = None, Custom(check_http_url), Restart, Honoured,
+        [], "Where spans of sampled requests are sent as OTLP over HTTP in protobuf, such as http://127.0.0.1:4318; to /v1/traces there where the address has no path. Nothing is traced where it is not set.";
+    "logan.tracing.otlp.sample.ratio" => logan_tracing_otlp_sample_ratio: f64 = Some("0.01"), BetweenDouble(0.0, 1.0), Dynamic, Honoured,
+        [], "The part of all requests that is traced, from 0 to 1. One whose records carry a W3C trace context becomes a part of that trace, if that is sampled.";
     "max.connection.creation.rate" => max_connection_creation_rate: i32 = Some("2147483647"), at_least(0), Dynamic, Honoured,
         [], "The connections that are accepted in a second.";
     "max.connections" => max_connections: i32 = Some("2147483647"), at_least(0), Dynamic, Honoured,

@@ -265,10 +265,69 @@ pub(crate) fn check_address_or_port(value: &Value) -> Result<(), String> {
     }
 }
 
+/// The address of a server that is spoken to without TLS: `http://host:port/path`.
+pub(crate) fn check_http_url(value: &Value) -> Result<(), String> {
+    let Value::Text(text) = value else {
+        return Ok(());
+    };
+    if text.starts_with("https://") {
+        return Err("must begin with http://: there is no TLS here; let a collector on this machine take the spans on".to_owned());
+    }
+    let rest = text.strip_prefix("http://");
+    let (authority, path) = rest.map_or(("", ""), |it| it.split_once('/').unwrap_or((it, "")));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse::<u16>().ok()),
+        _ => (authority, Some(80)),
+    };
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b".-_[]:".contains(&it);
+    let is_host = !host.is_empty() && host.bytes().all(is_plain);
+    let is_path = path
+        .bytes()
+        .all(|it| it.is_ascii_graphic() && !b"?#".contains(&it));
+    if is_host && port.is_some_and(|it| it != 0) && is_path {
+        return Ok(());
+    }
+    Err(
+        "must be an address such as http://127.0.0.1:4318 or http://collector:4318/v1/traces"
+            .to_owned(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ShardCores, check_address, check_address_or_port};
+    use super::{ShardCores, check_address, check_address_or_port, check_http_url};
     use crate::value::Value;
+
+    #[test]
+    fn a_collector_has_an_address_without_tls() {
+        let check = |text: &str| check_http_url(&Value::Text(text.to_owned()));
+        for right in [
+            "http://127.0.0.1:4318",
+            "http://collector",
+            "http://[::1]:4318/",
+            "http://[::1]",
+            "http://otel.example:80/v1/traces",
+        ] {
+            assert_eq!(check(right), Ok(()), "{right}");
+        }
+        for wrong in [
+            "",
+            "127.0.0.1:4318",
+            "http://",
+            "http://:4318",
+            "http://host:0",
+            "http://host:65536",
+            "http://host:port",
+            "http://user@host:1",
+            "http://host:1/a b",
+            "http://host:1/?q",
+            "grpc://host:4317",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+        let refused = check("https://collector:4318").expect_err("no TLS");
+        assert!(refused.contains("no TLS"), "{refused}");
+    }
 
     #[test]
     fn an_address_is_one_of_ip_with_a_port() {

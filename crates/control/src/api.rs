@@ -17,6 +17,7 @@ use types::{GroupRow, PartitionRow, Series};
 use crate::collect::HighWatermarks;
 use crate::http::{Shared, answer, problem};
 use crate::moments::number;
+use crate::recorder;
 
 /// The description of this API.
 pub(crate) const OPENAPI: &str = include_str!("openapi.json");
@@ -48,6 +49,10 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/topics", get(topics))
         .route("/api/v1/partitions", get(partitions))
         .route("/api/v1/groups", get(groups))
+        .route(
+            "/api/v1/recorder",
+            get(recorder::events).post(recorder::dump),
+        )
         .route("/api/v1/log-levels", get(log_levels).put(set_log_levels))
 }
 

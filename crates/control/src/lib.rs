@@ -20,7 +20,9 @@ mod guard;
 mod http;
 mod listener;
 mod moments;
+mod otlp;
 mod page;
+mod recorder;
 mod series;
 mod text;
 
@@ -33,6 +35,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::Value;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use types::{Sample, Series, Snapshot};
@@ -41,6 +44,7 @@ pub use guard::{Access, TOKEN_LEN_MIN};
 use http::{Inner, Shared};
 use listener::BoundedListener;
 use moments::Moments;
+pub use otlp::{OtlpCounts, OtlpExporter, OtlpSettings, REQUEST_TIME_MAX, SpanSource};
 
 /// Connections of a listener that are open at the same time.
 pub const CONNECTIONS_MAX: usize = 16;
@@ -132,7 +136,8 @@ pub struct Delay {
     pub stalls: u64,
 }
 
-/// The process around the shards. It is asked on the control thread, and must not wait.
+/// The process around the shards. It is asked on the control thread, and must not wait but where
+/// it says so.
 pub trait Process: Send + Sync + 'static {
     /// Metrics of the process, and of what watches the shards.
     fn samples(&self) -> Vec<Sample>;
@@ -148,6 +153,23 @@ pub trait Process: Send + Sync + 'static {
 
     /// How long each shard has left the watchdog without an answer, by shard.
     fn unanswered(&self) -> Vec<Duration>;
+
+    /// The last events that the flight recorder has, of one shard or of all, at most so many, newest last: JSON objects.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn recorded(&self, shard: Option<u16>, last: usize) -> Result<Vec<Value>, String> {
+        let _of_nobody = (shard, last);
+        Err("nothing is recorded".to_owned())
+    }
+
+    /// Writes all that the flight recorder has to a file, whose path it returns. It may wait for the disk.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn dump_recorded(&self) -> Result<String, String> {
+        Err("nothing is recorded".to_owned())
+    }
 
     /// Which log lines are written: levels by module.
     fn log_filter(&self) -> String;

@@ -8,7 +8,8 @@ use types::TimestampMs;
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The monotonic time since its first use in this process.
-pub(crate) fn now() -> io::Instant {
+#[must_use]
+pub fn now() -> io::Instant {
     io::Instant(0) + START.elapsed()
 }
 

@@ -91,14 +91,16 @@ impl Beats {
         self.sent_at.store(now.max(1), Ordering::Release);
     }
 
-    /// The shard's side: sees the last ping. `now` is asked for only if it has not been seen before.
-    pub(crate) fn answer(&self, now: impl FnOnce() -> u64) {
+    /// The shard's side: sees the last ping, and how late. `now` is asked for only if it has not been seen before.
+    pub(crate) fn answer(&self, now: impl FnOnce() -> u64) -> Option<u64> {
         let sent_at = self.sent_at.load(Ordering::Acquire);
-        if sent_at != self.seen.load(Ordering::Relaxed) {
-            let delay = now().saturating_sub(sent_at);
-            self.delay.store(delay, Ordering::Relaxed);
-            self.seen.store(sent_at, Ordering::Release);
+        if sent_at == self.seen.load(Ordering::Relaxed) {
+            return None;
         }
+        let delay = now().saturating_sub(sent_at);
+        self.delay.store(delay, Ordering::Relaxed);
+        self.seen.store(sent_at, Ordering::Release);
+        Some(delay)
     }
 
     /// The shard has ended in order.

@@ -8,6 +8,7 @@
 //! | `helper-*` | blocking calls for all shards: [`Helper`] |
 //! | `router` | accepts and hands connections over: [`Router`] |
 //! | `watchdog` | wakes shards and measures their delay: [`Delays`] |
+//! | `dump` | writes the flight recorder down when a shard stalls: [`Recorder`] |
 //! | `signals` | SIGTERM and SIGINT: [`Supervisor`] |
 //!
 //! # Invariants
@@ -28,6 +29,7 @@ mod lease;
 mod mailbox;
 mod panics;
 mod probe;
+mod recorder;
 mod router;
 mod shard_io;
 mod shards;
@@ -43,12 +45,14 @@ mod atomics {
 }
 
 pub use buffer::Buffer;
+pub use clock::now as monotonic_now;
 pub use cores::{CorePlan, Seat, stay_on};
 pub use file::File;
 pub use helper::Helper;
 pub use host::{Facts, HostError, raise_descriptor_limit};
 pub use mailbox::{Receiver, Sender};
 pub use panics::{EXIT_CODE_PANIC, on_fatal_panic};
+pub use recorder::{DUMP_EVENTS_MAX, DumpReason, Recorded, Recorder, RecorderSettings, Tape};
 pub use router::{
     Accepted, ConnectionLimits, LimitSetter, ListenAddress, ListenError, Listeners, Router,
     RouterCounters, RouterSettings,

@@ -7,7 +7,9 @@
 use std::cell::Cell;
 use std::io::Write as _;
 use std::panic::{self, PanicHookInfo};
-use std::sync::{Once, OnceLock};
+use std::sync::OnceLock;
+
+use crate::recorder::{Recorder, dump_at_the_end};
 
 /// The exit code after a panic: `EX_SOFTWARE` of sysexits.h, an internal software error.
 pub const EXIT_CODE_PANIC: i32 = 70;
@@ -32,15 +34,17 @@ pub(crate) fn mark_vital(role: &'static str) {
     ROLE.set(Some(role));
 }
 
-/// Installs the panic hook, once; the hook that was there before still runs first.
-pub(crate) fn install_hook() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
+/// Installs the panic hook, once, with the recorder that is dumped then; the hook that was there before still runs first.
+pub(crate) fn install_hook(recorder: &Recorder) {
+    static INSTALLED: OnceLock<Recorder> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
         let previous = panic::take_hook();
+        let dumped = recorder.clone();
         panic::set_hook(Box::new(move |info| {
             previous(info);
-            on_panic(info);
+            on_panic(info, &dumped);
         }));
+        recorder.clone()
     });
 }
 
@@ -48,7 +52,7 @@ pub(crate) fn install_hook() {
     clippy::exit,
     reason = "after such a panic nothing in the process can be trusted"
 )]
-fn on_panic(info: &PanicHookInfo<'_>) {
+fn on_panic(info: &PanicHookInfo<'_>, recorder: &Recorder) {
     let Some(role) = ROLE.get() else {
         return;
     };
@@ -64,9 +68,17 @@ fn on_panic(info: &PanicHookInfo<'_>) {
         "fatal: {role} panicked at {place}: {message}. What is in memory can no longer be trusted, so the broker \
          stops; acknowledged records are on disk and are recovered by the next start. Please report this."
     );
-    match LAST_WORDS.get() {
-        Some(tell) => tell(&words),
+    let tell = |words: &str| match LAST_WORDS.get() {
+        Some(tell) => tell(words),
         None => drop(writeln!(std::io::stderr(), "{words}")),
+    };
+    tell(&words);
+    let detail = format!("{role} panicked at {place}: {message}");
+    if let Some(path) = dump_at_the_end(recorder, detail) {
+        let path = path.display();
+        tell(&format!(
+            "What the shards did before is written down in {path}."
+        ));
     }
     std::process::exit(EXIT_CODE_PANIC);
 }

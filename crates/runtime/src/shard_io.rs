@@ -11,13 +11,14 @@ use std::time::Duration;
 use glommio::timer::sleep;
 use io::{DirEntry, Instant, OpenMode, TaskClass, Usage};
 use rustix::time::{ClockId, clock_gettime};
-use types::{ShardId, TimestampMs};
+use types::{Event, ShardId, TimestampMs};
 
 use crate::buffer::Buffer;
 use crate::entropy::Entropy;
 use crate::file::File;
 use crate::helper::Helper;
 use crate::mailbox::{Receiver, Sender};
+use crate::recorder::Tape;
 use crate::stream::{Socket, Stream};
 use crate::task::{Task, TaskQueues};
 use crate::task_names::{Running, TaskNames};
@@ -41,6 +42,7 @@ struct Shared {
     helper: Helper,
     activity: Arc<Activity>,
     names: TaskNames,
+    tape: Tape,
     /// What was used until it was asked for last.
     usage: Cell<Usage>,
 }
@@ -52,6 +54,7 @@ impl GlommioIo {
         helper: Helper,
         activity: Arc<Activity>,
         running: Arc<Running>,
+        tape: Tape,
     ) -> Self {
         Self {
             shared: Rc::new(Shared {
@@ -61,6 +64,7 @@ impl GlommioIo {
                 helper,
                 activity,
                 names: TaskNames::new(running),
+                tape,
                 usage: Cell::default(),
             }),
         }
@@ -137,6 +141,15 @@ impl io::Io for GlommioIo {
         };
         usage.set(now);
         now
+    }
+
+    #[inline]
+    fn record(&self, at: Instant, event: Event) {
+        self.shared.tape.record(at, &event);
+    }
+
+    fn record_now(&self, event: Event) {
+        self.shared.tape.record(clock::now(), &event);
     }
 
     async fn sleep_until(&self, deadline: Instant) {

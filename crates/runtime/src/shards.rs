@@ -19,9 +19,10 @@ use crate::cores::{CorePlan, Seat, prefer_memory_of};
 use crate::helper::Helper;
 use crate::host::{Facts, HostError};
 use crate::panics;
+use crate::recorder::{Dumper, Recorder};
 use crate::shard_io::GlommioIo;
 use crate::supervisor::{Event, EventSender, Supervisor};
-use crate::watchdog::{Activity, Delays, Pulse, Watchdog};
+use crate::watchdog::{Activity, Alarm, Delays, Pulse, Watchdog};
 
 /// Entries of each of the three submission rings of a shard.
 const RING_DEPTH: usize = 256;
@@ -53,14 +54,18 @@ pub struct Shards {
     handles: Vec<ExecutorJoinHandle<()>>,
     delays: Delays,
     ended: flume::Receiver<ShardId>,
-    /// Stopped last: shards that end need its wake-ups.
+    /// Stopped last but one: shards that end need its wake-ups.
     _watchdog: Watchdog,
+    /// Ends when the watchdog asks no more.
+    _dumper: Dumper,
 }
 
 impl Shards {
     /// Starts a shard for each entry of `plan` and runs `main` on it with its handle and its seed, which carries what
     /// the shard is born with (mailboxes, configuration). A shard ends when its `main` returns; its other tasks are
     /// dropped then, and `supervisor` is told.
+    ///
+    /// What shards do is kept in `recorder`, which is made for as many.
     ///
     /// From here on a panic on a shard ends the process; see the module `panics`.
     ///
@@ -73,6 +78,7 @@ impl Shards {
     pub fn start<S, M, F>(
         plan: &CorePlan,
         supervisor: &Supervisor,
+        recorder: &Recorder,
         seeds: Vec<S>,
         main: M,
     ) -> Result<Self, StartError>
@@ -83,11 +89,16 @@ impl Shards {
     {
         assert!(seeds.len() == plan.shards.len(), "one seed for each shard");
         Facts::gather().judge()?;
-        panics::install_hook();
+        panics::install_hook(recorder);
         let helper = Helper::start(&plan.beside)?;
         let pulses: Arc<[Arc<Pulse>]> = plan.shards.iter().map(|_| Arc::default()).collect();
         let activity = Arc::<Activity>::default();
-        let watchdog = Watchdog::start(Arc::clone(&pulses), Arc::clone(&activity))?;
+        let (dumper, dumps) = Dumper::start(recorder)?;
+        let alarm = Alarm {
+            stall_min: recorder.stall_min(),
+            dumps,
+        };
+        let watchdog = Watchdog::start(Arc::clone(&pulses), Arc::clone(&activity), alarm)?;
         let mut handles = Vec::with_capacity(seeds.len());
         let (sender, ended) = flume::bounded(seeds.len());
         for (((id, &seat), seed), pulse) in (0..).zip(&plan.shards).zip(seeds).zip(pulses.iter()) {
@@ -98,6 +109,7 @@ impl Shards {
                 activity: Arc::clone(&activity),
                 ended: sender.clone(),
                 supervisor: supervisor.clone_sender(),
+                recorder: recorder.clone(),
             };
             handles.push(birth.start(seat, seed, main.clone())?);
         }
@@ -106,6 +118,7 @@ impl Shards {
             delays: Delays::new(pulses),
             ended,
             _watchdog: watchdog,
+            _dumper: dumper,
         })
     }
 
@@ -152,6 +165,7 @@ struct Birth {
     activity: Arc<Activity>,
     ended: flume::Sender<ShardId>,
     supervisor: EventSender,
+    recorder: Recorder,
 }
 
 impl Birth {
@@ -177,8 +191,10 @@ impl Birth {
                 panics::mark_vital("a shard");
                 settle(shard, seat);
                 let running = Arc::clone(&self.pulse.running);
-                let io = GlommioIo::new(shard, self.helper, self.activity, running);
-                let pulse = io.spawn(TaskClass::Control, Arc::clone(&self.pulse).answer());
+                let tape = self.recorder.tape(shard);
+                let io = GlommioIo::new(shard, self.helper, self.activity, running, tape);
+                let pulse = Arc::clone(&self.pulse).answer(io.clone());
+                let pulse = io.spawn(TaskClass::Control, pulse);
                 let main = io.spawn(TaskClass::Foreground, main(io.clone(), seed));
                 started
                     .send(())

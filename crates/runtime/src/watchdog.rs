@@ -17,9 +17,12 @@ use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-use types::{Distribution, ShardId};
+use io::Io as _;
+use types::{Distribution, Event, ShardId};
 
 use crate::crossing::{BUCKETS, Beats, DelayCounts, Stir};
+use crate::recorder::{DumpReason, DumpRequests};
+use crate::shard_io::GlommioIo;
 use crate::task_names::{NO_TASK, Running, name_of};
 use crate::{clock, panics};
 
@@ -85,10 +88,14 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     /// The shard's side: answers pings until it is dropped.
-    pub(crate) async fn answer(self: Arc<Self>) {
+    pub(crate) async fn answer(self: Arc<Self>, io: GlommioIo) {
         poll_fn::<(), _>(|context| {
             self.waker.get_or_init(|| context.waker().clone());
-            self.beats.answer(|| clock::now().0);
+            let delay = self.beats.answer(|| clock::now().0);
+            if let Some(delay) = delay.filter(|it| *it >= nanos(STALL_MIN)) {
+                let took = Duration::from_nanos(delay);
+                io.record_now(Event::Stalled { took });
+            }
             Poll::Pending
         })
         .await;
@@ -217,7 +224,11 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(crate) fn start(pulses: Arc<[Arc<Pulse>]>, activity: Arc<Activity>) -> Result<Self> {
+    pub(crate) fn start(
+        pulses: Arc<[Arc<Pulse>]>,
+        activity: Arc<Activity>,
+        alarm: Alarm,
+    ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new()
@@ -225,7 +236,7 @@ impl Watchdog {
             .spawn(move || {
                 panics::mark_vital("the watchdog");
                 activity.watchdog.get_or_init(thread::current);
-                watch(&pulses, &activity, &stopped);
+                watch(&pulses, &activity, &alarm, &stopped);
             })?;
         Ok(Self {
             stop,
@@ -245,7 +256,7 @@ impl Drop for Watchdog {
     }
 }
 
-fn watch(pulses: &[Arc<Pulse>], activity: &Activity, stop: &AtomicBool) {
+fn watch(pulses: &[Arc<Pulse>], activity: &Activity, alarm: &Alarm, stop: &AtomicBool) {
     let mut patients: Vec<_> = (0_u16..)
         .map(ShardId)
         .map(Patient::new)
@@ -255,7 +266,7 @@ fn watch(pulses: &[Arc<Pulse>], activity: &Activity, stop: &AtomicBool) {
     while !stop.load(Ordering::Acquire) {
         for (patient, pulse) in &mut patients {
             if !pulse.beats.has_ended() {
-                patient.tick(pulse);
+                patient.tick(pulse, alarm);
             }
         }
         quiet_ticks = activity.wait(quiet_ticks);
@@ -272,6 +283,17 @@ struct Patient {
     logged_at: Option<io::Instant>,
     /// What the shard said of excuses at the last ping.
     excuses: u32,
+    /// Whether the stall that lasts has been dumped.
+    is_dumped: bool,
+}
+
+/// Who is told of a shard that does not answer.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    /// After this time.
+    pub(crate) stall_min: Duration,
+    /// Who it is.
+    pub(crate) dumps: Option<DumpRequests>,
 }
 
 impl Patient {
@@ -282,10 +304,11 @@ impl Patient {
             suspects: Vec::with_capacity(SUSPECTS_MAX),
             logged_at: None,
             excuses: 0,
+            is_dumped: false,
         }
     }
 
-    fn tick(&mut self, pulse: &Pulse) {
+    fn tick(&mut self, pulse: &Pulse, alarm: &Alarm) {
         let now = clock::now();
         let (sent_at, delay_nanos) = pulse.beats.last();
         if let Some(delay_nanos) = delay_nanos {
@@ -295,11 +318,15 @@ impl Patient {
             self.unanswered_ticks = 0;
             self.suspects.clear();
             self.excuses = pulse.running.excuses();
+            self.is_dumped = false;
             pulse.beats.send(now.0);
         } else {
             self.unanswered_ticks += 1;
             self.suspect(pulse.running.task());
             let waiting = Duration::from_nanos(now.0.saturating_sub(sent_at));
+            if waiting >= alarm.stall_min && !self.is_excused(pulse) {
+                self.dump(waiting, alarm);
+            }
             if waiting >= LOG_INTERVAL && !self.is_excused(pulse) {
                 let task = self.culprit();
                 self.log(now, waiting, task, "shard does not answer");
@@ -348,6 +375,20 @@ impl Patient {
         most.map_or(NO_TASK, |(task, _)| *task)
     }
 
+    /// Has the recorder dumped, once for each stall.
+    fn dump(&mut self, delay: Duration, alarm: &Alarm) {
+        if std::mem::replace(&mut self.is_dumped, true) {
+            return;
+        }
+        if let Some(dumps) = &alarm.dumps {
+            dumps.send(DumpReason::Stall {
+                shard: self.shard,
+                delay,
+                task: name_of(self.culprit()),
+            });
+        }
+    }
+
     fn log(&mut self, now: io::Instant, delay: Duration, task: u16, what: &str) {
         let is_due = self
             .logged_at
@@ -381,6 +422,12 @@ fn percentile(counts: &[u64; BUCKETS], per_mille: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Nobody is told.
+    const QUIET: Alarm = Alarm {
+        stall_min: Duration::MAX,
+        dumps: None,
+    };
 
     #[test]
     fn delays_are_counted_with_bounds() {
@@ -455,11 +502,11 @@ mod tests {
         let pulse = Pulse::default();
         let mut patient = Patient::new(ShardId(0));
         let mut answer_late = |is_excused: bool| {
-            patient.tick(&pulse);
+            patient.tick(&pulse, &QUIET);
             let excuse = is_excused.then(|| pulse.running.excuse());
             drop(excuse);
             pulse.beats.answer(|| clock::now().0 + nanos(STALL_MIN));
-            patient.tick(&pulse);
+            patient.tick(&pulse, &QUIET);
             // At once, whatever else the machine does.
             pulse.beats.answer(|| 0);
             pulse.delays().stalls

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::io::conformance::{Fixture, run_all};
-use runtime::{CorePlan, GlommioIo, Shards, Socket, Supervisor};
+use runtime::{CorePlan, GlommioIo, Recorder, Shards, Socket, Supervisor};
 
 struct Machine {
     io: GlommioIo,
@@ -44,6 +44,7 @@ fn glommio_conforms_to_the_seam() {
     let shards = Shards::start(
         &plan,
         &supervisor,
+        &Recorder::off(),
         seeds,
         async |io, (directory, passed)| {
             io.prepare_data_directory(&directory)

@@ -5,7 +5,7 @@
 use std::process::Command;
 use std::thread;
 
-use runtime::{CorePlan, Facts, HostError, Seat, Shards, StartError, Supervisor};
+use runtime::{CorePlan, Facts, HostError, Recorder, Seat, Shards, StartError, Supervisor};
 
 /// Makes system call `number` fail with `errno` on this thread and those that it starts.
 fn refuse_system_call(number: libc::c_long, errno: i32) {
@@ -53,8 +53,14 @@ fn start_error() -> StartError {
         beside: vec![],
     };
     let supervisor = Supervisor::without_signals();
-    Shards::start(&plan, &supervisor, vec![()], |_io, ()| async {})
-        .expect_err("the machine does not allow it")
+    Shards::start(
+        &plan,
+        &supervisor,
+        &Recorder::off(),
+        vec![()],
+        |_io, ()| async {},
+    )
+    .expect_err("the machine does not allow it")
 }
 
 #[test]
@@ -105,8 +111,14 @@ fn default_limits_suffice_for_shards() {
             beside: vec![],
         };
         let supervisor = Supervisor::without_signals();
-        let shards = Shards::start(&plan, &supervisor, vec![(); 4], |_io, ()| async {})
-            .expect("four shards");
+        let shards = Shards::start(
+            &plan,
+            &supervisor,
+            &Recorder::off(),
+            vec![(); 4],
+            |_io, ()| async {},
+        )
+        .expect("four shards");
         assert_eq!(shards.join(std::time::Duration::from_secs(20)), Ok(()));
         return;
     }

@@ -2,11 +2,18 @@
 
 #![expect(clippy::panic, reason = "panics are what is tested")]
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use runtime::{CorePlan, EXIT_CODE_PANIC, Event, GlommioIo, Seat, Shards, Supervisor};
+use io::Io as _;
+
+use runtime::{
+    CorePlan, EXIT_CODE_PANIC, Event, GlommioIo, Recorder, RecorderSettings, Seat, Shards,
+    Supervisor,
+};
 use types::ShardId;
 
 /// Names the part that a copy of this test plays.
@@ -50,7 +57,7 @@ fn send_signal(child: &Child, signal: &str) {
     assert!(sent.success());
 }
 
-fn one_shard<M, F>(supervisor: &Supervisor, main: M) -> Shards
+fn one_shard<M, F>(supervisor: &Supervisor, recorder: &Recorder, main: M) -> Shards
 where
     M: Fn(GlommioIo, ()) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + 'static,
@@ -59,7 +66,7 @@ where
         shards: vec![Seat::default()],
         beside: vec![],
     };
-    Shards::start(&plan, supervisor, vec![()], main).expect("a shard")
+    Shards::start(&plan, supervisor, recorder, vec![()], main).expect("a shard")
 }
 
 #[test]
@@ -132,12 +139,120 @@ fn nudges_become_one_until_it_is_heard() {
     assert_eq!(supervisor.wait(), Event::Nudged);
 }
 
+/// A recorder that dumps into `directory`, where [`DIRECTORY`] says so for the child.
+fn recorder(directory: &Path, stall_min: Duration) -> Recorder {
+    let settings = RecorderSettings {
+        events: 8,
+        directory: directory.to_path_buf(),
+        dumps_max: 4,
+        stall_min,
+        version: "1.2.3",
+        api_name: |_| None,
+    };
+    Recorder::new(settings, 1)
+}
+
+/// Names the directory of dumps to a child.
+const DIRECTORY: &str = "LOGAN_TEST_DIRECTORY";
+
+/// The lines of the only dump in a directory, when it is there and whole.
+fn only_dump(directory: &Path) -> Option<Vec<String>> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let paths: Vec<_> = entries.map(|it| it.expect("an entry").path()).collect();
+    let [path] = paths.as_slice() else {
+        return None;
+    };
+    let text = fs::read_to_string(path).expect("text");
+    text.ends_with('\n')
+        .then(|| text.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn a_panic_on_a_shard_dumps_what_the_shard_did_before() {
+    const THIS: &str = "a_panic_on_a_shard_dumps_what_the_shard_did_before";
+    if plays("panic-dump") {
+        let directory = std::env::var(DIRECTORY).expect("the parent says where");
+        let supervisor = Supervisor::without_signals();
+        let recorder = recorder(Path::new(&directory), Duration::MAX);
+        let _shards = one_shard(&supervisor, &recorder, |io, ()| async move {
+            for index in 0..9 {
+                io.record(io.now(), types::Event::DirectoryFailed { index });
+            }
+            panic!("torn \"state\"");
+        });
+        assert_eq!(
+            supervisor.wait_for(SOON),
+            None,
+            "the process should be gone"
+        );
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", THIS, "--nocapture"])
+        .env(ROLE, "panic-dump")
+        .env(DIRECTORY, directory.path())
+        .output()
+        .expect("a process");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(EXIT_CODE_PANIC), "{message}");
+    assert!(message.contains("is written down in"), "{message}");
+    let lines = only_dump(directory.path()).expect("one dump");
+    assert!(lines[0].contains("\"reason\":\"panic\""), "{lines:?}");
+    assert!(lines[0].contains("torn \\\"state\\\""), "{lines:?}");
+    let events = lines[1..]
+        .iter()
+        .filter(|it| it.contains("directory-failed"));
+    let events: Vec<_> = events.collect();
+    assert_eq!(events.len(), 8, "{lines:?}");
+    assert!(events[7].contains("\"directory\":8"), "{lines:?}");
+}
+
+#[test]
+fn a_stall_is_dumped_while_it_lasts_with_the_name_of_its_task() {
+    async fn stalls(directory: std::path::PathBuf) {
+        let deadline = Instant::now() + SOON;
+        // Blocks its thread, which nothing on a shard may do, until the dump is there.
+        while only_dump(&directory).is_none() {
+            assert!(Instant::now() < deadline, "no dump");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let supervisor = Supervisor::without_signals();
+    let recorder = recorder(directory.path(), Duration::from_millis(200));
+    let path = directory.path().to_path_buf();
+    let shards = one_shard(&supervisor, &recorder, move |io: GlommioIo, ()| {
+        let path = path.clone();
+        async move {
+            // Until the watchdog knows the shard nobody sees it stall.
+            io.sleep_until(io.now() + Duration::from_millis(100)).await;
+            io.record(io.now(), types::Event::Draining);
+            let task = io.spawn(io::TaskClass::Foreground, stalls(path));
+            io::Task::join(task).await;
+            io.sleep_until(io.now() + Duration::from_millis(100)).await;
+        }
+    });
+    let ended = supervisor.wait_for(SOON);
+    assert_eq!(ended, Some(Event::ShardEnded(ShardId(0))));
+    assert_eq!(shards.join(SOON), Ok(()));
+    let lines = only_dump(directory.path()).expect("one dump");
+    assert!(lines[0].contains("\"reason\":\"stall\""), "{lines:?}");
+    assert!(lines[0].contains("::stalls"), "{lines:?}");
+    assert!(lines[1].contains("\"event\":\"draining\""), "{lines:?}");
+    // The shard itself tells how long it was, when it is over.
+    let is_stall = |it: &runtime::Recorded| matches!(it.event, types::Event::Stalled { .. });
+    assert!(recorder.read(None, 8).iter().any(is_stall));
+}
+
 #[test]
 fn a_panic_on_a_shard_ends_the_process_with_a_message() {
     const THIS: &str = "a_panic_on_a_shard_ends_the_process_with_a_message";
     if plays("panic") {
         let supervisor = Supervisor::without_signals();
-        let _shards = one_shard(&supervisor, |_io, ()| async { panic!("torn state") });
+        let _shards = one_shard(&supervisor, &Recorder::off(), |_io, ()| async {
+            panic!("torn state")
+        });
         assert_eq!(
             supervisor.wait_for(SOON),
             None,
@@ -159,7 +274,7 @@ fn a_panic_on_a_shard_ends_the_process_with_a_message() {
 #[test]
 fn a_contained_panic_leaves_the_shard_alone() {
     let supervisor = Supervisor::without_signals();
-    let shards = one_shard(&supervisor, async |_io, ()| {
+    let shards = one_shard(&supervisor, &Recorder::off(), async |_io, ()| {
         let caught = io::contain::contain_future(async { panic!("bad frame") }).await;
         let caught: Result<(), _> = caught;
         assert_eq!(caught.expect_err("it panicked").message, "bad frame");

@@ -13,8 +13,8 @@ use io::{
     Task as _, TaskClass,
 };
 use runtime::{
-    Accepted, CorePlan, GlommioIo, ListenAddress, Listeners, Receiver, Router, RouterCounters,
-    RouterSettings, Sender, Shards, Socket, Supervisor,
+    Accepted, CorePlan, GlommioIo, ListenAddress, Listeners, Receiver, Recorder, Router,
+    RouterCounters, RouterSettings, Sender, Shards, Socket, Supervisor,
 };
 
 const SOON: Duration = Duration::from_secs(60);
@@ -27,7 +27,14 @@ where
     F: Future<Output = ()> + 'static,
 {
     let plan = CorePlan::first_cpus(seeds.len());
-    Shards::start(&plan, &Supervisor::without_signals(), seeds, main).expect("shards")
+    Shards::start(
+        &plan,
+        &Supervisor::without_signals(),
+        &Recorder::off(),
+        seeds,
+        main,
+    )
+    .expect("shards")
 }
 
 fn listen() -> (Listeners, SocketAddr) {

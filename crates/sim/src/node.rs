@@ -139,6 +139,7 @@ async fn prepare(machine: &Machine, config: &NodeConfig) -> (Node, Vec<ShardSeed
             accepted: accepted_in,
             commands: commands_in,
             scrapes,
+            spans: None,
             events: events.clone(),
             setup: Arc::clone(&setup),
             failed_directories: Vec::new(),

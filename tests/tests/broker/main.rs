@@ -32,3 +32,4 @@ mod retention;
 mod shutdown;
 mod stalls;
 mod topic_configs;
+mod tracing;

@@ -34,7 +34,8 @@ mod offset_for_leader_epoch;
 mod produce;
 mod update_features;
 
-use std::net::IpAddr;
+use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ use io::sync::Permit;
 use io::{Instant, Io};
 use protocol::messages as kafka;
 use protocol::{ApiKey, Decoder, Request, RequestPrefix, Str, versions};
-use types::ShardId;
+use types::{Event, RequestSpan, ShardId};
 
 use crate::advertise::Audience;
 use crate::budget::{DecodedBudget, Reservation};
@@ -52,6 +53,7 @@ use crate::connection::{Connection, Frame, Held, Pending, Response};
 use crate::record_budget::RecordCharge;
 use crate::requests::{Awaited, Stopwatch};
 use crate::shard::Shard;
+use crate::trace::{self, Draft};
 
 use groups::{
     consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups,
@@ -76,6 +78,8 @@ pub(crate) struct Call<I: Io> {
     /// The length of the frame.
     pub(crate) frame_bytes: usize,
     watch: Stopwatch,
+    /// What is told of it, if it is sampled.
+    pub(crate) span: Option<Draft>,
     /// What the frame was charged.
     _reservation: Option<Reservation>,
     /// Its turn, where few answers of its kind are made at once.
@@ -223,19 +227,62 @@ pub(crate) async fn dispatch<I: Io>(
         return refuse(shard, connection, "a malformed request header");
     };
     let admitted = shard.answers.admit(key, connection.peer.ip()).await;
+    let name = (prefix.api_version, prefix.correlation_id);
+    let watch = Stopwatch::new(key, name, arrived, shard.io.now());
+    let begun = Event::RequestBegun {
+        request: watch.request_name(connection.peer),
+        bytes: u32::try_from(frame_bytes).unwrap_or(u32::MAX),
+    };
+    shard.io.record(watch.begun(), begun);
+    let client_id = header.client_id.unwrap_or_default();
+    let is_sampled = shard.tracing.samples(&shard.io);
     let call = Call {
         shard: Rc::clone(shard),
         connection: Rc::clone(connection),
         key,
         version: prefix.api_version,
         correlation_id: prefix.correlation_id,
-        client_id: header.client_id.unwrap_or_default(),
+        span: is_sampled.then(|| begin_span(shard, connection, &client_id, watch)),
+        client_id,
         frame_bytes,
-        watch: Stopwatch::new(key, arrived, shard.io.now()),
+        watch,
         _reservation: frame.reservation,
         admitted,
     };
     handle(call, decoder, charged).await
+}
+
+/// What is known of a sampled request when its handler begins.
+#[cold]
+fn begin_span<I: Io>(
+    shard: &Shard<I>,
+    connection: &Connection,
+    client_id: &str,
+    watch: Stopwatch,
+) -> Draft {
+    let name = watch.request_name(connection.peer);
+    let span = RequestSpan {
+        context: trace::new_context(&shard.io),
+        parent: None,
+        links: Vec::new(),
+        api: ApiKey::from_code(name.api).map_or("", ApiKey::name),
+        version: name.version,
+        correlation_id: name.correlation_id,
+        client_id: trace::client_id(client_id),
+        peer: connection.peer,
+        shard: shard.id(),
+        begun_nanos: watch.arrived().0,
+        took: Duration::ZERO,
+        queue: watch.begun().saturating_since(watch.arrived()),
+        local: Duration::ZERO,
+        awaited: Duration::ZERO,
+        request_bytes: 0,
+        response_bytes: 0,
+        topic: None,
+        partition: None,
+        error: None,
+    };
+    Rc::new(RefCell::new(span))
 }
 
 /// Whether what is awaited for an answer is what other clients do.
@@ -289,7 +336,10 @@ impl<I: Io> Call<I> {
                 None
             }
             // The panic hook has logged it.
-            Err(_panicked) => None,
+            Err(_panicked) => {
+                note_panic(&self.shard, self.watch, self.connection.peer);
+                None
+            }
         }
     }
 
@@ -312,7 +362,8 @@ impl<I: Io> Call<I> {
             key: self.key,
             version: self.version,
             correlation_id: self.correlation_id,
-            address: self.connection.peer.ip(),
+            peer: self.connection.peer,
+            span: self.span.take(),
             _decoded: decoded,
             _admitted: self.admitted.take(),
         }
@@ -339,7 +390,8 @@ struct ReplyTo<I: Io> {
     key: ApiKey,
     version: i16,
     correlation_id: i32,
-    address: IpAddr,
+    peer: SocketAddr,
+    span: Option<Draft>,
     /// What the decoded request was charged, until it is answered.
     _decoded: Option<Permit>,
     /// Its turn, until the answer is charged.
@@ -369,8 +421,8 @@ impl<I: Io> ReplyTo<I> {
             let response = match finished {
                 Finished::Answer(response) => self.encode(&response, None),
                 Finished::AnswerWith(response, charge, _) => self.encode(&response, Some(charge)),
-                Finished::Silent => Response::Silent,
-                Finished::Close => Response::Close,
+                Finished::Silent => self.unanswered(Response::Silent),
+                Finished::Close => self.unanswered(Response::Close),
             };
             drop(in_flight);
             response
@@ -382,10 +434,25 @@ impl<I: Io> ReplyTo<I> {
         let since = self.shard.io.now();
         let requests = &self.shard.requests;
         requests.decided(self.watch, self.frame_bytes, since);
+        if let Some(span) = &self.span {
+            let mut span = span.borrow_mut();
+            span.local = since.saturating_since(self.watch.begun());
+            span.request_bytes = self.frame_bytes as u64;
+        }
         InFlight {
             shard: Rc::clone(&self.shard),
             since,
         }
+    }
+
+    /// The end of a request that has no response.
+    fn unanswered(self, response: Response) -> Response {
+        let now = self.shard.io.now();
+        self.shard.io.record(now, self.watch.ended(self.peer, now));
+        if let Some(span) = &self.span {
+            self.shard.tracing.ended(span, now);
+        }
+        response
     }
 
     fn awaited<R>(&self, since: Instant, finished: &Finished<R>) {
@@ -397,6 +464,9 @@ impl<I: Io> ReplyTo<I> {
         };
         let requests = &self.shard.requests;
         requests.awaited(self.watch, Awaited { total, wait });
+        if let Some(span) = &self.span {
+            span.borrow_mut().awaited = total;
+        }
     }
 
     fn encode<R: protocol::Message>(self, response: &R, charged: Option<RecordCharge>) -> Response {
@@ -406,7 +476,8 @@ impl<I: Io> ReplyTo<I> {
             key,
             version,
             correlation_id,
-            address,
+            peer,
+            span,
             _decoded,
             _admitted,
             frame_bytes: _,
@@ -422,16 +493,31 @@ impl<I: Io> ReplyTo<I> {
                 let fields = len_bytes.saturating_sub(records);
                 let is_large = fields >= ANSWER_CHARGED_MIN_BYTES;
                 let answers = shard.answers.of(key);
-                let charge = is_large.then(|| answers.charge(address, fields));
+                let charge = is_large.then(|| answers.charge(peer.ip(), fields));
                 let requests = &shard.requests;
                 let made = requests.made(watch, response, len_bytes, shard.io.now());
-                Response::Send(chunks, Held::new(charged, charge, made))
+                if let Some(span) = &span {
+                    let mut span = span.borrow_mut();
+                    span.response_bytes = len_bytes as u64;
+                    span.error = trace::first_error(response);
+                }
+                Response::Send(chunks, Held::new(charged, charge, made).traced(span))
             }
             Ok(Err(error)) => {
                 tracing::error!(api = key.name(), version, %error, "cannot encode a response");
                 Response::Close
             }
-            Err(_panicked) => Response::Close,
+            Err(_panicked) => {
+                note_panic(&shard, watch, peer);
+                Response::Close
+            }
         }
     }
+}
+
+/// Has the flight recorder know of a panic that ends a connection and nothing else.
+fn note_panic<I: Io>(shard: &Shard<I>, watch: Stopwatch, peer: SocketAddr) {
+    let request = watch.request_name(peer);
+    let panicked = Event::RequestPanicked { request };
+    shard.io.record_now(panicked);
 }

@@ -36,6 +36,7 @@ use crate::partition::{Partition, Submitted};
 use crate::shard::{OWNERS_TRIED_MAX, Shard};
 use crate::slice::Steps;
 use crate::topics::TopicSettings;
+use crate::trace;
 use crate::traffic::add;
 use check::{Unfit, check};
 
@@ -98,6 +99,10 @@ pub(super) async fn handle<I: Io>(
     let shard = Rc::clone(&call.shard);
     if let Some(target) = foreign_target(&call, &request) {
         return Outcome::Migrate(target);
+    }
+    if let Some(span) = &call.span {
+        let image = &shard.view().image;
+        trace::note_produced(span, &request, image, &mut shard.scratch.borrow_mut());
     }
     let wait_durable = request.acks != 0;
     let refuse_all = match request.acks {

@@ -24,7 +24,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::future::{Either, select};
 use io::sync::{Notified, Notify};
 use io::{Instant, Io, Stream as _};
-use types::ShardId;
+use types::{CloseReason, Event, ShardId};
 
 use crate::advertise::{Advertise, Audience};
 use crate::api::{self, Dispatched};
@@ -85,6 +85,8 @@ pub(crate) struct Connection {
     draining: Notify,
     is_draining: Cell<bool>,
     sweep: Cell<sweep::Observed>,
+    /// Why it is gone, when it is.
+    ended_by: Cell<CloseReason>,
 }
 
 impl Connection {
@@ -135,6 +137,11 @@ impl<I: Io> Drop for Registered<I> {
         self.shard.connections.borrow_mut().try_remove(self.key);
         // Responses in the making may hold the connection, which holds them.
         self.connection.outbound.clear();
+        let closed = Event::ConnectionClosed {
+            peer: self.connection.peer,
+            reason: self.connection.ended_by.get(),
+        };
+        self.shard.io.record_now(closed);
     }
 }
 
@@ -148,6 +155,17 @@ enum Exit {
         target: ShardId,
         unread: Bytes,
     },
+}
+
+impl Exit {
+    fn close_reason(&self) -> CloseReason {
+        match self {
+            Self::Ended => CloseReason::Ended,
+            Self::Refused => CloseReason::Refused,
+            Self::Drained => CloseReason::Drained,
+            Self::Migrate { .. } => CloseReason::Moved,
+        }
+    }
 }
 
 /// Serves a connection until it ends or moves to another shard.
@@ -182,7 +200,8 @@ async fn serve_from<I: Io>(
         }
     };
     let peer = stream.peer_addr();
-    let is_settled = migrated.is_some() || shard.advertise().has_port_per_shard();
+    let has_moved = migrated.is_some();
+    let is_settled = has_moved || shard.advertise().has_port_per_shard();
     let software = migrated.flatten();
     let connection = Rc::new(Connection {
         listener,
@@ -200,7 +219,10 @@ async fn serve_from<I: Io>(
         draining: Notify::new(),
         is_draining: Cell::new(shard.is_draining()),
         sweep: Cell::default(),
+        ended_by: Cell::new(CloseReason::Ended),
     });
+    let opened = Event::ConnectionOpened { peer, has_moved };
+    shard.io.record_now(opened);
     let key = shard
         .connections
         .borrow_mut()
@@ -230,8 +252,16 @@ async fn run<I: Io>(
         let reader = pin!(read_requests(shard, connection, &mut read, &mut inbound));
         let on_sent = |sent: &[Held]| {
             let now = shard.io.now();
-            for made in sent.iter().filter_map(Held::made) {
-                shard.requests.sent(made, now);
+            for held in sent {
+                if let Some(made) = held.made() {
+                    shard.requests.sent(made, now);
+                    shard
+                        .io
+                        .record(now, made.watch().ended(connection.peer, now));
+                }
+                if let Some(span) = held.span() {
+                    shard.tracing.ended(span, now);
+                }
             }
         };
         let writer = pin!(connection.outbound.send_all(&mut write, on_sent));
@@ -239,6 +269,7 @@ async fn run<I: Io>(
         match select(reader, select(writer, closed)).await {
             Either::Left((Ok(Exit::Ended), _)) => None,
             Either::Left((Ok(exit), rest)) => {
+                connection.ended_by.set(exit.close_reason());
                 connection.drain();
                 connection.outbound.finish();
                 match (rest.await, exit) {
@@ -248,16 +279,19 @@ async fn run<I: Io>(
                     _ => None,
                 }
             }
-            Either::Left((Err(error), _)) => {
-                log_end(shard, connection, &error);
-                None
-            }
-            Either::Right((Either::Left((Err(error), _)), _)) => {
+            Either::Left((Err(error), _)) | Either::Right((Either::Left((Err(error), _)), _)) => {
+                connection.ended_by.set(CloseReason::Failed);
                 log_end(shard, connection, &error);
                 None
             }
             Either::Right((Either::Left((Ok(()), _)), _)) => None,
             Either::Right((Either::Right(_), _)) => {
+                let is_draining = connection.is_draining();
+                connection.ended_by.set(if is_draining {
+                    CloseReason::Drained
+                } else {
+                    CloseReason::Swept
+                });
                 let reason = connection.close_reason.take().unwrap_or("shutting down");
                 tracing::debug!(peer = %connection.peer, reason, "closed a connection");
                 None

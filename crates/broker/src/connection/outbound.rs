@@ -17,6 +17,7 @@ use io::sync::Notify;
 use crate::budget::AnswerCharge;
 use crate::record_budget::RecordCharge;
 use crate::requests::Made;
+use crate::trace::Draft;
 
 /// Ready responses are gathered until they exceed this size.
 const GATHER_MAX_BYTES: usize = 1 << 20;
@@ -33,6 +34,8 @@ pub(crate) struct Held {
     _fields: Option<AnswerCharge>,
     /// When it was made, and for which request; not known of one that answers nothing that is offered.
     made: Option<Made>,
+    /// Its span, if it was sampled.
+    span: Option<Draft>,
 }
 
 impl Held {
@@ -46,7 +49,18 @@ impl Held {
             _records: records,
             _fields: fields,
             made: Some(made),
+            span: None,
         }
+    }
+
+    /// The same with the span of the request.
+    pub(crate) fn traced(self, span: Option<Draft>) -> Self {
+        Self { span, ..self }
+    }
+
+    /// The span of the request, if it was sampled.
+    pub(crate) fn span(&self) -> Option<&Draft> {
+        self.span.as_ref()
     }
 
     /// When the response was made, and for which request.

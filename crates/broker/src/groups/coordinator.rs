@@ -23,7 +23,7 @@ use io::{Defect, Instant, Io, TaskClass};
 use protocol::Str;
 use protocol::messages::OffsetCommitRequest;
 use records::{BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, Compression, ValidBatch};
-use types::{ErrorCode, Offset, TimestampMs};
+use types::{ErrorCode, Event, Offset, TimestampMs};
 
 use super::asking::{Answered, Asked, Asking};
 use super::context::{Moment, instant, io_instant};
@@ -75,6 +75,8 @@ pub(crate) struct Coordinator<I: Io> {
     rearm: Notify,
     codec: Compression,
     due: Due,
+    /// Rebalances that the flight recorder knows of.
+    rebalances_noted: Cell<u64>,
 }
 
 /// Replies that leave when the log is durable up to `end`.
@@ -128,6 +130,7 @@ impl<I: Io> Coordinator<I> {
             rearm: Notify::new(),
             codec: settings::codec(view),
             due: Due::default(),
+            rebalances_noted: Cell::new(0),
             partition,
         })
     }
@@ -363,6 +366,7 @@ impl<I: Io> Coordinator<I> {
                 return self.fail(shard);
             }
         };
+        self.note_rebalances(shard);
         let replies = decision.replies;
         if replies.is_empty() && landings.is_empty() {
             return;
@@ -382,6 +386,23 @@ impl<I: Io> Coordinator<I> {
             shard.spawn(TaskClass::Foreground, async move {
                 coordinator.release(&owner).await;
             });
+        }
+    }
+
+    /// Has the flight recorder know of rebalances that have ended.
+    fn note_rebalances(&self, shard: &Shard<I>) {
+        let ended = {
+            let core = self.core.borrow();
+            let counters = core.counters();
+            counters.classic_rebalances + counters.consumer_rebalances_ended
+        };
+        let new = ended.saturating_sub(self.rebalances_noted.replace(ended));
+        if new > 0 {
+            let event = Event::GroupsRebalanced {
+                partition: self.partition.log.identity().partition,
+                rebalances: u32::try_from(new).unwrap_or(u32::MAX),
+            };
+            shard.io.record_now(event);
         }
     }
 

@@ -202,6 +202,7 @@ async fn samples<I: Io>(shard: &Shard<I>) -> Vec<Sample> {
     samples.extend(shard::samples(shard));
     samples.extend(disk::samples(shard));
     samples.extend(shard.requests.samples());
+    samples.extend(shard.tracing.metrics());
     samples.extend(shard.group_samples());
     if shard.id() == CONTROLLER {
         let has_failed = u64::from(shard.controller.has_failed());

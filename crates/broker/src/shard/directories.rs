@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use io::Io;
 use metadata::{MachineDirectory, PartitionImage};
 use rustc_hash::FxHashSet;
-use types::Uuid;
+use types::{Event, Uuid};
 
 use super::{CONTROLLER, LogDirectory, Shard, lifecycle};
 use crate::message::{Control, LogSummary, Reply, Request};
@@ -140,6 +140,10 @@ impl<I: Io> Shard<I> {
         }
         directories.failures.insert(index, reason.to_owned());
         drop(directories);
+        let failed = Event::DirectoryFailed {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+        };
+        self.io.record_now(failed);
         let lost: Vec<_> = self
             .partitions
             .borrow()

@@ -17,7 +17,7 @@ use futures_util::stream;
 use io::{Io, Receiver as _, TaskClass};
 use rustc_hash::{FxHashMap, FxHashSet};
 use storage::checkpoint;
-use types::{Offset, PartitionIndex, Uuid};
+use types::{Event, Offset, PartitionIndex, Uuid};
 
 use super::saving::{LOGS_PER_SLICE, SavedCheckpoints, write_all};
 use super::{LogDirectory, Shard, ShardCommand, ShardEvent, report};
@@ -157,6 +157,7 @@ impl<I: Io> Shard<I> {
     /// Answers what is under way, ends every connection and closes every log.
     pub(super) async fn drain(self: &Rc<Self>) -> ShardCheckpoints {
         self.is_draining.set(true);
+        self.io.record_now(Event::Draining);
         self.draining.notify_all();
         self.close_coordinators();
         let deadline = self.io.now() + self.config().shutdown_timeout() / 2;

@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use io::Io;
 use io::sync::{Notify, oneshot};
-use types::{ErrorCode, ShardId};
+use types::{ErrorCode, Event, ShardId};
 
 use super::Shard;
 use super::lifecycle::Checkpoints;
@@ -146,6 +146,9 @@ impl<I: Io> Shard<I> {
                 checkpoint: offline.flatten(),
             };
         };
+        let log = partition.log.identity().log_name();
+        let released = Event::PartitionReleased { log };
+        self.io.record_now(released);
         let last = partition.hand_over().await;
         if let Err(error) = &last {
             tracing::error!(dir = %partition.log.dir().display(), %error,

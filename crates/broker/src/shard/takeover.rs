@@ -16,7 +16,7 @@ use io::Io;
 use metadata::{MetadataImage, PartitionImage, TopicImage};
 use protocol::Str;
 use storage::{LastKnown, Log, LogConfig, LogIdentity, OpenError};
-use types::{DurationMs, Offset, PartitionIndex, Uuid};
+use types::{DurationMs, Event, Offset, PartitionIndex, Uuid};
 
 use super::claims::{self, Claims};
 use super::directory_move::DirectoryMove;
@@ -81,6 +81,8 @@ impl<I: Io> Shard<I> {
             .set(view.config.values.logan_balancer_enable);
         if !Rc::ptr_eq(&before.config, &view.config) {
             let shards = self.mesh.shards().count();
+            let ratio = view.config.values.logan_tracing_otlp_sample_ratio;
+            self.tracing.set_ratio(ratio);
             self.storage.set_pace(pace_of(&view.config, shards));
             self.reconfigured.notify_all();
         }
@@ -200,6 +202,9 @@ impl<I: Io> Shard<I> {
                 }
                 let partition =
                     Partition::new(self, key, image.leader_epoch, settings.log.clone(), log);
+                let log = partition.log.identity().log_name();
+                let opened = Event::PartitionOpened { log };
+                self.io.record_now(opened);
                 self.offline.borrow_mut().remove(&key);
                 self.partitions.borrow_mut().insert(key, partition);
             }

@@ -100,7 +100,7 @@ fn the_api_answers_what_its_description_says() {
     let address = admin_address(&control);
     let description = json(&get(address, "/openapi.json"));
     let paths = description["paths"].as_object().expect("paths");
-    assert!(paths.len() >= 9);
+    assert!(paths.len() >= 10);
     for (path, operations) in paths {
         let response = get(address, path);
         assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
@@ -264,4 +264,27 @@ fn the_page_is_for_people_in_front_of_it() {
     // The metrics listener has none of it.
     let elsewhere = get(metrics_address(&control), "/api/v1/status");
     assert!(elsewhere.starts_with("HTTP/1.1 404 "), "{elsewhere}");
+}
+
+#[test]
+fn events_are_read_by_everybody_and_dumped_by_those_who_have_the_token() {
+    let control = start(&[Some(5)]);
+    let address = admin_address(&control);
+    let events = json(&get(address, "/api/v1/recorder"))["events"].clone();
+    assert_eq!(events[0]["number"], 200, "so many where nothing is said");
+    let events = json(&get(address, "/api/v1/recorder?shard=1&last=123456"));
+    assert_eq!(events["events"][0]["shard"], 1);
+    assert_eq!(events["events"][0]["number"], 10_000, "no more than that");
+    let unknown = get(address, "/api/v1/recorder?shard=2");
+    assert!(unknown.starts_with("HTTP/1.1 409 "), "{unknown}");
+    let nonsense = get(address, "/api/v1/recorder?last=-1");
+    assert!(nonsense.starts_with("HTTP/1.1 400 "), "{nonsense}");
+    let host = format!("Host: {address}\r\n");
+    let refused = ask(address, "POST /api/v1/recorder", &host, "");
+    assert!(refused.starts_with("HTTP/1.1 401 "), "{refused}");
+    let headers = format!("{host}Authorization: Bearer {TOKEN}\r\n");
+    let dumped = ask(address, "POST /api/v1/recorder", &headers, "");
+    assert!(dumped.starts_with("HTTP/1.1 200 "), "{dumped}");
+    let path = json(&dumped)["path"].clone();
+    assert_eq!(path, "/somewhere/logan-recorder-1-asked.jsonl");
 }

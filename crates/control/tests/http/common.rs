@@ -157,6 +157,21 @@ impl Process for Around {
         vec![self.unanswered]
     }
 
+    fn recorded(&self, shard: Option<u16>, last: usize) -> Result<Vec<serde_json::Value>, String> {
+        let event = serde_json::json!({
+            "shard": shard.unwrap_or(0), "number": last, "timestamp": 1, "monotonicNanos": 2,
+            "event": "sync-completed", "topic": "t", "partition": 3, "tookMicros": 1.5, "isOk": true,
+        });
+        match shard {
+            Some(2..) => Err("there is no such shard".to_owned()),
+            _ => Ok(vec![event]),
+        }
+    }
+
+    fn dump_recorded(&self) -> Result<String, String> {
+        Ok("/somewhere/logan-recorder-1-asked.jsonl".to_owned())
+    }
+
     fn log_filter(&self) -> String {
         self.filter.lock().expect("no test panics with it").clone()
     }

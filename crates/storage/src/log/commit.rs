@@ -21,7 +21,7 @@ use io::{
     ALIGNMENT, Buffer as _, Defect, File as _, Io, OpenMode, Task as _, TaskClass, align_up,
     timeout,
 };
-use types::Offset;
+use types::{Event, Offset};
 
 use super::{Log, LogInner, LogState};
 use crate::config::Durability;
@@ -390,8 +390,17 @@ impl<I: Io> LogInner<I> {
 
     async fn sync_file(&self, segment: Offset) -> Result<()> {
         let file = self.file(segment).await?;
+        let io = self.shard.io();
+        let log = self.identity.log_name();
+        let began = io.now();
+        io.record(began, Event::SyncSubmitted { log });
         let syncs = &self.space.disk.syncs;
-        syncs.count(self.shard.io(), 0, file.sync_data()).await
+        let synced = syncs.count(io, 0, file.sync_data()).await;
+        let now = io.now();
+        let took = now.saturating_since(began);
+        let is_ok = synced.is_ok();
+        io.record(now, Event::SyncCompleted { log, took, is_ok });
+        synced
     }
 
     /// With `flush.ms`: asks for a sync when the oldest unsynced record is that old.

@@ -34,7 +34,7 @@ use std::rc::Rc;
 
 use io::sync::{Notified, Notify};
 use io::{Instant, Io, OpenMode};
-use types::{LeaderEpoch, Offset, PartitionIndex, Uuid};
+use types::{Event, LeaderEpoch, LogName, Offset, PartitionIndex, ShortName, Uuid};
 
 pub use append::Appended;
 pub use future::{future_name, parse_future_name};
@@ -64,6 +64,17 @@ pub struct LogIdentity {
     pub partition: PartitionIndex,
     /// The topic's id.
     pub topic_id: Uuid,
+}
+
+impl LogIdentity {
+    /// What the flight recorder calls it.
+    #[must_use]
+    pub fn log_name(&self) -> LogName {
+        LogName {
+            topic: ShortName::new(&self.topic),
+            partition: self.partition,
+        }
+    }
 }
 
 /// Where a log stands.
@@ -470,6 +481,9 @@ impl<I: Io> LogInner<I> {
                 return;
             }
             tracing::error!(dir = %self.dir.display(), %reason, "log fenced");
+            let io = self.shard.io();
+            let log = self.identity.log_name();
+            io.record_now(Event::LogFenced { log });
             state.stop = Some(Stop::Fenced(Fenced::new(reason)));
             let disk = &self.space.disk;
             disk.fences.set(disk.fences.get() + 1);

@@ -28,6 +28,7 @@ use super::{Call, Finished, Outcome};
 use crate::connection::Connection;
 use crate::record_budget::RecordCharge;
 use crate::shard::{OWNERS_TRIED_MAX, Shard};
+use crate::trace;
 use collect::{Collected, Outlook, collect, wait_for_more};
 use plan::{Plan, plan};
 
@@ -60,6 +61,7 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
     {
         return Outcome::Migrate(owner);
     }
+    let span = call.span.clone();
     let redirects = call.redirects() && call.connection.is_settled.get();
     let plan = plan.settled(&shard, redirects);
     let wait = u64::try_from(request.max_wait_ms)
@@ -84,7 +86,12 @@ pub(super) async fn handle<I: Io>(call: Call<I>, request: FetchRequest) -> Outco
     };
     Outcome::Later(Box::pin(async move {
         let (collected, charge, waited) = fetch.run().await;
-        Finished::AnswerWith(fetch.respond(collected), charge, waited)
+        let response = fetch.respond(collected);
+        if let Some(span) = &span {
+            let (shard, image) = (&fetch.shard, &fetch.shard.view().image);
+            trace::note_fetched(span, &response, image, &mut shard.scratch.borrow_mut());
+        }
+        Finished::AnswerWith(response, charge, waited)
     }))
 }
 
