@@ -10,6 +10,7 @@ mod chosen;
 mod cli;
 mod configs;
 mod consume;
+mod debug;
 mod delete_records;
 mod format;
 mod groups;
@@ -56,6 +57,7 @@ fn run(cli: &Cli, output: &Output) -> Result<(), Failure> {
         Command::Consume(options) => consume::run(connect()?, options, output),
         Command::Logs { command } => logs::run(command, output),
         Command::Tune { command } => tune::run(command, output),
+        Command::Debug { command } => debug::run(command, cli.global.timeout, output),
         Command::Completions { shell } => print_completions(Cli::command(), *shell),
         Command::Man { directory } => write_man_pages(Cli::command(), directory),
     }

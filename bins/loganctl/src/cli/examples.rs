@@ -321,3 +321,29 @@ Exit codes:
   1  it cannot be measured: no disk, no room, no right to write
   3  there is no such directory
   7  interrupted; nothing is left";
+
+pub(crate) const DEBUG: &str = "\
+The broker needs logan.admin.listener; what changes anything needs logan.admin.token.file, too.
+
+Examples:
+  loganctl debug dump
+  loganctl debug log-levels info,broker::groups=debug --token-file /etc/logan/token";
+
+pub(crate) const DEBUG_DUMP: &str = "\
+Each shard keeps its last events: requests, connections, syncs, slow messages, stalls, moves of partitions. They can be read
+while a shard hangs. `--write` has the broker write all of them to logan.recorder.directory, as it does by itself when it
+panics and when a shard stalls.
+
+Examples:
+  loganctl debug dump
+  loganctl debug dump --shard 1 --last 1000
+  loganctl debug dump --output json | jq -r '.[] | select(.tookMicros > 10000)'
+  loganctl debug dump --write --token-file /etc/logan/token --admin broker-1:9644";
+
+pub(crate) const DEBUG_LOG_LEVELS: &str = "\
+Levels are error, warn, info, debug and trace, for all or MODULE=LEVEL; what is set lasts until the broker ends.
+
+Examples:
+  loganctl debug log-levels
+  loganctl debug log-levels info,storage=debug --token-file /etc/logan/token
+  loganctl debug log-levels warn,broker::connection=trace --token-file /etc/logan/token";

@@ -1,6 +1,7 @@
 //! The command line: what can be said, and the examples that teach it.
 
 mod admin;
+mod debug;
 mod examples;
 mod groups;
 mod logs;
@@ -18,6 +19,7 @@ pub(crate) use admin::{
     ConfigsCommand, DeleteRecordsOptions, MoveOptions, PartitionsCommand, RecordsCommand,
     ResourceOptions,
 };
+pub(crate) use debug::{AdminOptions, DebugCommand, DumpEventsOptions, LogLevelsOptions};
 pub(crate) use groups::{
     ChosenGroups, DescribeGroupsOptions, GroupKind, GroupState, GroupsCommand, ResetOptions,
 };
@@ -84,6 +86,12 @@ pub(crate) enum Command {
     Tune {
         #[command(subcommand)]
         command: TuneCommand,
+    },
+    /// Show what a broker has done lately, and change what it logs, through its admin listener
+    #[command(after_help = examples::DEBUG)]
+    Debug {
+        #[command(subcommand)]
+        command: DebugCommand,
     },
     /// Send lines of a file or of standard input to a topic
     #[command(after_help = examples::PRODUCE)]

@@ -3,6 +3,7 @@
 mod admin;
 mod changes;
 mod common;
+mod debug;
 mod groups;
 mod logs;
 mod offline;

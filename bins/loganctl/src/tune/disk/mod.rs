@@ -83,6 +83,7 @@ fn measure(place: &Place, seconds: u64, supervisor: &Supervisor) -> Result<Measu
     let shards = Shards::start(
         &CorePlan::first_cpus(1),
         supervisor,
+        &runtime::Recorder::off(),
         vec![seed],
         |io: GlommioIo, seed: measure::Seed| async move {
             let news = seed.news.clone();
