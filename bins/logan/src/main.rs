@@ -446,8 +446,8 @@ fn drain(
     let deadline = Instant::now() + timeout;
     loop {
         match events.wait_for(deadline.saturating_duration_since(Instant::now())) {
-            Some(ShardEvent::Drained { is_clean: true }) => return Ok(()),
-            Some(ShardEvent::Drained { is_clean: false }) => {
+            Some(ShardEvent::Drained { is_whole: true }) => return Ok(()),
+            Some(ShardEvent::Drained { is_whole: false }) => {
                 bail!("not every log could be closed; the next start recovers them")
             }
             Some(ShardEvent::Ready | ShardEvent::Failed(_) | ShardEvent::Reloaded(_)) => {}

@@ -157,6 +157,8 @@ pub(crate) struct ShardCheckpoints {
     pub(crate) logs: Vec<LogCheckpoint>,
     /// Whether a log failed, so that the next start has to look closer.
     pub(crate) any_failed: bool,
+    /// Whether a log that was open could not be closed, although its disk has room.
+    pub(crate) any_unclosed: bool,
     /// Whether a shard did not answer, so that logs are missing.
     pub(crate) is_partial: bool,
 }

@@ -99,8 +99,8 @@ pub enum ShardEvent {
     Reloaded(Result<(), String>),
     /// The logs are closed, and the shards end.
     Drained {
-        /// Whether all of them are, so that the next start has nothing to recover.
-        is_clean: bool,
+        /// Whether all of them are that were open, and the metadata log.
+        is_whole: bool,
     },
 }
 

@@ -134,8 +134,8 @@ fn two_sockets_have_their_second_threads_beside_the_shards() {
     assert_eq!(plan.shards[63].memory_node, Some(1));
     let mut narrow = shape.machine;
     narrow.allowed_memory = Some([0].into());
-    let plan = Plan::new(&Choice::Auto, &narrow, &[]).expect("a plan");
-    assert!(plan.shards.iter().all(|seat| seat.memory_node.is_none()));
+    let of_one = Plan::new(&Choice::Auto, &narrow, &[]).expect("a plan");
+    assert!(of_one.shards.iter().all(|it| it.memory_node.is_none()));
     assert_eq!(plan.beside, Vec::from_iter(64..128));
     assert_eq!(
         plan.router,

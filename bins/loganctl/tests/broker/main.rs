@@ -289,7 +289,7 @@ fn manual_pages_are_written_for_every_command() {
     for page in ["loganctl", "loganctl-topics-create", "loganctl-logs-verify"] {
         let path = directory.path().join(format!("{page}.1"));
         let text = std::fs::read_to_string(path).expect("it was written");
-        assert!(text.contains("Examples:"), "{page}");
+        assert!(text.contains(".SH \"EXAMPLES\""), "{page}: {text}");
     }
     assert_eq!(run("127.0.0.1:1", "man /no/such/directory", b"").code, 3);
 }

@@ -363,7 +363,7 @@ impl<I: Io> Call<I> {
             version: self.version,
             correlation_id: self.correlation_id,
             peer: self.connection.peer,
-            span: self.span.take(),
+            span: self.span.clone(),
             _decoded: decoded,
             _admitted: self.admitted.take(),
         }

@@ -150,6 +150,7 @@ impl<I: Io> Shard<I> {
         ShardCheckpoints {
             logs,
             any_failed: !offline.is_empty(),
+            any_unclosed: false,
             is_partial: false,
         }
     }
@@ -172,17 +173,20 @@ impl<I: Io> Shard<I> {
             connection.close("the broker is shutting down");
         }
         let partitions: Vec<_> = self.partitions.borrow().values().map(Rc::clone).collect();
-        let any_failed = Cell::new(false);
+        let (any_failed, any_unclosed) = (Cell::new(false), Cell::new(false));
         stream::iter(&partitions)
             .for_each_concurrent(CLOSING_MAX, async |partition| {
                 if let Err(error) = partition.log.close().await {
                     tracing::error!(dir = %partition.log.dir().display(), %error, "cannot close a log");
                     any_failed.set(true);
+                    // On a full disk only what was never acknowledged is missing.
+                    any_unclosed.set(any_unclosed.get() || !error.lacks_room);
                 }
             })
             .await;
         let mut checkpoints = self.checkpoints().await;
         checkpoints.any_failed |= any_failed.get();
+        checkpoints.any_unclosed |= any_unclosed.get();
         checkpoints
     }
 
@@ -203,9 +207,11 @@ impl<I: Io> Shard<I> {
                 Some(Reply::Checkpoints(checkpoints)) => {
                     all.logs.extend(checkpoints.logs);
                     all.any_failed |= checkpoints.any_failed;
+                    all.any_unclosed |= checkpoints.any_unclosed;
                 }
                 _ => {
                     all.any_failed = true;
+                    all.any_unclosed = true;
                     all.is_partial = true;
                 }
             }
@@ -302,8 +308,7 @@ pub(super) async fn obey<I: Io>(
     // Not before: the controller may have to write checkpoints for a deletion that is still being answered.
     let _turn = shard.checkpointing.acquire(1).await;
     let saved = write_all(&shard, &checkpoints.logs).await;
-    let is_clean = !checkpoints.any_failed && is_closed;
-    if is_clean {
+    if !checkpoints.any_failed && is_closed {
         let online = shard.online_directories().into_iter();
         for (_, directory) in online.filter(|(index, _)| saved.has(*index)) {
             let path = directory.path.join(checkpoint::CLEAN_SHUTDOWN_FILE);
@@ -316,7 +321,8 @@ pub(super) async fn obey<I: Io>(
             }
         }
     }
-    report::<I>(&events, ShardEvent::Drained { is_clean });
+    let is_whole = !checkpoints.any_unclosed && is_closed;
+    report::<I>(&events, ShardEvent::Drained { is_whole });
     let others = shard.mesh.shards().filter(|other| *other != shard.id());
     join_all(others.map(|other| {
         let shard = &shard;
