@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "sets up a ring and reads limits through libc")]
 
 use std::fs;
-use std::io::{Error as IoError, Result as IoResult};
+use std::io::{Error as IoError, ErrorKind, Result as IoResult};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 
 use thiserror::Error;
@@ -17,6 +17,8 @@ const TEST_RING_ENTRIES: libc::c_uint = 8;
 /// The size of the kernel's `struct io_uring_params` in bytes.
 const RING_PARAMETERS_LEN_BYTES: usize = 120;
 const SYSCTL: &str = "/proc/sys/kernel/io_uring_disabled";
+/// Where glommio asks about disks; it knows what to do where there is no such directory, and panics where it is hidden.
+const DEVICES: &str = "/sys/dev/block";
 
 /// Why shards cannot run on this machine.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -67,6 +69,15 @@ pub enum HostError {
         /// The soft limit of the process.
         limit: u64,
     },
+    /// What the kernel says about disks is hidden.
+    #[error(
+        "{DEVICES} cannot be read: {reason}. What it says about disks decides how files are opened. \
+         Mount sysfs, read only, or leave it out altogether"
+    )]
+    Devices {
+        /// Why not.
+        reason: String,
+    },
     /// Anything else.
     #[error("io_uring cannot be set up: {0}")]
     Other(String),
@@ -85,6 +96,8 @@ pub struct Facts {
     pub descriptors: u64,
     /// The kernel's release.
     pub kernel: String,
+    /// Why the kernel's list of disks cannot be read, although it is there.
+    pub hidden_devices: Option<String>,
 }
 
 impl Facts {
@@ -101,6 +114,10 @@ impl Facts {
                 || "of unknown release".to_owned(),
                 |release| release.trim().to_owned(),
             ),
+            hidden_devices: match fs::read_dir(DEVICES) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Some(error.to_string()),
+                _ => None,
+            },
         }
     }
 
@@ -115,7 +132,10 @@ impl Facts {
         };
         match (self.setup_errno, self.disabled) {
             (0, _) if self.memlock_bytes < MEMLOCK_MIN_BYTES => Err(memory_lock),
-            (0, _) => Ok(()),
+            (0, _) => match self.hidden_devices.clone() {
+                Some(reason) => Err(HostError::Devices { reason }),
+                None => Ok(()),
+            },
             (libc::ENOSYS, _) => Err(HostError::Missing {
                 kernel: self.kernel.clone(),
             }),
@@ -199,6 +219,7 @@ mod tests {
             memlock_bytes: 8 << 20,
             descriptors: 1024,
             kernel: "5.4.0".to_owned(),
+            hidden_devices: None,
         }
     }
 
@@ -230,6 +251,14 @@ mod tests {
         );
         let descriptors = message(&facts(libc::EMFILE));
         assert!(descriptors.contains("1024"), "{descriptors}");
+        let hidden = message(&Facts {
+            hidden_devices: Some("Permission denied".to_owned()),
+            ..facts(0)
+        });
+        assert!(
+            hidden.contains("/sys/dev/block") && hidden.contains("Permission"),
+            "{hidden}"
+        );
     }
 
     #[test]
