@@ -3,11 +3,13 @@
 #[path = "../../../crates/control/tests/collector/mod.rs"]
 mod collector;
 
+use std::path::Path;
+
 use bytes::Bytes;
 use client::{Acks, FetchLimits};
 use collector::{Answer, Collector, attribute};
 use records::{BatchBuilder, Compression, NewRecord};
-use tests::{create_topic, temporary_directory};
+use tests::{Broker, create_topic, temporary_directory};
 use types::{Offset, PartitionIndex};
 
 use crate::metrics::{await_total, launch};
@@ -36,16 +38,22 @@ fn hex(trace: u8) -> String {
     format!("{trace:02x}").repeat(16)
 }
 
-#[test]
-fn requests_are_spans_of_the_traces_that_their_records_belong_to() {
-    let collector = Collector::start(|_| Answer::ok());
-    let directory = temporary_directory();
-    let broker = launch(directory.path())
+/// A broker with a topic that exports a span of each request.
+fn traced(directory: &Path, collector: &Collector) -> Broker {
+    let broker = launch(directory)
         .with("shard.advertise", "single")
         .with("logan.tracing.otlp.endpoint", collector.endpoint())
         .with("logan.tracing.otlp.sample.ratio", "1")
         .start();
     create_topic(&broker, TOPIC, 1, &[]);
+    broker
+}
+
+#[test]
+fn requests_are_spans_of_the_traces_that_their_records_belong_to() {
+    let collector = Collector::start(|_| Answer::ok());
+    let directory = temporary_directory();
+    let broker = traced(directory.path(), &collector);
     let mut client = broker.client();
     let mut produce = |batch: &Bytes| {
         let produced = client.produce(TOPIC, FIRST, batch, Acks::All);
@@ -90,12 +98,7 @@ fn requests_are_spans_of_the_traces_that_their_records_belong_to() {
 fn a_collector_that_says_nothing_is_noticed_by_nobody_else() {
     let collector = Collector::start(|_| Answer::Silence);
     let directory = temporary_directory();
-    let broker = launch(directory.path())
-        .with("shard.advertise", "single")
-        .with("logan.tracing.otlp.endpoint", collector.endpoint())
-        .with("logan.tracing.otlp.sample.ratio", "1")
-        .start();
-    create_topic(&broker, TOPIC, 1, &[]);
+    let broker = traced(directory.path(), &collector);
     let mut client = broker.client();
     let batch = batch_in_trace(Compression::None, 1, "01");
     client
